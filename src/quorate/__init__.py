@@ -1,0 +1,1 @@
+"""Quorate: one prompt, many models, one answer with a measured agreement."""

@@ -1,0 +1,90 @@
+"""The context of one request, passed explicitly to everything that works for it."""
+
+import random
+from dataclasses import dataclass, field, replace
+
+from quorate.core.clock import Clock, Deadline, SystemClock
+from quorate.core.ids import RunId, TenantId, new_id
+from quorate.model.event import Event, EventSink, ignore_events
+from quorate.model.usage import Budget
+
+#: The tenant of everything that does not come through the gateway.
+LOCAL = TenantId("local")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceContext:
+    """W3C trace context: where in a distributed trace this call stands."""
+
+    traceparent: str
+    tracestate: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """Who asks (`tenant`, `principal`), until when (`deadline`), for how much (`budget`), watched by whom (`sink`).
+
+    `branch` is the path of the part of the work this context belongs to, empty at the top; `seed` makes every random
+    choice of the call reproducible (`random`).
+    """
+
+    id: RunId
+    clock: Clock
+    started_s: float
+    deadline: Deadline
+    tenant: TenantId = LOCAL
+    principal: str = "local"
+    budget: Budget = field(default_factory=Budget)
+    trace: TraceContext | None = None
+    sink: EventSink = ignore_events
+    seed: int = 0
+    branch: str = ""
+
+    @property
+    def at_s(self) -> float:
+        """Seconds since the call began."""
+        return self.clock.monotonic() - self.started_s
+
+    def emit(self, event: Event) -> None:
+        """Tell everybody who watches."""
+        self.sink(event)
+
+    def random(self, purpose: str) -> random.Random:
+        """Return the generator for one purpose in one branch: the same for the same seed, whatever ran before."""
+        return random.Random(f"{self.seed}/{self.branch}/{purpose}")
+
+    def child(self, name: str, *, timeout_s: float | None = None) -> "Call":
+        """Return the context for a part of this call, with a budget account of its own and at most `timeout_s` more."""
+        return replace(
+            self,
+            branch=f"{self.branch}/{name}" if self.branch else name,
+            deadline=self.deadline.capped(timeout_s),
+            budget=self.budget.child(),
+        )
+
+
+def new_call(
+    *,
+    clock: Clock | None = None,
+    timeout_s: float | None = None,
+    limit_microusd: int | None = None,
+    sink: EventSink = ignore_events,
+    seed: int | None = None,
+    tenant: TenantId = LOCAL,
+    principal: str = "local",
+    trace: TraceContext | None = None,
+) -> Call:
+    """Return the context of a new request: made once, at the edge. `seed=None` draws one."""
+    clock = clock or SystemClock()
+    return Call(
+        id=RunId(new_id("run", clock)),
+        clock=clock,
+        started_s=clock.monotonic(),
+        deadline=Deadline.after(clock, timeout_s),
+        tenant=tenant,
+        principal=principal,
+        budget=Budget(limit_microusd),
+        trace=trace,
+        sink=sink,
+        seed=random.getrandbits(63) if seed is None else seed,
+    )

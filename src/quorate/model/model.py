@@ -1,0 +1,66 @@
+"""The one primitive: anything that answers a chat request is a `Model`."""
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from functools import wraps
+from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+from quorate.model.call import Call
+from quorate.model.completion import Completion, Delta
+from quorate.model.reply import Reply
+from quorate.wire.chat import ChatRequest
+
+
+class Model(Protocol):
+    """An endpoint, an ensemble, a cascade, a router, a flow: all are called the same way and compose by name.
+
+    Wrappers (retry, breaker, cache, recording) are Models around a Model.
+    """
+
+    @property
+    def name(self) -> str:
+        """The catalog name."""
+        ...
+
+    def open(self, request: ChatRequest, call: Call) -> AbstractAsyncContextManager[Reply]:
+        """Begin to answer. `request.stream` says whether pieces are wanted as they come.
+
+        Leaving the context cancels and closes everything under it: no task, no connection is left. Every attempt that
+        reached a provider is charged to `call.budget`, also when it failed or was cancelled. Raises `QuorateError`s
+        only (and cancellation).
+        """
+        ...
+
+
+async def complete(model: Model, request: ChatRequest, call: Call) -> Completion:
+    """Return the whole answer of `model`."""
+    async with model.open(request, call) as reply:
+        return await reply.completion()
+
+
+async def stream(model: Model, request: ChatRequest, call: Call) -> AsyncGenerator[Delta]:
+    """Yield the pieces of the answer of `model`; use it under `contextlib.aclosing`."""
+    async with model.open(request, call) as reply:
+        async for delta in reply:
+            yield delta
+
+
+P = ParamSpec("P")
+SelfT = TypeVar("SelfT")
+
+
+def opens_reply(
+    source: Callable[Concatenate[SelfT, P], AsyncGenerator[Delta | Completion]],
+) -> Callable[Concatenate[SelfT, P], AbstractAsyncContextManager[Reply]]:
+    """Turn an async generator method that yields `Delta`s and then a `Completion` into an `open` method.
+
+    The generator is closed when the context is left, so its `finally` blocks run at once and in the same task.
+    """
+
+    @wraps(source)
+    @asynccontextmanager
+    async def open_reply(self: SelfT, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[Reply]:
+        async with aclosing(source(self, *args, **kwargs)) as items:
+            yield Reply(items)
+
+    return open_reply

@@ -1,0 +1,143 @@
+"""Tokens used and money spent."""
+
+from dataclasses import dataclass, field
+
+from quorate.core.errors import BudgetSpent
+from quorate.core.units import format_usd
+from quorate.wire.chat import CompletionTokensDetails, PromptTokensDetails, WireUsage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Token counts.
+
+    `cached_tokens` and `cache_write_tokens` are parts of `prompt_tokens`, `reasoning_tokens` of `completion_tokens`.
+    """
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Prompt and completion together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            cache_write_tokens=self.cache_write_tokens + other.cache_write_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
+        )
+
+    @classmethod
+    def from_wire(cls, wire: WireUsage) -> "Usage":
+        """Read the wire's counts."""
+        prompt = wire.prompt_tokens_details or PromptTokensDetails()
+        completion = wire.completion_tokens_details or CompletionTokensDetails()
+        return cls(
+            prompt_tokens=wire.prompt_tokens,
+            completion_tokens=wire.completion_tokens,
+            cached_tokens=prompt.cached_tokens or 0,
+            cache_write_tokens=prompt.cache_write_tokens or 0,
+            reasoning_tokens=completion.reasoning_tokens or 0,
+        )
+
+    def to_wire(self) -> WireUsage:
+        """Return the counts as the wire carries them."""
+        prompt = PromptTokensDetails(
+            cached_tokens=self.cached_tokens or None, cache_write_tokens=self.cache_write_tokens or None
+        )
+        return WireUsage(
+            prompt_tokens=self.prompt_tokens,
+            completion_tokens=self.completion_tokens,
+            total_tokens=self.total_tokens,
+            prompt_tokens_details=prompt if self.cached_tokens or self.cache_write_tokens else None,
+            completion_tokens_details=CompletionTokensDetails(reasoning_tokens=self.reasoning_tokens)
+            if self.reasoning_tokens
+            else None,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """What one attempt used. `cost_microusd` is `None` when the model's price is not known: never zero.
+
+    `estimated` marks what had to be counted without the provider's own numbers, e.g. of a cancelled stream.
+    """
+
+    usage: Usage
+    cost_microusd: int | None
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """Charges added up. `known_microusd` is the sum of the known ones; `unpriced` counts those without a price."""
+
+    usage: Usage = field(default_factory=Usage)
+    known_microusd: int = 0
+    unpriced: int = 0
+    estimated: bool = False
+
+    @property
+    def cost_microusd(self) -> int | None:
+        """The cost, or `None` if any part of it is not known."""
+        return None if self.unpriced else self.known_microusd
+
+    def __add__(self, other: "Spend") -> "Spend":
+        return Spend(
+            usage=self.usage + other.usage,
+            known_microusd=self.known_microusd + other.known_microusd,
+            unpriced=self.unpriced + other.unpriced,
+            estimated=self.estimated or other.estimated,
+        )
+
+    def plus(self, charge: Charge) -> "Spend":
+        """Return the sum with one more charge."""
+        priced = charge.cost_microusd is not None
+        return self + Spend(
+            usage=charge.usage,
+            known_microusd=charge.cost_microusd or 0,
+            unpriced=0 if priced else 1,
+            estimated=charge.estimated,
+        )
+
+
+class Budget:
+    """How much a call may spend (`limit_microusd`, `None` for no limit) and what it has spent.
+
+    Every branch gets a `child`, so each knows its own spend while the limit is the whole call's. The limit is checked
+    before a request leaves: requests already under way may carry the sum past it.
+    """
+
+    __slots__ = ("_parent", "limit_microusd", "spend")
+
+    def __init__(self, limit_microusd: int | None = None, *, parent: "Budget | None" = None) -> None:
+        self.limit_microusd = limit_microusd
+        self.spend = Spend()
+        self._parent = parent
+
+    def child(self) -> "Budget":
+        """Return an account of its own under this budget's limit."""
+        return Budget(parent=self)
+
+    def charge(self, charge: Charge) -> None:
+        """Record a charge here and in every budget above."""
+        self.spend = self.spend.plus(charge)
+        if self._parent is not None:
+            self._parent.charge(charge)
+
+    def require(self, what: str) -> None:
+        """Raise `BudgetSpent` naming `what` if this budget or one above has nothing left."""
+        limit = self.limit_microusd
+        if limit is not None and self.spend.known_microusd >= limit:
+            raise BudgetSpent(
+                f"the budget of {format_usd(limit)} is spent ({format_usd(self.spend.known_microusd)}) before {what}"
+            )
+        if self._parent is not None:
+            self._parent.require(what)

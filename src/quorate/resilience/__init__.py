@@ -1,0 +1,1 @@
+"""Wrappers around a Model that make it dependable."""

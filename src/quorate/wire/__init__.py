@@ -1,0 +1,1 @@
+"""The OpenAI wire: requests, responses, stream chunks, server-sent events, error bodies."""

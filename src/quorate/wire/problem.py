@@ -1,0 +1,64 @@
+"""Error bodies, both derived from one `QuorateError`: OpenAI's envelope and RFC 9457 problem details."""
+
+from http import HTTPStatus
+from typing import Any
+
+from quorate.core.errors import AllFailed, ProviderError, QuorateError
+
+#: Where each `code` is explained, relative to the server that answers (RFC 9457 section 3.1.1 allows it).
+PROBLEM_TYPE_BASE = "/errors/"
+
+_TITLES = {status.value: status.phrase for status in HTTPStatus}
+_OPENAI_TYPES = {
+    400: "invalid_request_error",
+    401: "authentication_error",
+    403: "permission_error",
+    404: "not_found_error",
+    409: "conflict_error",
+    413: "invalid_request_error",
+    422: "invalid_request_error",
+    429: "rate_limit_error",
+}
+
+
+def openai_error_body(error: QuorateError) -> dict[str, Any]:
+    """Return `{"error": {...}}` as every OpenAI client reads it.
+
+    `code` is ours, or the provider's own where it gave one.
+    """
+    code = error.upstream_code if isinstance(error, ProviderError) and error.upstream_code else error.code
+    return {
+        "error": {
+            "message": error.message,
+            "type": _OPENAI_TYPES.get(error.http_status, "server_error"),
+            "param": error.param,
+            "code": code,
+        }
+    }
+
+
+def problem_body(error: QuorateError, *, instance: str | None = None, request_id: str | None = None) -> dict[str, Any]:
+    """Return RFC 9457 problem details with our `code`, `retryable` and `request_id`.
+
+    When all branches failed, `errors` lists them.
+    """
+    status = error.http_status
+    body: dict[str, Any] = {
+        "type": PROBLEM_TYPE_BASE + error.code,
+        "title": _TITLES.get(status, "Client Closed Request"),
+        "status": status,
+        "detail": error.message,
+        "code": error.code,
+        "retryable": error.retryable,
+    }
+    if instance is not None:
+        body["instance"] = instance
+    if request_id is not None:
+        body["request_id"] = request_id
+    if error.param is not None:
+        body["param"] = error.param
+    if isinstance(error, AllFailed):
+        body["errors"] = [
+            {"branch": branch, "code": each.code, "detail": each.message} for branch, each in error.errors
+        ]
+    return body

@@ -1,0 +1,205 @@
+"""Stream chunks, and joining them into the response they make up."""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, cast
+
+import msgspec
+
+from quorate.wire.chat import ChatResponse, Choice, FunctionCall, Message, ToolCall, WireUsage
+from quorate.wire.open import JsonObject, Open
+
+
+class ChunkDelta(Open, frozen=True, kw_only=True):
+    """What a chunk adds to a message."""
+
+    role: str | None = None
+    content: str | None = None
+    tool_calls: tuple[ToolCall, ...] | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+
+
+class ChunkChoice(Open, frozen=True, kw_only=True):
+    """What a chunk adds to one of the `n` answers."""
+
+    always: ClassVar[frozenset[str]] = frozenset({"index", "delta", "finish_reason"})
+
+    delta: ChunkDelta = ChunkDelta()
+    index: int = 0
+    finish_reason: str | None = None
+    logprobs: dict[str, Any] | None = None
+
+
+class ChatChunk(Open, frozen=True, kw_only=True):
+    """One event of a streamed answer; the last one may carry `usage` and no choices."""
+
+    always: ClassVar[frozenset[str]] = frozenset({"id", "object", "created", "model", "choices"})
+
+    choices: tuple[ChunkChoice, ...] = ()
+    id: str = ""
+    object: str = "chat.completion.chunk"
+    created: int = 0
+    model: str = ""
+    usage: WireUsage | None = None
+    system_fingerprint: str | None = None
+
+    @property
+    def text(self) -> str:
+        """The text this chunk adds to the first choice."""
+        return next((choice.delta.content or "" for choice in self.choices if choice.index == 0), "")
+
+
+def text_chunk(text: str, *, model: str = "", finish_reason: str | None = None) -> ChatChunk:
+    """Return a chunk that adds `text` to the first choice."""
+    return ChatChunk(model=model, choices=(ChunkChoice(delta=ChunkDelta(content=text), finish_reason=finish_reason),))
+
+
+def chunk_of(response: ChatResponse) -> ChatChunk:
+    """Return the whole response as a stream of one chunk; joining it gives the response back."""
+    return ChatChunk(
+        id=response.id,
+        created=response.created,
+        model=response.model,
+        usage=response.usage,
+        system_fingerprint=response.system_fingerprint,
+        extra=response.extra,
+        choices=tuple(
+            ChunkChoice(
+                index=choice.index,
+                finish_reason=choice.finish_reason,
+                logprobs=choice.logprobs,
+                extra=choice.extra,
+                delta=_delta_of(choice.message),
+            )
+            for choice in response.choices
+        ),
+    )
+
+
+def _delta_of(message: Message) -> ChunkDelta:
+    calls = message.tool_calls
+    return ChunkDelta(
+        role=message.role,
+        content=message.text if message.content is not None else None,
+        refusal=message.refusal,
+        reasoning_content=message.reasoning_content,
+        reasoning=message.reasoning,
+        extra=message.extra,
+        tool_calls=calls and tuple(msgspec.structs.replace(call, index=i) for i, call in enumerate(calls)),
+    )
+
+
+@dataclass(slots=True)
+class _Call:
+    id: str | None = None
+    type: str | None = None
+    name: str | None = None
+    arguments: list[str] = field(default_factory=list[str])
+    extra: JsonObject = field(default_factory=dict[str, Any])
+    function_extra: JsonObject = field(default_factory=dict[str, Any])
+
+    def add(self, piece: ToolCall) -> None:
+        self.id = piece.id or self.id
+        self.type = piece.type or self.type
+        _merge(self.extra, piece.extra)
+        if piece.function is not None:
+            self.name = piece.function.name or self.name
+            self.arguments.append(piece.function.arguments or "")
+            _merge(self.function_extra, piece.function.extra)
+
+    def whole(self) -> ToolCall:
+        function = FunctionCall(name=self.name, arguments="".join(self.arguments), extra=self.function_extra)
+        return ToolCall(id=self.id, type=self.type or "function", function=function, extra=self.extra)
+
+
+_TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
+
+
+@dataclass(slots=True)
+class _Answer:
+    role: str | None = None
+    texts: dict[str, list[str]] = field(default_factory=dict[str, "list[str]"])
+    calls: dict[int, _Call] = field(default_factory=dict[int, _Call])
+    finish_reason: str | None = None
+    logprobs: JsonObject | None = None
+    message_extra: JsonObject = field(default_factory=dict[str, Any])
+    extra: JsonObject = field(default_factory=dict[str, Any])
+
+    def add(self, choice: ChunkChoice) -> None:
+        delta = choice.delta
+        self.role = delta.role or self.role
+        for name in _TEXTS:
+            text = getattr(delta, name)
+            if text is not None:
+                self.texts.setdefault(name, []).append(text)
+        for position, piece in enumerate(delta.tool_calls or ()):
+            index = piece.index if piece.index is not None else position
+            self.calls.setdefault(index, _Call()).add(piece)
+        self.finish_reason = choice.finish_reason or self.finish_reason
+        if choice.logprobs is not None:
+            self.logprobs = self.logprobs or {}
+            _merge(self.logprobs, choice.logprobs)
+        _merge(self.message_extra, delta.extra)
+        _merge(self.extra, choice.extra)
+
+    def whole(self, index: int) -> Choice:
+        texts = {name: "".join(parts) for name, parts in self.texts.items()}
+        calls = tuple(self.calls[key].whole() for key in sorted(self.calls)) or None
+        message = Message(role=self.role or "assistant", tool_calls=calls, extra=self.message_extra, **texts)
+        return Choice(
+            index=index, message=message, finish_reason=self.finish_reason, logprobs=self.logprobs, extra=self.extra
+        )
+
+
+class Joiner:
+    """Adds up the chunks of one stream; `response()` is what has arrived so far.
+
+    Texts and tool arguments are concatenated, lists extended, everything else the last value wins; usage is taken
+    from whichever chunk carries it.
+    """
+
+    def __init__(self) -> None:
+        self._head = ChatChunk()
+        self._answers: dict[int, _Answer] = {}
+        self._usage: WireUsage | None = None
+        self._extra: JsonObject = {}
+
+    def add(self, chunk: ChatChunk) -> None:
+        """Add one chunk."""
+        if not self._head.id:
+            self._head = chunk
+        for choice in chunk.choices:
+            self._answers.setdefault(choice.index, _Answer()).add(choice)
+        if chunk.usage is not None:
+            self._usage = chunk.usage
+        _merge(self._extra, chunk.extra)
+
+    @property
+    def finished(self) -> bool:
+        """Whether every answer that began has said why it ended: the sign that the stream was not cut."""
+        return bool(self._answers) and all(answer.finish_reason for answer in self._answers.values())
+
+    def response(self) -> ChatResponse:
+        """Return the response the chunks make up."""
+        head = self._head
+        return ChatResponse(
+            id=head.id,
+            created=head.created,
+            model=head.model,
+            system_fingerprint=head.system_fingerprint,
+            usage=self._usage,
+            choices=tuple(self._answers[index].whole(index) for index in sorted(self._answers)),
+            extra=self._extra,
+        )
+
+
+def _merge(into: JsonObject, new: JsonObject) -> None:
+    for key, value in new.items():
+        old = into.get(key)
+        if isinstance(old, str) and isinstance(value, str):
+            into[key] = old + value
+        elif isinstance(old, list) and isinstance(value, list):
+            into[key] = [*cast("list[object]", old), *cast("list[object]", value)]
+        else:
+            into[key] = value
