@@ -1,5 +1,6 @@
 """Secrets that do not print themselves."""
 
+import secrets
 from collections.abc import Iterable
 from typing import NoReturn
 
@@ -32,10 +33,15 @@ class Secret:
         raise TypeError("a Secret is not pickled; pass a reference such as env:NAME instead")
 
 
-def redact(text: str, secrets: Iterable[Secret]) -> str:
+def redact(text: str, known: Iterable[Secret]) -> str:
     """Return `text` with every occurrence of a secret (of 4 or more characters) replaced by `***`."""
-    for secret in secrets:
+    for secret in known:
         value = secret.reveal()
         if len(value) >= 4:  # noqa: PLR2004 - shorter strings would black out ordinary words
             text = text.replace(value, "***")
     return text
+
+
+def new_nonce() -> str:
+    """Return 128 random bits as text: what the author of an answer cannot guess."""
+    return secrets.token_hex(16)

@@ -1,7 +1,9 @@
 """The context of one request, passed explicitly to everything that works for it."""
 
 import random
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from quorate.core.clock import Clock, Deadline, SystemClock
 from quorate.core.ids import RunId, TenantId, new_id
@@ -25,7 +27,7 @@ class Call:
     """Who asks (`tenant`, `principal`), until when (`deadline`), for how much (`budget`), watched by whom (`sink`).
 
     `branch` is the path of the part of the work this context belongs to, empty at the top; `seed` makes every random
-    choice of the call reproducible (`random`).
+    choice of the call reproducible (`random`). `params` are named values of this run that a plan may read.
     """
 
     id: RunId
@@ -38,6 +40,7 @@ class Call:
     trace: TraceContext | None = None
     sink: EventSink = ignore_events
     seed: int = 0
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     branch: str = ""
 
     @property
@@ -73,6 +76,7 @@ def new_call(
     tenant: TenantId = LOCAL,
     principal: str = "local",
     trace: TraceContext | None = None,
+    params: Mapping[str, Any] | None = None,
 ) -> Call:
     """Return the context of a new request: made once, at the edge. `seed=None` draws one."""
     clock = clock or SystemClock()
@@ -87,4 +91,5 @@ def new_call(
         trace=trace,
         sink=sink,
         seed=random.getrandbits(63) if seed is None else seed,
+        params=params or {},
     )

@@ -9,7 +9,8 @@ class Reply:
     """Iterate for the pieces, or await `completion()` for the whole; both may be used, in that order.
 
     Made from a source that yields any number of `Delta`s and then, last, one `Completion`. A source that
-    yields only the `Completion` is a stream of one piece. Errors of the source come out of whichever of the two is used.
+    yields only the `Completion` is a stream of one piece. Errors of the source come out of whichever of the two is
+    used.
     """
 
     __slots__ = ("_completion", "_source", "_yielded")

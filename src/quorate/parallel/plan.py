@@ -32,7 +32,8 @@ class Parallelization(StrEnum):
     """Where the number of branches comes from.
 
     `none`: the first member, once. `static_count`: every member `count` times. `config_param`: the same, the count is
-    read from the run parameter named `count_param`. `model_specific`: each member says its own count, group and priority.
+    read from the run parameter named `count_param`. `model_specific`: each member says its own count, group and
+    priority.
     """
 
     NONE = "none"
@@ -56,7 +57,7 @@ class Score(StrEnum):
     """What `best` means.
 
     `agreement`: mean agreement with the other answers. `logprob`: mean token log-probability (where providers give it).
-    `weight`: the member's weight. `cheapest`, `fastest`, `longest`, `shortest`: as they say. `judge`: a judge's mark.
+    `weight`: the member's weight. `cheapest`, `fastest`, `longest`, `shortest`: as they say.
     """
 
     AGREEMENT = "agreement"
@@ -66,7 +67,6 @@ class Score(StrEnum):
     FASTEST = "fastest"
     LONGEST = "longest"
     SHORTEST = "shortest"
-    JUDGE = "judge"
 
 
 class Synthesis(StrEnum):
@@ -111,9 +111,11 @@ class Member:
 class Plan:
     """How an ensemble runs: execution groups x a stop rule x a selector.
 
-    Groups run one after another in the order of their numbers, the members of a group in parallel. `group_prompts` gives a
-    later group a prompt of its own: a template that sees `prompt`, `answers` (model, text, group of every answer so far)
-    and `groups` (number -> answers). Such a group's answers replace the earlier ones as candidates.
+    Groups run one after another in the order of their numbers, the members of a group in parallel; the stop rule is
+    asked after each answer, so that cheap models may settle the matter before dear ones start (a cascade).
+    `group_prompts` gives a later group a prompt of its own: a template that sees `prompt`, `answers` (model, text and
+    group of every answer so far) and `groups` (number -> answers). With such a group a new stage begins: its answers
+    replace the earlier ones as candidates.
 
     `min_models`: answers needed (quorum default: half of the branches, at least 2; otherwise 1). `max_models`: caps the
     branches, the highest priorities stay. `max_concurrent`: branches running at once. `timeout_s`: per branch.
@@ -131,7 +133,7 @@ class Plan:
     min_models: int | None = None
     max_models: int | None = None
     max_concurrent: int = 3
-    timeout_s: float | None = 30.0
+    timeout_s: float | None = 60.0
     deadline_s: float | None = None
     failure_strategy: FailureStrategy = FailureStrategy.BEST_EFFORT
     retry: RetryPolicy = field(default_factory=RetryPolicy)

@@ -1,0 +1,81 @@
+"""What a selector works with: the answers of a plan's last stage, and a way to ask a model about them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from quorate.consensus import Agreement, LabelledAnswer, PromptMessage
+from quorate.model import Call, Completion, Model, Outcome
+from quorate.parallel.branch import Branch
+from quorate.parallel.live import Live
+from quorate.parallel.plan import Member, Plan, Select
+from quorate.parallel.run_branch import BranchRun
+from quorate.wire.chat import ChatRequest, Message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """The answer: of `outcome`, or `completion` alone for a synthesis. `reason` tells why, also of a fallback."""
+
+    completion: Completion
+    outcome: Outcome | None
+    method: Select
+    reason: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Candidates:
+    """The successful `outcomes` in plan order, their `members` by index, their agreement (`None` for fewer than two).
+
+    `helpers` collects the calls that a selector makes; they are charged and reported like branches.
+    """
+
+    plan: Plan
+    request: ChatRequest
+    call: Call
+    outcomes: Sequence[Outcome]
+    members: dict[int, Member]
+    agreement: Agreement | None
+    live: Live | None = None
+    helpers: list[Outcome] = field(default_factory=list[Outcome])
+
+    @property
+    def question(self) -> str:
+        """What was asked."""
+        return self.request.prompt_text
+
+    def weight(self, outcome: Outcome) -> float:
+        """Return the vote of the outcome's member."""
+        return self.members[outcome.index].weight
+
+    def labelled(self, outcomes: Sequence[Outcome], names: Sequence[str]) -> tuple[LabelledAnswer, ...]:
+        """Return the answers under anonymous labels, in the order given."""
+        return tuple(
+            LabelledAnswer(label=label, text=outcome.text, weight=self.weight(outcome))
+            for label, outcome in zip(names, outcomes, strict=True)
+        )
+
+    async def ask(
+        self, model: Model, name: str, messages: Sequence[PromptMessage], *, live: Live | None = None
+    ) -> Outcome:
+        """Ask a judge or synthesiser; return its outcome, never raising for its failure."""
+        settled: list[Outcome] = []
+        request = ChatRequest(
+            model=model.name,
+            messages=tuple(Message(role=message.role, content=message.content) for message in messages),
+            stream=True if live is not None else None,
+        )
+        index = len(self.members) + len(self.helpers)
+        member = Member(model=model.name, group=max(member.group for member in self.members.values()) + 1)
+        run = BranchRun(
+            branch=Branch(id=name, index=index, member=member, model=model),
+            call=self.call.child(name, timeout_s=self.plan.timeout_s),
+            request=request,
+            retry=self.plan.retry,
+            settle=settled.append,
+            live=live,
+        )
+        try:
+            await run.run()
+        finally:
+            self.helpers.extend(settled)
+        return settled[0]

@@ -1,0 +1,73 @@
+"""A plan as a Model: an ensemble answers a chat request like any endpoint."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+import msgspec
+
+from quorate.core.tasks import background
+from quorate.model import Call, Completion, Delta, opens_reply
+from quorate.parallel.branch import Resolve
+from quorate.parallel.live import Live
+from quorate.parallel.plan import Plan
+from quorate.parallel.result import Result
+from quorate.parallel.run import run_plan
+from quorate.wire.chat import ChatRequest
+
+
+class Ensemble:
+    """Runs `plan` for every request; `resolve` gives the model for a catalog name, at the time of the request."""
+
+    def __init__(self, *, name: str, plan: Plan, resolve: Resolve) -> None:
+        self._name = name
+        self.plan = plan
+        self._resolve = resolve
+
+    @property
+    def name(self) -> str:
+        """The catalog name."""
+        return self._name
+
+    async def run(self, request: ChatRequest, call: Call, *, live: Live | None = None) -> Result:
+        """Return the whole result; raises as `run_plan` does."""
+        return await run_plan(self.plan, request, call, self._resolve, live=live)
+
+    @opens_reply
+    async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
+        """Answer. While streaming, a race passes on its winner and a synthesis its writer, piece by piece.
+
+        The other modes know their answer only at the end: it comes as one piece, and progress comes as events.
+        """
+        if not request.stream:
+            yield self._completion(await self.run(request, call))
+            return
+        live = Live()
+        async with background(self._run_live(request, call, live)) as running:
+            async with aclosing(live.pieces()) as pieces:
+                async for delta in pieces:
+                    yield delta
+            result = await running
+            if live.owner is None:
+                yield Delta.of(result.completion)
+            yield self._completion(result)
+
+    async def _run_live(self, request: ChatRequest, call: Call, live: Live) -> Result:
+        try:
+            return await self.run(request, call, live=live)
+        finally:
+            live.close()
+
+    def _completion(self, result: Result) -> Completion:
+        """Return the chosen answer under the ensemble's name, with the usage and the cost of all branches."""
+        answer = result.completion
+        usage = result.spend.usage
+        return Completion(
+            response=msgspec.structs.replace(answer.response, model=self.name, usage=usage.to_wire()),
+            model=self.name,
+            provider="quorate",
+            usage=usage,
+            cost_microusd=result.cost_microusd,
+            estimated=result.spend.estimated,
+            metadata={**answer.metadata, "answered_by": result.chosen or answer.model},
+            detail=result,
+        )

@@ -1,0 +1,50 @@
+"""`select: prompt_selector`: a judge model chooses among anonymous answers, asked in both orders.
+
+Judges favour places in the list (Zheng et al. 2023, "Judging LLM-as-a-Judge", section 3.3), so a choice counts only
+when the judge makes it in both orders.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from quorate.consensus import labels, parse_selection, selection_messages
+from quorate.core.secret import new_nonce
+from quorate.model import Model, Outcome
+from quorate.parallel.candidates import Candidates
+
+
+async def judged(candidates: Candidates, judge: Model) -> tuple[Outcome | None, str]:
+    """Return the judge's choice and its reason, or `None` and why the judge could not be followed."""
+    order = list(candidates.outcomes)
+    candidates.call.random("judge").shuffle(order)
+    async with asyncio.TaskGroup() as tasks:
+        verdicts = [
+            tasks.create_task(_ask(candidates, judge, f"judge#{i}", asked))
+            for i, asked in enumerate((order, order[::-1]), 1)
+        ]
+    first, second = (verdict.result() for verdict in verdicts)
+    for verdict in (first, second):
+        if isinstance(verdict, str):
+            return None, verdict
+    if first is not second:
+        return None, "the judge chose differently when the answers changed places"
+    assert isinstance(first, Outcome)
+    return first, f"chosen by {judge.name} in both orders"
+
+
+async def _ask(candidates: Candidates, judge: Model, name: str, order: Sequence[Outcome]) -> Outcome | str:
+    """Return the chosen outcome, or why there is none."""
+    names = labels(len(order))
+    messages = selection_messages(
+        candidates.question,
+        candidates.labelled(order, names),
+        candidates.plan.instructions or "",
+        nonce=new_nonce(),
+    )
+    verdict = await candidates.ask(judge, name, messages)
+    if verdict.error is not None:
+        return f"the judge failed: {verdict.error.message}"
+    try:
+        return order[names.index(parse_selection(verdict.text, names))]
+    except ValueError as error:
+        return f"the judge's verdict cannot be used: {error}"

@@ -1,0 +1,165 @@
+"""The one engine: runs any plan, stage by stage, to one result."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from quorate.core.errors import AllFailed, InvalidRequest
+from quorate.model import Call, Outcome
+from quorate.model.event import PlanStarted, Selected
+from quorate.parallel.ask import stage_request
+from quorate.parallel.branch import Branch, Resolve, expand
+from quorate.parallel.candidates import Candidates, Chosen
+from quorate.parallel.live import Live
+from quorate.parallel.plan import Plan, Select
+from quorate.parallel.result import Latency, Result, total
+from quorate.parallel.select import select
+from quorate.parallel.stage import Stage
+from quorate.parallel.stop import min_models
+from quorate.templating import Template
+from quorate.wire.chat import ChatRequest
+
+#: Ensembles of ensembles deeper than this are a loop that the configuration check did not see.
+_MAX_DEPTH = 8
+
+
+async def run_plan(
+    plan: Plan, request: ChatRequest, call: Call, resolve: Resolve, *, live: Live | None = None
+) -> Result:
+    """Run `plan` on `request` and return its result.
+
+    `resolve` gives the model for a catalog name. With `live`, pieces of the answer go there as soon as it is certain
+    whose they are. Raises `InvalidRequest` for a plan that cannot run, the branch's own error when the plan has one
+    branch or fails fast, else `AllFailed` when no branch answered. A failure of some branches is part of the result.
+    """
+    if call.branch.count("/") >= _MAX_DEPTH:
+        raise InvalidRequest(f"ensembles are nested deeper than {_MAX_DEPTH}: {call.branch}", param="models")
+    call = replace(call, deadline=call.deadline.capped(plan.deadline_s))
+    began_s = call.at_s
+    branches = expand(plan, resolve, call.params)
+    stages = _stages(plan, branches)
+    call.emit(_started(plan, branches, call))
+    done: list[Stage] = []
+    for i, (template, members) in enumerate(stages):
+        asked = stage_request(request, template, _outcomes(done)) if template is not None else request
+        last = i == len(stages) - 1
+        stage = Stage(plan=plan, branches=members, request=asked, call=call, live=_speaker(plan, live, last=last))
+        done.append(stage)
+        await stage.run()
+        _require_answer(plan, stage)
+    candidates = _candidates(plan, done[-1], live)
+    chosen = await select(candidates, resolve)
+    call.emit(_selected(chosen, call))
+    return _result(plan, done, candidates, chosen, began_s)
+
+
+def _stages(plan: Plan, branches: Sequence[Branch]) -> list[tuple[Template | None, list[Branch]]]:
+    """Cut the branches where a group has a prompt of its own."""
+    stages: list[tuple[Template | None, list[Branch]]] = []
+    current: int | None = None
+    for branch in branches:
+        source = plan.group_prompts.get(branch.group)
+        if not stages or (branch.group != current and source is not None):
+            template = None if source is None else Template(source, name=f"group_prompts[{branch.group}]")
+            stages.append((template, []))
+        stages[-1][1].append(branch)
+        current = branch.group
+    return stages
+
+
+def _speaker(plan: Plan, live: Live | None, *, last: bool) -> Live | None:
+    """Pieces may go out as they come only in the last stage, and only if no synthesis follows."""
+    return live if last and plan.selector is not Select.SYNTHESIS else None
+
+
+def _outcomes(stages: Sequence[Stage]) -> list[Outcome]:
+    return [stage.outcomes[branch.index] for stage in stages for branch in stage.branches]
+
+
+def _require_answer(plan: Plan, stage: Stage) -> None:
+    """Raise unless the stage has an answer (and, with `fail_fast`, no failure)."""
+    if stage.failure is not None:
+        raise stage.failure
+    outcomes = _outcomes([stage])
+    if any(outcome.ok for outcome in outcomes):
+        return
+    errors = [(outcome.branch, outcome.error) for outcome in outcomes if outcome.error is not None]
+    if len(errors) == 1:
+        raise errors[0][1]
+    listed = "; ".join(f"{branch}: {error.message}" for branch, error in errors)
+    raise AllFailed(f"none of {len(errors)} models answered ({plan.mode}): {listed}", errors=errors)
+
+
+def _candidates(plan: Plan, stage: Stage, live: Live | None) -> Candidates:
+    return Candidates(
+        plan=plan,
+        request=stage.request,
+        call=stage.call,
+        outcomes=[outcome for outcome in _outcomes([stage]) if outcome.ok],
+        members={branch.index: branch.member for branch in stage.branches},
+        agreement=stage.agreement,
+        live=live if plan.selector is Select.SYNTHESIS else None,
+    )
+
+
+def _result(plan: Plan, stages: Sequence[Stage], candidates: Candidates, chosen: Chosen, began_s: float) -> Result:
+    last = stages[-1]
+    outcomes = tuple(_outcomes(stages))
+    helpers = tuple(candidates.helpers)
+    needed = min_models(plan, len(last.branches))
+    answered = len(candidates.outcomes)
+    agreed = candidates.agreement is not None and candidates.agreement.agreed
+    return Result(
+        answer=chosen.completion.text,
+        completion=chosen.completion,
+        method=chosen.method,
+        reason=chosen.reason,
+        chosen=None if chosen.outcome is None else chosen.outcome.branch,
+        agreement=candidates.agreement,
+        consensus=agreed and answered >= needed,
+        branches=outcomes,
+        helpers=helpers,
+        spend=total((*outcomes, *helpers)),
+        latency=Latency(
+            total_s=last.call.at_s - began_s,
+            critical_path_s=sum(stage.critical_path_s for stage in stages)
+            + max((outcome.latency_s for outcome in helpers), default=0.0),
+            sequential_s=sum(outcome.latency_s for outcome in (*outcomes, *helpers)),
+        ),
+        stopped=last.stopped,
+        warnings=tuple(_warnings(outcomes, answered, needed)),
+    )
+
+
+def _warnings(outcomes: Sequence[Outcome], answered: int, needed: int) -> list[str]:
+    warnings: list[str] = []
+    if answered < needed:
+        warnings.append(f"only {answered} of at least {needed} models answered")
+    unpriced = sorted({outcome.model for outcome in outcomes if outcome.spend.unpriced})
+    if unpriced:
+        warnings.append(f"no price is known for {', '.join(unpriced)}; the cost is not known")
+    if any(outcome.spend.estimated for outcome in outcomes):
+        warnings.append("part of the usage is estimated (cancelled calls, or providers that sent no count)")
+    return warnings
+
+
+def _started(plan: Plan, branches: Sequence[Branch], call: Call) -> PlanStarted:
+    paths = tuple(f"{call.branch}/{branch.id}" if call.branch else branch.id for branch in branches)
+    return PlanStarted(
+        call_id=call.id,
+        at_s=call.at_s,
+        path=call.branch,
+        mode=plan.mode.value,
+        branches=paths,
+        weights=tuple(branch.share for branch in branches),
+    )
+
+
+def _selected(chosen: Chosen, call: Call) -> Selected:
+    return Selected(
+        call_id=call.id,
+        at_s=call.at_s,
+        path=call.branch,
+        branch=None if chosen.outcome is None else chosen.outcome.branch,
+        method=chosen.method.value,
+        reason=chosen.reason,
+    )

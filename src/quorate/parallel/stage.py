@@ -1,0 +1,190 @@
+"""A stage of a plan: groups one after another, the branches of a group in parallel, until the stop rule says enough."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from quorate.consensus import Agreement, Answer, Panel
+from quorate.core.errors import DeadlineExceeded, QuorateError
+from quorate.model import Call, Outcome, State
+from quorate.model.event import AgreementUpdated, BranchCancelled
+from quorate.parallel.ask import branch_request
+from quorate.parallel.branch import Branch
+from quorate.parallel.live import Live
+from quorate.parallel.plan import FailureStrategy, Mode, Plan
+from quorate.parallel.run_branch import BranchRun
+from quorate.parallel.stop import Standing, Stopped, stop_rule
+from quorate.wire.chat import ChatRequest
+
+_NOT_NEEDED = "the answer was settled before its turn"
+
+
+@dataclass(slots=True, kw_only=True)
+class Stage:
+    """Runs `branches` on `request`; after `run`, `outcomes` holds one outcome for every branch, by its index.
+
+    A failed branch is an outcome like any other; with `fail_fast` the first one ends the stage and `failure` is its
+    error. `live` passes on the pieces of the one branch that may speak: the first with a token in a race, or the only
+    branch there is.
+    """
+
+    plan: Plan
+    branches: Sequence[Branch]
+    request: ChatRequest
+    call: Call
+    live: Live | None = None
+    outcomes: dict[int, Outcome] = field(default_factory=dict[int, Outcome])
+    agreement: Agreement | None = None
+    stopped: Stopped = Stopped.ALL_SETTLED
+    failure: QuorateError | None = None
+    critical_path_s: float = 0.0
+    _runs: dict[int, tuple[BranchRun, asyncio.Task[None]]] = field(
+        default_factory=dict[int, tuple[BranchRun, asyncio.Task[None]]]
+    )
+    _done: asyncio.Queue[int] = field(default_factory=asyncio.Queue[int])
+    _panel: Panel = field(init=False)
+    _spoken: bool = False
+
+    def __post_init__(self) -> None:
+        """Begin an empty panel for the stage's question."""
+        self._panel = Panel(self.request.prompt_text, kind=self.plan.kind, threshold=self.plan.threshold)
+
+    async def run(self) -> None:
+        """Run group after group until the rule is met or every branch has settled."""
+        for _, group in groupby(self.branches, key=lambda branch: branch.group):
+            members = list(group)
+            enough = await self._run_group(members)
+            self.critical_path_s += max(
+                (self.outcomes[b.index].latency_s for b in members if self._counts(b)), default=0.0
+            )
+            if enough is not None:
+                self.stopped = enough
+                break
+        else:
+            self.stopped = self._settled_reason()
+        for branch in self.branches:
+            if branch.index not in self.outcomes:
+                self._skip(branch)
+
+    async def _run_group(self, branches: list[Branch]) -> Stopped | None:
+        waiting = deque(branches)
+        limit = self.plan.max_concurrent if self.plan.enabled else 1
+        running = 0
+        async with asyncio.TaskGroup() as tasks:
+            while running or (waiting and not self._spoken):
+                while waiting and running < limit and not self._spoken:
+                    self._start(tasks, waiting.popleft())
+                    running += 1
+                index = await self._done.get()
+                running -= 1
+                enough = self._count(index)
+                if enough is not None:
+                    self._cancel_rest(f"{self.outcomes[index].branch} settled it: {enough}")
+                    return enough
+        return None
+
+    def _start(self, tasks: asyncio.TaskGroup, branch: Branch) -> None:
+        timeout_s = branch.member.timeout_s if branch.member.timeout_s is not None else self.plan.timeout_s
+        run = BranchRun(
+            branch=branch,
+            call=self.call.child(branch.id, timeout_s=timeout_s),
+            request=branch_request(self.request, branch),
+            retry=branch.member.retry or self.plan.retry,
+            settle=self._settle,
+            live=self.live if self.plan.mode is Mode.RACE or len(self.branches) == 1 else None,
+            on_speak=self._let_speak,
+        )
+        task = tasks.create_task(run.run())
+        self._runs[branch.index] = (run, task)
+        task.add_done_callback(lambda _: self._done.put_nowait(branch.index))
+
+    def _settle(self, outcome: Outcome) -> None:
+        self.outcomes[outcome.index] = outcome
+
+    def _let_speak(self, branch: Branch) -> None:
+        """In a streamed race the first token wins: the others are cancelled in the same moment."""
+        self._spoken = True
+        self._cancel_rest(f"{branch.id} had the first token", speaker=branch.index)
+
+    def _cancel_rest(self, reason: str, *, speaker: int | None = None) -> None:
+        for index, (run, task) in self._runs.items():
+            if index != speaker and not task.done():
+                run.lose = reason
+                task.cancel()
+
+    def _count(self, index: int) -> Stopped | None:
+        """Take the outcome of a branch that has just settled into account; return why to stop, or `None`."""
+        outcome = self.outcomes.get(index)
+        if outcome is None or outcome.state is State.CANCELLED:
+            return None
+        if outcome.completion is None:
+            if self.plan.failure_strategy is FailureStrategy.FAIL_FAST:
+                self.failure = outcome.error
+                return Stopped.FAIL_FAST
+            return None
+        self._add_answer(outcome)
+        enough = stop_rule(self.plan, len(self.branches)).decide(self._standing())
+        return Stopped.FIRST_TOKEN if enough is Stopped.FIRST_SUCCESS and self._spoken else enough
+
+    def _add_answer(self, outcome: Outcome) -> None:
+        branch = next(branch for branch in self.branches if branch.index == outcome.index)
+        completion = outcome.completion
+        whole = completion is not None and completion.finish_reason not in {"length", "content_filter"}
+        answer = Answer(text=outcome.text, name=outcome.branch, weight=branch.member.weight, complete=whole)
+        self._panel.add(outcome.index, answer)
+        answered = self._answered()
+        if answered > 1:
+            self.agreement = self._panel.agreement()
+            self.call.emit(
+                AgreementUpdated(
+                    call_id=self.call.id,
+                    at_s=self.call.at_s,
+                    path=self.call.branch,
+                    score=self.agreement.score,
+                    kind=self.agreement.kind.value,
+                    answered=answered,
+                    total=len(self.branches),
+                )
+            )
+
+    def _answered(self) -> int:
+        return sum(outcome.ok for outcome in self.outcomes.values())
+
+    def _standing(self) -> Standing:
+        outstanding = [branch.member.weight for branch in self.branches if branch.index not in self.outcomes]
+        return Standing(answered=self._answered(), agreement=self.agreement, panel=self._panel, outstanding=outstanding)
+
+    def _counts(self, branch: Branch) -> bool:
+        outcome = self.outcomes.get(branch.index)
+        return outcome is not None and outcome.state is not State.CANCELLED
+
+    def _settled_reason(self) -> Stopped:
+        late = any(isinstance(outcome.error, DeadlineExceeded) for outcome in self.outcomes.values())
+        return Stopped.DEADLINE if late and self.call.deadline.remaining_s() == 0.0 else Stopped.ALL_SETTLED
+
+    def _skip(self, branch: Branch) -> None:
+        """Settle a branch that never began."""
+        at_s = self.call.at_s
+        self.outcomes[branch.index] = Outcome(
+            branch=branch.id,
+            model=branch.member.model,
+            index=branch.index,
+            group=branch.group,
+            state=State.CANCELLED,
+            started_s=at_s,
+            finished_s=at_s,
+            attempts=0,
+        )
+        self.call.emit(
+            BranchCancelled(
+                call_id=self.call.id,
+                at_s=at_s,
+                branch=self.call.child(branch.id).branch,
+                model=branch.member.model,
+                latency_s=0.0,
+                reason=_NOT_NEEDED,
+                cost_microusd=0,
+            )
+        )

@@ -1,0 +1,69 @@
+"""A Model that tries again."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+
+from quorate.core.errors import QuorateError
+from quorate.model import Call, Completion, Delta, Model, opens_reply
+from quorate.model.event import BranchRetry
+from quorate.resilience.retry_policy import RetryPolicy, decide_retry
+from quorate.wire.chat import ChatRequest
+
+
+class Retrying:
+    """`model`, asked again after transient failures as `policy` says, never past the call's deadline.
+
+    An answer that has begun to reach the caller is not begun again. Each retry is an event; `on_retry` is told as well.
+    """
+
+    def __init__(
+        self, model: Model, policy: RetryPolicy, *, on_retry: Callable[[BranchRetry], None] | None = None
+    ) -> None:
+        self._model = model
+        self._policy = policy
+        self._on_retry = on_retry
+
+    @property
+    def name(self) -> str:
+        """The wrapped model's name."""
+        return self._model.name
+
+    @opens_reply
+    async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
+        """Answer, with as many attempts as the policy and the deadline allow."""
+        rng = call.random("retry")
+        attempt = 1
+        while True:
+            begun = False
+            try:
+                async with self._model.open(request, call) as reply:
+                    if request.stream:
+                        async for delta in reply:
+                            begun = True
+                            yield delta
+                    yield await reply.completion()
+                    return
+            except QuorateError as error:
+                remaining_s = call.deadline.remaining_s()
+                decision = decide_retry(self._policy, error, attempt=attempt, remaining_s=remaining_s, rng=rng)
+                if begun or decision.delay_s is None:
+                    raise
+                self._report(call, error, attempt, decision.delay_s)
+                delay_s = decision.delay_s
+            await asyncio.sleep(delay_s)
+            attempt += 1
+
+    def _report(self, call: Call, error: QuorateError, attempt: int, delay_s: float) -> None:
+        event = BranchRetry(
+            call_id=call.id,
+            at_s=call.at_s,
+            branch=call.branch,
+            model=self.name,
+            attempt=attempt,
+            delay_s=delay_s,
+            code=error.code,
+            message=error.message,
+        )
+        call.emit(event)
+        if self._on_retry is not None:
+            self._on_retry(event)
