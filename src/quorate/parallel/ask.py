@@ -1,6 +1,6 @@
 """What a branch is asked: the caller's request, changed by the member's parameters or the group's prompt."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -8,10 +8,12 @@ import msgspec
 from quorate.model import Outcome
 from quorate.parallel.branch import Branch
 from quorate.parallel.plan import Params
-from quorate.templating import Template
+from quorate.templating import Plain, Template
 from quorate.wire.chat import ChatRequest, Message
 
-_SAMPLING = ("temperature", "top_p", "seed")
+#: Fields that parameters never set through `extra`: they are the caller's, the plan's or have a name of their own.
+_OWNED = frozenset({"extra", "messages", "model", "stream", "stream_options"})
+_NAMED = frozenset(ChatRequest.__struct_fields__) - _OWNED
 
 
 def branch_request(request: ChatRequest, branch: Branch) -> ChatRequest:
@@ -28,35 +30,31 @@ def branch_request(request: ChatRequest, branch: Branch) -> ChatRequest:
 
 
 def _changes(request: ChatRequest, params: Params) -> dict[str, Any]:
-    changes: dict[str, Any] = {name: value for name in _SAMPLING if (value := getattr(params, name)) is not None}
+    changes: dict[str, Any] = {name: value for name, value in params.extra.items() if name in _NAMED}
+    unknown = {name: value for name, value in params.extra.items() if name not in _NAMED}
+    if unknown:
+        changes["extra"] = {**request.extra, **unknown}
+    sampling = {name: getattr(params, name) for name in ("temperature", "top_p", "seed", "stop")}
+    changes |= {name: value for name, value in sampling.items() if value is not None}
     if params.max_tokens is not None:
-        limit = "max_tokens" if request.max_completion_tokens is None else "max_completion_tokens"
-        changes[limit] = params.max_tokens
-    if params.stop is not None:
-        changes["stop"] = params.stop
+        changes["max_tokens" if request.max_completion_tokens is None else "max_completion_tokens"] = params.max_tokens
     if params.system is not None:
         changes["messages"] = (Message(role="system", content=params.system), *request.messages)
-    if params.extra:
-        changes["extra"] = {**request.extra, **params.extra}
     return changes
 
 
 def stage_request(request: ChatRequest, template: Template, outcomes: Sequence[Outcome]) -> ChatRequest:
     """Return the request of a stage with a prompt of its own, rendered in place of the last user message."""
-    answers = [_answer(outcome) for outcome in outcomes if outcome.ok]
-    groups: dict[int, list[dict[str, Any]]] = {}
-    for answer in answers:
-        groups.setdefault(answer["group"], []).append(answer)
-    text = template.render({"prompt": request.prompt_text, "answers": list(answers), "groups": _plain(groups)})
-    return _with_prompt(request, text)
+    answers: list[Plain] = [_answer(outcome) for outcome in outcomes if outcome.ok]
+    groups: dict[int, list[Plain]] = {}
+    for outcome in outcomes:
+        if outcome.ok:
+            groups.setdefault(outcome.group, []).append(_answer(outcome))
+    return _with_prompt(request, template.render({"prompt": request.prompt_text, "answers": answers, "groups": groups}))
 
 
-def _answer(outcome: Outcome) -> dict[str, Any]:
+def _answer(outcome: Outcome) -> dict[str, Plain]:
     return {"model": outcome.model, "branch": outcome.branch, "text": outcome.text, "group": outcome.group}
-
-
-def _plain(groups: Mapping[int, list[dict[str, Any]]]) -> dict[int, Any]:
-    return dict(groups)
 
 
 def _with_prompt(request: ChatRequest, text: str) -> ChatRequest:

@@ -1,5 +1,5 @@
 """Templates: plain data in, text out."""
 
-from quorate.templating.template import Template, TemplateError
+from quorate.templating.template import Plain, Template, TemplateError
 
-__all__ = ["Template", "TemplateError"]
+__all__ = ["Plain", "Template", "TemplateError"]

@@ -1,0 +1,1 @@
+"""The library: what `from quorate import Quorate` gives."""

@@ -1,0 +1,165 @@
+"""What a question may say about how it is asked, and the plan that follows from it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from typing import Any, Literal, TypedDict, TypeVar, cast
+
+import msgspec
+
+from quorate.consensus import Kind
+from quorate.core.errors import InvalidRequest
+from quorate.core.units import MICROUSD_PER_USD
+from quorate.model import EventSink
+from quorate.parallel.plan import (
+    FailureStrategy,
+    Member,
+    Mode,
+    Parallelization,
+    Plan,
+    Score,
+    Select,
+    Synthesis,
+)
+from quorate.wire.chat import ChatRequest, Message
+from quorate.wire.open import load
+
+ModeName = Mode | Literal["all", "race", "quorum"]
+SelectName = Select | Literal["first", "random", "best", "prompt_selector", "consensus", "synthesis"]
+Prompt = str | Sequence[Message | Mapping[str, Any]] | ChatRequest
+
+
+class AskOptions(TypedDict, total=False):
+    """How a question is asked; whatever is left out comes from the configuration's defaults.
+
+    `models`: catalog names, or `Member`s with parameters of their own. `plan`: a whole plan, which the other options
+    change. `count`: copies of each model. `retries`: further attempts per branch. `params`: named values of this run.
+    `on_event`: is called with every event, at once and on the event loop: it must be quick. Times are in seconds.
+    """
+
+    models: Sequence[str | Member] | str
+    plan: Plan
+    mode: ModeName
+    select: SelectName
+    score: Score | str
+    synthesis: Synthesis | str
+    kind: Kind | str
+    failure_strategy: FailureStrategy | str
+    min_models: int
+    max_models: int
+    max_concurrent: int
+    threshold: float
+    timeout_s: float
+    deadline_s: float
+    count: int
+    retries: int
+    enabled: bool
+    judge: str
+    synthesiser: str
+    instructions: str
+    system: str
+    temperature: float
+    top_p: float
+    max_tokens: int
+    seed: int
+    max_cost_usd: float
+    params: Mapping[str, Any]
+    on_event: EventSink
+
+
+_ENUMS: dict[str, type[StrEnum]] = {
+    "mode": Mode,
+    "select": Select,
+    "score": Score,
+    "synthesis": Synthesis,
+    "kind": Kind,
+    "failure_strategy": FailureStrategy,
+}
+_PLAIN = (
+    "min_models",
+    "max_models",
+    "max_concurrent",
+    "threshold",
+    "timeout_s",
+    "deadline_s",
+    "enabled",
+    "judge",
+    "synthesiser",
+    "instructions",
+)
+_SAMPLING = ("temperature", "top_p", "max_tokens", "seed")
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def plan_from(base: Plan, options: AskOptions) -> Plan:
+    """Return `base` changed by the options; raises `InvalidRequest` naming the option that cannot be used."""
+    given = cast("dict[str, Any]", options)
+    changes = {name: given[name] for name in _PLAIN if name in given}
+    changes |= {name: one_of(kind, given[name], name) for name, kind in _ENUMS.items() if name in given}
+    if "count" in options:
+        changes |= {"count": options["count"], "parallelization": Parallelization.STATIC_COUNT}
+    if "retries" in options:
+        changes["retry"] = replace(base.retry, max_retries=options["retries"])
+    plan = replace(base, **changes)
+    _check(plan)
+    return plan
+
+
+def one_of(kind: type[E], value: object, param: str) -> E:
+    """Return the member of an enumeration that `value` names; raises `InvalidRequest` listing the choices."""
+    try:
+        return kind(value)
+    except ValueError:
+        choices = ", ".join(member.value for member in kind)
+        raise InvalidRequest(f"{param} is {value!r}; choose one of: {choices}", param=param) from None
+
+
+def _check(plan: Plan) -> None:
+    limits = {
+        "min_models": plan.min_models,
+        "max_models": plan.max_models,
+        "max_concurrent": plan.max_concurrent,
+        "timeout_s": plan.timeout_s,
+        "deadline_s": plan.deadline_s,
+    }
+    for name, value in limits.items():
+        if value is not None and not value > 0:
+            raise InvalidRequest(f"{name} is {value!r}; it must be above 0", param=name)
+    if plan.retry.max_retries < 0:
+        raise InvalidRequest(f"retries is {plan.retry.max_retries!r}; it must be 0 or more", param="retries")
+
+
+def members_from(models: Sequence[str | Member] | str) -> tuple[Member, ...]:
+    """Return members for names (a text is one name, or several with commas between)."""
+    names = [name.strip() for name in models.split(",") if name.strip()] if isinstance(models, str) else models
+    return tuple(name if isinstance(name, Member) else Member(model=name) for name in names)
+
+
+def request_from(prompt: Prompt, options: AskOptions) -> ChatRequest:
+    """Return the chat request for a prompt: a text, messages, or a request, which the sampling options change."""
+    if isinstance(prompt, ChatRequest):
+        request = prompt
+    elif isinstance(prompt, str):
+        if not prompt.strip():
+            raise InvalidRequest("the prompt is empty; ask something", param="prompt")
+        request = ChatRequest(messages=(Message(role="user", content=prompt),))
+    else:
+        request = ChatRequest(
+            messages=tuple(part if isinstance(part, Message) else load(dict(part), Message) for part in prompt)
+        )
+    given = cast("dict[str, Any]", options)
+    changes = {name: given[name] for name in _SAMPLING if name in given}
+    if "system" in options:
+        changes["messages"] = (Message(role="system", content=options["system"]), *request.messages)
+    return msgspec.structs.replace(request, **changes)
+
+
+def limit_microusd(options: AskOptions, default: int | None) -> int | None:
+    """Return what the question may cost."""
+    if "max_cost_usd" not in options:
+        return default
+    limit = options["max_cost_usd"]
+    if not limit > 0:
+        raise InvalidRequest(f"max_cost_usd is {limit!r}; it must be above 0", param="max_cost_usd")
+    return round(limit * MICROUSD_PER_USD)

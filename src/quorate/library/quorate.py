@@ -1,0 +1,158 @@
+"""`Quorate`: ask one question of many models."""
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, Unpack
+
+import msgspec
+
+from quorate.core.clock import Clock, SystemClock
+from quorate.core.errors import InvalidRequest
+from quorate.engine.catalog import Catalog, ModelCard, ModelKind
+from quorate.library.answer import Answer
+from quorate.library.options import AskOptions, Prompt, limit_microusd, members_from, plan_from, request_from
+from quorate.model import Call, Model, new_call
+from quorate.model.event import ignore_events
+from quorate.parallel.ensemble import Ensemble
+from quorate.parallel.plan import Plan
+from quorate.parallel.result import Result
+from quorate.wire.chat import ChatRequest
+
+if TYPE_CHECKING:
+    from quorate.config.defaults_section import Defaults
+
+
+class Quorate:
+    """Asks models of a catalog. Made by `from_file`, `simulated` or `of`; used as an async context manager.
+
+    async with Quorate.from_file() as q:
+        result = await q.ask("What is the capital of France?", models=["a", "b", "c"], mode="quorum")
+        print(result, result.agreement.score, result.cost, result.speedup)
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        plan: Plan | None = None,
+        models: tuple[str, ...] = (),
+        limit_microusd: int | None = None,
+        close: Callable[[], Awaitable[None]] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self.catalog = catalog
+        self._plan = plan or Plan(members=())
+        self._models = models
+        self._limit_microusd = limit_microusd
+        self._close = close
+        self._clock = clock or SystemClock()
+
+    @classmethod
+    def from_file(cls, path: str | Path | None = None, *, overrides: Mapping[str, object] | None = None) -> Self:
+        """Return a Quorate for `quorate.yaml`.
+
+        It is the file at `path`, else the one in the usual places; without any, what the environment offers is used.
+        `overrides` sets single values by their path, e.g. `{"defaults.mode": "race"}`. Reads files and, without any
+        configuration, asks for a local Ollama (0.3 s at most): call it outside the event loop. Raises `Misconfigured`.
+        """
+        from quorate.config import configure  # noqa: PLC0415 - slow: pydantic and yaml, needed only here
+
+        built = configure(path, overrides=overrides)
+        return cls._built(built.catalog, built.defaults, built.close)
+
+    @classmethod
+    def simulated(cls, *, time_scale: float = 1.0) -> Self:
+        """Return a Quorate with five simulated models: no key, no network. `time_scale` below 1 makes them faster."""
+        from quorate.providers.simulated import SimulatedModel, default_profiles  # noqa: PLC0415 - only here
+
+        return cls.of(SimulatedModel(replace(profile, time_scale=time_scale)) for profile in default_profiles())
+
+    @classmethod
+    def of(cls, models: Iterable[Model], *, plan: Plan | None = None, clock: Clock | None = None) -> Self:
+        """Return a Quorate with your own models; all of them answer when none are named."""
+        catalog = Catalog()
+        names: list[str] = []
+        for model in models:
+            names.append(model.name)
+            catalog.add(ModelCard(name=model.name, kind=ModelKind.ENDPOINT), lambda model=model: model)
+        return cls(catalog, plan=plan, models=tuple(names), clock=clock)
+
+    @classmethod
+    def _built(cls, catalog: Catalog, defaults: "Defaults", close: Callable[[], Awaitable[None]]) -> Self:
+        return cls(
+            catalog,
+            plan=defaults.plan,
+            models=defaults.models,
+            limit_microusd=defaults.max_cost_microusd,
+            close=close,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections; closing twice does nothing."""
+        if self._close is not None:
+            close, self._close = self._close, None
+            await close()
+
+    def models(self) -> tuple[ModelCard, ...]:
+        """Return what is known about every model of the catalog."""
+        return self.catalog.cards()
+
+    async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> Result:
+        """Return one answer of many models, with their agreement, costs and times.
+
+        `prompt` is a text, a list of messages or a whole chat request. Raises `InvalidRequest` or `NotFound` for a
+        question that cannot be asked, `AllFailed` (or the only branch's error) when nobody answered. One call per
+        branch, plus those of the selector.
+        """
+        ensemble, request, call = self._prepare(prompt, options)
+        return await ensemble.run(request, call)
+
+    @asynccontextmanager
+    async def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> AsyncGenerator[Answer]:
+        """Give the answer piece by piece: `async for text in answer`; then `answer.result` is the whole.
+
+        A race streams its winner from the first token on and a synthesis its writer; the other modes know their answer
+        only at the end. Leaving the context early cancels what still runs.
+        """
+        ensemble, request, call = self._prepare(prompt, options)
+        async with ensemble.open(msgspec.structs.replace(request, stream=True), call) as reply:
+            yield Answer(reply)
+
+    def _prepare(self, prompt: Prompt, options: AskOptions) -> tuple[Ensemble, ChatRequest, Call]:
+        request = request_from(prompt, options)
+        ensemble = self._ensemble(options)
+        call = new_call(
+            clock=self._clock,
+            limit_microusd=limit_microusd(options, self._limit_microusd),
+            seed=options.get("seed"),
+            sink=options.get("on_event", ignore_events),
+            params=options.get("params"),
+        )
+        return ensemble, request, call
+
+    def _ensemble(self, options: AskOptions) -> Ensemble:
+        """Return the plan to run: a configured ensemble that was named alone, or one made of the models named."""
+        base = options.get("plan", self._plan)
+        models = options.get("models", () if base.members else self._models)
+        members = members_from(models) or base.members
+        if not members:
+            raise InvalidRequest("no models are named and the configuration has no default models", param="models")
+        name = "ask"
+        if len(members) == 1 and "plan" not in options:
+            model = self.catalog.resolve(members[0].model)
+            if isinstance(model, Ensemble):
+                return Ensemble(name=model.name, plan=plan_from(model.plan, options), resolve=self.catalog.resolve)
+        return Ensemble(
+            name=name, plan=plan_from(replace(base, members=members), options), resolve=self.catalog.resolve
+        )

@@ -1,0 +1,131 @@
+"""The same for code that is not asynchronous: a thread with an event loop, and `Quorate` on it."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+from quorate.engine.catalog import ModelCard
+from quorate.library.answer import Answer
+from quorate.library.options import AskOptions, Prompt
+from quorate.library.quorate import Quorate
+from quorate.model import Model
+from quorate.parallel.result import Result
+
+T = TypeVar("T")
+
+
+class SyncQuorate:
+    """`Quorate` without `await`; used as a context manager.
+
+    Its calls block the calling thread and may come from many threads at once.
+    """
+
+    def __init__(self, quorate: Quorate) -> None:
+        self._quorate = quorate
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    @classmethod
+    def from_file(cls, path: str | Path | None = None, *, overrides: Mapping[str, object] | None = None) -> Self:
+        """As `Quorate.from_file`."""
+        return cls(Quorate.from_file(path, overrides=overrides))
+
+    @classmethod
+    def simulated(cls, *, time_scale: float = 1.0) -> Self:
+        """As `Quorate.simulated`."""
+        return cls(Quorate.simulated(time_scale=time_scale))
+
+    @classmethod
+    def of(cls, models: Iterable[Model]) -> Self:
+        """As `Quorate.of`."""
+        return cls(Quorate.of(models))
+
+    def __enter__(self) -> Self:
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run_loop, args=(ready,), name="quorate", daemon=True)
+        self._thread.start()
+        ready.wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections and end the thread; closing twice does nothing."""
+        if self._loop is not None and self._thread is not None:
+            self.wait(self._quorate.close())
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop = self._thread = None
+
+    def models(self) -> tuple[ModelCard, ...]:
+        """As `Quorate.models`."""
+        return self._quorate.models()
+
+    def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> Result:
+        """As `Quorate.ask`. `on_event` is called on the event loop's thread."""
+        return self.wait(self._quorate.ask(prompt, **options))
+
+    @contextmanager
+    def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> Generator["SyncAnswer"]:
+        """As `Quorate.stream`: `for text in answer`, then `answer.result`."""
+        context = self._quorate.stream(prompt, **options)
+        answer = self.wait(_enter(context))
+        try:
+            yield SyncAnswer(self, answer)
+        finally:
+            self.wait(_leave(context))
+
+    def _run_loop(self, ready: threading.Event) -> None:
+        with asyncio.Runner() as runner:
+            self._loop = runner.get_loop()
+            self._loop.call_soon(ready.set)
+            self._loop.run_forever()
+
+    def wait(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on the event loop's thread and return its result."""
+        if self._loop is None:
+            work.close()
+            raise RuntimeError("use SyncQuorate as a context manager: with SyncQuorate.from_file() as q: ...")
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return future.result()
+        except BaseException:
+            future.cancel()
+            raise
+
+
+class SyncAnswer:
+    """Iterate for the text, piece by piece; `result` is the whole once the iteration has ended."""
+
+    def __init__(self, portal: SyncQuorate, answer: Answer) -> None:
+        self._portal = portal
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[str]:
+        pieces = aiter(self._answer)
+        while (text := self._portal.wait(_next(pieces))) is not None:
+            yield text
+
+    @property
+    def result(self) -> Result:
+        """As `Answer.result`."""
+        return self._answer.result
+
+
+async def _next(pieces: AsyncIterator[str]) -> str | None:
+    return await anext(pieces, None)
+
+
+async def _enter(context: AbstractAsyncContextManager[T]) -> T:
+    return await context.__aenter__()
+
+
+async def _leave(context: AbstractAsyncContextManager[Any]) -> None:
+    await context.__aexit__(None, None, None)
