@@ -24,9 +24,10 @@ class Chosen:
 
 @dataclass(slots=True, kw_only=True)
 class Candidates:
-    """The successful `outcomes` in plan order, their `members` by index, their agreement (`None` for fewer than two).
+    """A live object: the successful `outcomes` in plan order, their `members` by index, their agreement.
 
-    `helpers` collects the calls that a selector makes; they are charged and reported like branches.
+    `agreement` is `None` for fewer than two answers. `helpers` collects the calls that a selector makes; they are
+    charged and reported like branches.
     """
 
     plan: Plan

@@ -28,10 +28,11 @@ _log = logging.getLogger("quorate")
 
 @dataclass(slots=True, kw_only=True)
 class BranchRun:
-    """A branch under way. `run` never raises anything but cancellation; the outcome goes to `settle` in every case.
+    """A live object: a branch under way.
 
-    `live` is where pieces go while this branch speaks, `None` if nobody reads along; `lose` tells why it was cancelled.
-    `on_speak` is called when the branch becomes the one that speaks.
+    `run` never raises anything but cancellation; the outcome goes to `settle` in every case. `live` is where pieces
+    go while this branch speaks, `None` if nobody reads along; `lose` tells why it was cancelled. `on_speak` is called
+    when the branch becomes the one that speaks.
     """
 
     branch: Branch

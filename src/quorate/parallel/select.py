@@ -14,7 +14,7 @@ from quorate.parallel.synthesised import synthesised
 async def select(candidates: Candidates, resolve: Resolve) -> Chosen:
     """Return the answer. `candidates.outcomes` holds at least one success."""
     method = candidates.plan.selector
-    if len(candidates.outcomes) == 1:
+    if len(candidates.outcomes) == 1 and method is not Select.FIRST:
         return _of(candidates.outcomes[0], method, "the only answer")
     match method:
         case Select.FIRST:

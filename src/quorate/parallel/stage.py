@@ -19,15 +19,19 @@ from quorate.parallel.stop import Standing, Stopped, stop_rule
 from quorate.wire.chat import ChatRequest
 
 _NOT_NEEDED = "the answer was settled before its turn"
+#: Why an answer is not the whole answer.
+_UNFINISHED = frozenset({"length", "content_filter"})
+#: A single answer agrees with nobody, so it is not even read until there is a second one.
+_COMPARABLE = 2
 
 
 @dataclass(slots=True, kw_only=True)
 class Stage:
-    """Runs `branches` on `request`; after `run`, `outcomes` holds one outcome for every branch, by its index.
+    """A live object: runs `branches` on `request`.
 
-    A failed branch is an outcome like any other; with `fail_fast` the first one ends the stage and `failure` is its
-    error. `live` passes on the pieces of the one branch that may speak: the first with a token in a race, or the only
-    branch there is.
+    After `run`, `outcomes` holds one outcome for every branch, by its index. A failed branch is an outcome like any
+    other; with `fail_fast` the first one ends the stage and `failure` is its error. `live` passes on the pieces of
+    the one branch that may speak: the first with a token in a race, or the only branch there is.
     """
 
     plan: Plan
@@ -45,6 +49,9 @@ class Stage:
     )
     _done: asyncio.Queue[int] = field(default_factory=asyncio.Queue[int])
     _panel: Panel = field(init=False)
+    _unread: list[Outcome] = field(default_factory=list[Outcome])
+    _counted: set[int] = field(default_factory=set[int])
+    _answered: int = 0
     _spoken: bool = False
 
     def __post_init__(self) -> None:
@@ -116,6 +123,7 @@ class Stage:
 
     def _count(self, index: int) -> Stopped | None:
         """Take the outcome of a branch that has just settled into account; return why to stop, or `None`."""
+        self._counted.add(index)
         outcome = self.outcomes.get(index)
         if outcome is None or outcome.state is State.CANCELLED:
             return None
@@ -129,32 +137,34 @@ class Stage:
         return Stopped.FIRST_TOKEN if enough is Stopped.FIRST_SUCCESS and self._spoken else enough
 
     def _add_answer(self, outcome: Outcome) -> None:
-        branch = next(branch for branch in self.branches if branch.index == outcome.index)
-        completion = outcome.completion
-        whole = completion is not None and completion.finish_reason not in {"length", "content_filter"}
-        answer = Answer(text=outcome.text, name=outcome.branch, weight=branch.member.weight, complete=whole)
-        self._panel.add(outcome.index, answer)
-        answered = self._answered()
-        if answered > 1:
-            self.agreement = self._panel.agreement()
-            self.call.emit(
-                AgreementUpdated(
-                    call_id=self.call.id,
-                    at_s=self.call.at_s,
-                    path=self.call.branch,
-                    score=self.agreement.score,
-                    kind=self.agreement.kind.value,
-                    answered=answered,
-                    total=len(self.branches),
-                )
+        self._unread.append(outcome)
+        self._answered += 1
+        if self._answered < _COMPARABLE:
+            return
+        for waiting in self._unread:
+            self._panel.add(waiting.index, self._answer(waiting))
+        self._unread.clear()
+        self.agreement = self._panel.agreement()
+        self.call.emit(
+            AgreementUpdated(
+                call_id=self.call.id,
+                at_s=self.call.at_s,
+                path=self.call.branch,
+                score=self.agreement.score,
+                kind=self.agreement.kind.value,
+                answered=self._answered,
+                total=len(self.branches),
             )
+        )
 
-    def _answered(self) -> int:
-        return sum(outcome.ok for outcome in self.outcomes.values())
+    def _answer(self, outcome: Outcome) -> Answer:
+        whole = outcome.completion is not None and outcome.completion.finish_reason not in _UNFINISHED
+        weight = next(branch.member.weight for branch in self.branches if branch.index == outcome.index)
+        return Answer(text=outcome.text, name=outcome.branch, weight=weight, complete=whole)
 
     def _standing(self) -> Standing:
-        outstanding = [branch.member.weight for branch in self.branches if branch.index not in self.outcomes]
-        return Standing(answered=self._answered(), agreement=self.agreement, panel=self._panel, outstanding=outstanding)
+        outstanding = [branch.member.weight for branch in self.branches if branch.index not in self._counted]
+        return Standing(answered=self._answered, agreement=self.agreement, panel=self._panel, outstanding=outstanding)
 
     def _counts(self, branch: Branch) -> bool:
         outcome = self.outcomes.get(branch.index)

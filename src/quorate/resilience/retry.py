@@ -31,7 +31,6 @@ class Retrying:
     @opens_reply
     async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
         """Answer, with as many attempts as the policy and the deadline allow."""
-        rng = call.random("retry")
         attempt = 1
         while True:
             begun = False
@@ -44,8 +43,13 @@ class Retrying:
                     yield await reply.completion()
                     return
             except QuorateError as error:
-                remaining_s = call.deadline.remaining_s()
-                decision = decide_retry(self._policy, error, attempt=attempt, remaining_s=remaining_s, rng=rng)
+                decision = decide_retry(
+                    self._policy,
+                    error,
+                    attempt=attempt,
+                    remaining_s=call.deadline.remaining_s(),
+                    rng=call.random(f"retry/{attempt}"),
+                )
                 if begun or decision.delay_s is None:
                     raise
                 self._report(call, error, attempt, decision.delay_s)

@@ -62,7 +62,8 @@ def _no_escape(name: str) -> None:
 
 def _explained(name: str, error: minijinja.TemplateError) -> TemplateError:
     where = f"{name}:{error.line}" if error.line else name
-    return TemplateError(f"{where}: {error.detail or error.kind}")
+    what = "it does too much work (out of fuel)" if error.kind == "OutOfFuel" else error.detail or error.kind
+    return TemplateError(f"{where}: {what}")
 
 
 def _require_plain(value: object, path: str) -> None:

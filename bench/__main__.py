@@ -1,0 +1,39 @@
+"""Run all benchmarks, or those named: `python -m bench overhead race imports --json`."""
+
+import argparse
+import json
+import platform
+import sys
+from collections.abc import Callable, Iterable
+
+from bench import concurrency, headline, imports, overhead
+from bench.report import Row, render
+
+BENCHES: dict[str, Callable[[], Iterable[Row]]] = {
+    "overhead": overhead.run,
+    "concurrency": concurrency.run,
+    "headline": headline.run,
+    "imports": imports.run,
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"one or more of: {', '.join(BENCHES)}")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    arguments = parser.parse_args()
+    unknown = set(arguments.names) - set(BENCHES)
+    if unknown:
+        parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHES)}")
+    rows: list[Row] = []
+    for name in arguments.names or BENCHES:
+        print(f"running {name} ...", file=sys.stderr, flush=True)
+        rows.extend(BENCHES[name]())
+    if arguments.json:
+        print(json.dumps([row.to_dict() for row in rows], indent=2))
+    else:
+        print(f"Python {platform.python_version()}, {platform.machine()}; times of one interleaved run")
+        print(render(rows))
+
+
+main()

@@ -1,0 +1,67 @@
+"""What the engine adds to the branch it waits for, beside the same waits in bare asyncio."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from bench.report import Row, p50, p95
+from bench.sleeper import Sleeper
+from quorate.model import new_call
+from quorate.parallel.ensemble import Ensemble
+from quorate.parallel.plan import Member, Mode, Plan
+from quorate.wire.chat import user_request
+
+ROUNDS = 200
+QUESTION = user_request("What is the capital of France?")
+TEXTS = ("Paris.", "The capital of France is Paris.", "It is Paris")
+DELAYS_S = (0.006, 0.008, 0.010)
+
+
+def run() -> Iterable[Row]:
+    return asyncio.run(_run())
+
+
+async def _run() -> list[Row]:
+    rows: list[Row] = []
+    for mode in (Mode.ALL, Mode.RACE):
+        engine, bare = await _interleaved(mode)
+        over = "slowest" if mode is Mode.ALL else "fastest"
+        name = f"{mode.value}, 3 branches: added to the {over} branch"
+        rows += [
+            Row(name=f"{name}, p50", value=p50(engine), unit="ms", target=0.5),
+            Row(name=f"{name}, p95", value=p95(engine), unit="ms"),
+            Row(name=f"{mode.value}: bare asyncio, the same waits, p50", value=p50(bare), unit="ms", note="reference"),
+        ]
+    return rows
+
+
+async def _interleaved(mode: Mode) -> tuple[list[float], list[float]]:
+    """Return the milliseconds around the awaited branch's own wait: of the engine, and of bare asyncio."""
+    sleepers = [Sleeper(f"m{i}", delay_s, TEXTS[i]) for i, delay_s in enumerate(DELAYS_S)]
+    models = {sleeper.name: sleeper for sleeper in sleepers}
+    plan = Plan(members=tuple(Member(model=name) for name in models), mode=mode)
+    ensemble = Ensemble(name="bench", plan=plan, resolve=models.__getitem__)
+    awaited = sleepers[-1] if mode is Mode.ALL else sleepers[0]
+    engine: list[float] = []
+    bare: list[float] = []
+    for _ in range(ROUNDS):
+        engine.append(await _around(awaited, lambda: ensemble.run(QUESTION, new_call())))
+        bare.append(await _around(awaited, lambda: _bare(mode, sleepers)))
+    return engine, bare
+
+
+async def _around(awaited: Sleeper, work: Callable[[], Awaitable[object]]) -> float:
+    began_s = time.perf_counter()
+    await work()
+    return (time.perf_counter() - began_s - awaited.waited_s) * 1000
+
+
+async def _bare(mode: Mode, sleepers: Sequence[Sleeper]) -> None:
+    if mode is Mode.ALL:
+        await asyncio.gather(*(sleeper.wait() for sleeper in sleepers))
+        return
+    tasks = [asyncio.ensure_future(sleeper.wait()) for sleeper in sleepers]
+    _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in pending:
+        task.cancel()
+    await asyncio.wait(pending)

@@ -1,0 +1,138 @@
+import asyncio
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+import msgspec
+import pytest
+
+from plans import CAPITAL, after, models, plan, virtual_call
+from quorate.core.errors import Failure, Unavailable
+from quorate.model import Call, Completion, Delta, Model, Reply, State, opens_reply
+from quorate.model.event import BranchDelta, BranchFirstToken
+from quorate.parallel.ensemble import Ensemble
+from quorate.parallel.plan import Member, Mode, Select
+from quorate.parallel.result import Result
+from quorate.parallel.stop import Stopped
+from quorate.testing import RecordingSink, ScriptedAnswer, ScriptedModel, run_virtual
+from quorate.wire.chat import ChatRequest, user_request
+from quorate.wire.stream import ChatChunk, ChunkChoice, ChunkDelta
+
+STREAM = msgspec.structs.replace(user_request(CAPITAL), stream=True)
+
+
+async def read(
+    named: Mapping[str, Model], sink: RecordingSink | None = None, **fields: Any
+) -> tuple[list[tuple[str, float]], Completion]:
+    """Return (text, virtual second) of each piece, and the completion."""
+    call = virtual_call(sink)
+    ensemble = Ensemble(name="panel", plan=plan(named, **fields), resolve=named.__getitem__)
+    async with ensemble.open(STREAM, call) as reply:
+        pieces = [(delta.text, call.at_s) async for delta in reply if delta.text]
+        return pieces, await reply.completion()
+
+
+def spoken(first_s: float, *pieces: str, gap_s: float = 1.0, **fields: Any) -> ScriptedAnswer:
+    return ScriptedAnswer(pieces=pieces, delay_s=first_s, gap_s=gap_s, **fields)
+
+
+def result_of(completion: Completion) -> Result:
+    assert isinstance(completion.detail, Result)
+    return completion.detail
+
+
+def test_a_streamed_race_passes_on_its_winner_from_the_first_token() -> None:
+    named = models(a=spoken(3, "no"), b=spoken(1, "Pa", "ris"))
+    sink = RecordingSink()
+    pieces, completion = run_virtual(read(named, sink, mode=Mode.RACE))
+    assert pieces == [("Pa", 1.0), ("ris", 2.0)]
+    result = result_of(completion)
+    assert result.stopped is Stopped.FIRST_TOKEN
+    assert result.branches[0].state is State.CANCELLED
+    assert result.branches[0].finished_s == 1.0
+    assert completion.text == "Paris"
+    assert {event.branch for event in sink.of(BranchFirstToken)} == {"b"}
+
+
+def test_an_empty_opening_chunk_is_not_a_token() -> None:
+    class Opener(ScriptedModel):
+        @opens_reply
+        async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
+            yield Delta(ChatChunk(choices=(ChunkChoice(delta=ChunkDelta(role="assistant", content="")),)))
+            async with ScriptedModel("late", spoken(9, "late")).open(request, call) as reply:
+                async for delta in reply:
+                    yield delta
+                yield await reply.completion()
+
+    named = {"opens": Opener("opens"), "speaks": ScriptedModel("speaks", spoken(2, "Paris"))}
+    _, completion = run_virtual(read(named, mode=Mode.RACE))
+    assert result_of(completion).chosen == "speaks"
+
+
+def test_a_failure_before_the_first_token_does_not_end_the_race() -> None:
+    named = models(a=Unavailable("down"), b=spoken(1, "Paris"))
+    pieces, _ = run_virtual(read(named, mode=Mode.RACE))
+    assert pieces == [("Paris", 1.0)]
+
+
+def test_a_winner_that_is_cut_is_an_error_not_a_short_answer() -> None:
+    cut = Unavailable("cut", failure=Failure.CUT_STREAM)
+    named = models(a=spoken(1, "Pa", error=cut), b=spoken(5, "Paris"))
+    with pytest.raises(Unavailable, match="cut"):
+        run_virtual(read(named, mode=Mode.RACE))
+
+
+def test_a_single_model_is_passed_on_in_any_mode() -> None:
+    pieces, _ = run_virtual(read(models(a=spoken(1, "Pa", "ris")), mode=Mode.QUORUM))
+    assert pieces == [("Pa", 1.0), ("ris", 2.0)]
+
+
+def test_all_gives_its_answer_as_one_piece_and_its_progress_as_events() -> None:
+    sink = RecordingSink()
+    named = models(a=spoken(1, "Pa", "ris"), b=spoken(2, "Paris"))
+    pieces, _ = run_virtual(read(named, sink))
+    assert pieces == [("Paris", 3.0)]
+    assert [event.text for event in sink.of(BranchDelta)] == ["Pa", "ris", "Paris"]
+
+
+def test_a_synthesis_streams_its_writer_only() -> None:
+    named = {**models(a="Paris", b="Lyon"), "writer": ScriptedModel("writer", spoken(1, "Paris", ", mostly"))}
+    members = (Member(model="a"), Member(model="b"))
+    pieces, completion = run_virtual(read(named, members=members, select=Select.SYNTHESIS, synthesiser="writer"))
+    assert pieces == [("Paris", 1.0), (", mostly", 2.0)]
+    assert completion.text == "Paris, mostly"
+
+
+def test_leaving_a_stream_early_cancels_everything() -> None:
+    async def leave() -> int:
+        named = models(a=spoken(1, *("x" * 500), gap_s=0.1), b=after(3))
+        ensemble = Ensemble(name="panel", plan=plan(named, mode=Mode.RACE), resolve=named.__getitem__)
+        async with ensemble.open(STREAM, virtual_call()) as reply:
+            async for _ in reply:
+                break
+        return sum(model.running for model in named.values())
+
+    assert run_virtual(leave()) == 0
+
+
+def test_a_slow_reader_holds_the_speaker_back() -> None:
+    async def main() -> tuple[int, int]:
+        named = models(a=spoken(0, *("x" * 500), gap_s=0.0))
+        ensemble = Ensemble(name="panel", plan=plan(named), resolve=named.__getitem__)
+        sink = RecordingSink()
+        async with ensemble.open(STREAM, virtual_call(sink)) as reply, aclosing(aiter_of(reply)) as pieces:
+            await anext(pieces)
+            await asyncio.sleep(5)
+            ahead = len(sink.of(BranchDelta))
+            rest = [piece async for piece in pieces]
+        return ahead, len(rest)
+
+    ahead, rest = run_virtual(main())
+    assert ahead < 100
+    assert rest == 499
+
+
+async def aiter_of(reply: Reply) -> AsyncGenerator[str]:
+    async for delta in reply:
+        if delta.text:
+            yield delta.text
