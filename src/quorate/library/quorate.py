@@ -68,7 +68,12 @@ class Quorate:
         """Return a Quorate with five simulated models: no key, no network. `time_scale` below 1 makes them faster."""
         from quorate.providers.simulated import SimulatedModel, default_profiles  # noqa: PLC0415 - only here
 
-        return cls.of(SimulatedModel(replace(profile, time_scale=time_scale)) for profile in default_profiles())
+        catalog = Catalog()
+        for profile in default_profiles():
+            model = SimulatedModel(replace(profile, time_scale=time_scale))
+            card = ModelCard(name=model.name, kind=ModelKind.SIMULATED, provider="simulated", simulated=True)
+            catalog.add(card, lambda model=model: model)
+        return cls(catalog, models=tuple(card.name for card in catalog.cards()))
 
     @classmethod
     def of(cls, models: Iterable[Model], *, plan: Plan | None = None, clock: Clock | None = None) -> Self:
