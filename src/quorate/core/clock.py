@@ -54,7 +54,7 @@ class ManualClock:
         self._elapsed_s += seconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:
     """A point in monotonic time after which nothing is worth doing; `at` is `None` for no limit.
 
@@ -67,7 +67,7 @@ class Deadline:
     @classmethod
     def after(cls, clock: Clock, seconds: float | None) -> "Deadline":
         """Return the deadline `seconds` from now, or no limit for `None`."""
-        return cls(clock, None if seconds is None else clock.monotonic() + seconds)
+        return cls(clock=clock, at=None if seconds is None else clock.monotonic() + seconds)
 
     def remaining_s(self) -> float | None:
         """Seconds left, never negative; `None` for no limit."""
@@ -78,7 +78,7 @@ class Deadline:
         if seconds is None:
             return self
         at = self.clock.monotonic() + seconds
-        return self if self.at is not None and self.at <= at else Deadline(self.clock, at)
+        return self if self.at is not None and self.at <= at else Deadline(clock=self.clock, at=at)
 
     def require(self, what: str) -> None:
         """Raise `DeadlineExceeded` naming `what` if the time is over."""

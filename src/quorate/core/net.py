@@ -39,7 +39,7 @@ def origin_of(url: str) -> Origin:
     return parts.scheme, parts.hostname.rstrip(".").lower(), port or _PORTS[parts.scheme]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OutboundGate:
     """Allows public addresses, and private ones only for origins the operator configured.
 
@@ -53,7 +53,7 @@ class OutboundGate:
     @classmethod
     def for_base_urls(cls, urls: Iterable[str]) -> "OutboundGate":
         """Return a gate that trusts the origins of the configured base URLs."""
-        return cls(frozenset(origin_of(url) for url in urls))
+        return cls(trusted=frozenset(origin_of(url) for url in urls))
 
     def check_url(self, url: str) -> Origin:
         """Return the origin of `url`, or raise `Blocked`. No look-up is made."""

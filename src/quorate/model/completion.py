@@ -48,7 +48,7 @@ class Completion:
         return self.response.finish_reason
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Delta:
     """A piece of an answer, as the wire carries it."""
 
@@ -62,7 +62,7 @@ class Delta:
     @classmethod
     def of(cls, completion: Completion) -> "Delta":
         """Return a whole answer as one piece."""
-        return cls(chunk_of(completion.response))
+        return cls(chunk=chunk_of(completion.response))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

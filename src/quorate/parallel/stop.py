@@ -48,7 +48,7 @@ class Never:
         del standing
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FirstSuccess:
     """Stop at `needed` answers (1 for a plain race)."""
 
@@ -59,7 +59,7 @@ class FirstSuccess:
         return Stopped.FIRST_SUCCESS if standing.answered >= self.needed else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnoughAgreement:
     """Stop when at least `needed` have answered and agree to `threshold`, or when no other answer can win any more.
 
@@ -95,6 +95,6 @@ def stop_rule(plan: Plan, branches: int) -> StopRule:
         case Mode.ALL:
             return Never()
         case Mode.RACE:
-            return FirstSuccess(needed)
+            return FirstSuccess(needed=needed)
         case Mode.QUORUM:
-            return EnoughAgreement(needed, plan.threshold)
+            return EnoughAgreement(needed=needed, threshold=plan.threshold)

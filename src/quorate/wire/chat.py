@@ -39,7 +39,7 @@ class ToolCall(Open, frozen=True, kw_only=True):
 class Message(Open, frozen=True, kw_only=True):
     """A message of the conversation, in requests and responses alike."""
 
-    always: ClassVar[frozenset[str]] = frozenset({"content"})
+    always: ClassVar[frozenset[str]] = frozenset({"role", "content"})
 
     role: str = "assistant"
     content: str | tuple[Part, ...] | None = None

@@ -42,7 +42,7 @@ def decode(data: bytes | str, kind: type[OpenT]) -> OpenT:
     """Return `data` as `kind`; raise `InvalidRequest` naming the JSON path of what does not fit."""
     try:
         value = msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise InvalidRequest(f"the body is not JSON: {error}") from None
     return load(value, kind)
 

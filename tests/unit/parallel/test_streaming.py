@@ -58,7 +58,7 @@ def test_an_empty_opening_chunk_is_not_a_token() -> None:
     class Opener(ScriptedModel):
         @opens_reply
         async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
-            yield Delta(ChatChunk(choices=(ChunkChoice(delta=ChunkDelta(role="assistant", content="")),)))
+            yield Delta(chunk=ChatChunk(choices=(ChunkChoice(delta=ChunkDelta(role="assistant", content="")),)))
             async with ScriptedModel("late", spoken(9, "late")).open(request, call) as reply:
                 async for delta in reply:
                     yield delta

@@ -1,0 +1,72 @@
+"""What one request to a provider costs: settled when it is answered, estimated when it ends in any other way."""
+
+from quorate.core.errors import ProviderError, QuorateError
+from quorate.model.call import Call
+from quorate.model.event import Warned
+from quorate.model.usage import Charge, Usage
+from quorate.providers.estimate import estimate_usage
+from quorate.providers.price import Price
+from quorate.wire.chat import ChatRequest, ChatResponse
+from quorate.wire.stream import Joiner
+
+
+class RequestAccount:
+    """Charges the call for one request, exactly once, or not at all; a live object.
+
+    Nothing is charged before the request left (`sent`) or when the provider refused it without giving anything
+    (`refused`). `joiner` holds what has arrived of the answer.
+    """
+
+    def __init__(
+        self, request: ChatRequest, call: Call, *, model: str, price: Price | None, warns_if_unpriced: bool
+    ) -> None:
+        self.joiner = Joiner()
+        self._request = request
+        self._call = call
+        self._model = model
+        self._price = price
+        self._warns = warns_if_unpriced
+        self._open = False
+
+    def sent(self) -> None:
+        """From now on the provider may be working for us."""
+        self._open = True
+
+    def refused(self, error: QuorateError) -> None:
+        """Take note of an error: what the provider itself reports instead of an answer costs nothing."""
+        if isinstance(error, ProviderError) and error.upstream_status is not None and not self._has_received():
+            self._open = False
+
+    def settle(self, response: ChatResponse) -> Charge:
+        """Charge a whole answer and return the charge: the provider's own counts, or an estimate if it gave none."""
+        self._open = True
+        return self._charge(response, whole=True)
+
+    def close(self) -> None:
+        """Charge what has arrived and the prompt, unless that is settled. Never waits: it runs on cancellation too."""
+        if self._open:
+            self._charge(self.joiner.response(), whole=False)
+
+    def _charge(self, response: ChatResponse, *, whole: bool) -> Charge:
+        self._open = False
+        counted = None if response.usage is None else Usage.from_wire(response.usage)
+        exact = counted is not None and counted.total_tokens > 0 and (whole or self.joiner.finished)
+        usage = counted if counted is not None and exact else estimate_usage(self._request, response)
+        cost = None if self._price is None else self._price.cost_microusd(usage)
+        charge = Charge(usage=usage, cost_microusd=cost, estimated=not exact)
+        self._call.budget.charge(charge)
+        if cost is None and self._warns:
+            self._warn()
+        return charge
+
+    def _warn(self) -> None:
+        self._warns = False
+        message = f"the price of {self._model!r} is not known; its cost is left out of sums and limits"
+        call = self._call
+        call.emit(Warned(call_id=call.id, at_s=call.at_s, code="unknown_price", message=message))
+
+    def _has_received(self) -> bool:
+        return any(
+            choice.message.text or choice.message.thoughts or choice.message.tool_calls or choice.message.refusal
+            for choice in self.joiner.response().choices
+        )

@@ -1,0 +1,131 @@
+"""One model at one provider: the leaf of every composition, and the place where money is spent."""
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Any
+
+from quorate.core.errors import Filtered, ProviderError, QuorateError
+from quorate.core.secret import redact
+from quorate.model.call import Call
+from quorate.model.completion import Completion, Delta
+from quorate.model.model import opens_reply
+from quorate.providers.account import RequestAccount
+from quorate.providers.dialect import Dialect, Target
+from quorate.providers.price import Price
+from quorate.providers.stream_reader import StreamReader
+from quorate.providers.transport import HttpResponse, PhaseLimits, Transport
+from quorate.wire.chat import ChatRequest, ChatResponse
+from quorate.wire.open import dump, load
+from quorate.wire.stream import chunk_of
+
+#: Headers under which providers name a request, for asking them about it.
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-goog-request-id", "cf-ray")
+_OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
+_FIRST_ERROR_STATUS = 400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A `Model`: `name` is its catalog name, `provider` where it runs.
+
+    `params` are request fields used where the request says nothing. `price` `None` means not known: the cost of a
+    call is then `None`, never zero, and each call is told so (`Warned`, code `unknown_price`) if `unpriced_warning`.
+
+    An answer that the provider refused to give (finish reason `content_filter` and nothing else) is `Filtered`.
+    """
+
+    name: str
+    provider: str
+    dialect: Dialect
+    target: Target
+    transport: Transport
+    limits: PhaseLimits = field(default_factory=PhaseLimits)
+    price: Price | None = None
+    unpriced_warning: bool = True
+    params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+    @opens_reply
+    async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
+        """Send the request once and give the answer, streamed if `request.stream`.
+
+        Charged to `call.budget`: the provider's own counts; if the answer was cut, cancelled or timed out after the
+        request had left, an estimate of the prompt and of the text received; nothing if the provider refused.
+        """
+        request = self._with_params(request)
+        outgoing = self.dialect.build(request, self.target)
+        call.deadline.require(f"{self.name!r} was asked")
+        call.budget.require(f"{self.name!r} was asked")
+        account = self._account(request, call)
+        try:
+            async with self.transport.send(outgoing, self.limits, call.deadline, on_sent=account.sent) as response:
+                if response.status >= _FIRST_ERROR_STATUS:
+                    raise await self._error(response, call)
+                if request.stream:
+                    reader = StreamReader(self.dialect.stream(), account.joiner, answers=request.n or 1)
+                    async with aclosing(reader.deltas(response)) as deltas:
+                        async for delta in deltas:
+                            yield delta
+                else:
+                    account.joiner.add(chunk_of(self.dialect.parse(await response.read())))
+            completion = self._completion(account, response)
+        except QuorateError as error:
+            account.refused(error)
+            self._sign(error)
+            raise
+        finally:
+            account.close()
+        yield completion
+
+    def _account(self, request: ChatRequest, call: Call) -> RequestAccount:
+        return RequestAccount(request, call, model=self.name, price=self.price, warns_if_unpriced=self.unpriced_warning)
+
+    def _with_params(self, request: ChatRequest) -> ChatRequest:
+        if not self.params:
+            return request
+        said = dump(request)
+        taken = _OUTPUT_LIMITS if request.output_limit is not None else frozenset[str]()
+        return load({**{name: value for name, value in self.params.items() if name not in taken}, **said}, ChatRequest)
+
+    async def _error(self, response: HttpResponse, call: Call) -> ProviderError:
+        try:
+            body = await response.read()
+        except ProviderError:
+            body = b""  # the status says enough
+        return self.dialect.error(response.status, response.headers, body, now=call.clock.now())
+
+    def _completion(self, account: RequestAccount, response: HttpResponse) -> Completion:
+        answer = account.joiner.response()
+        charge = account.settle(answer)
+        if answer.finish_reason == "content_filter" and not answer.text and not answer.message.tool_calls:
+            raise Filtered(_refusal(answer), upstream_status=response.status, upstream_code="content_filter")
+        request_id = next((found for name in _REQUEST_ID_HEADERS if (found := response.headers.get(name))), None)
+        facts = {"upstream_model": answer.model, "request_id": request_id, "upstream_id": answer.id}
+        return Completion(
+            response=answer,
+            model=self.name,
+            provider=self.provider,
+            usage=charge.usage,
+            cost_microusd=charge.cost_microusd,
+            estimated=charge.estimated,
+            metadata={name: value for name, value in facts.items() if value},
+        )
+
+    def _sign(self, error: QuorateError) -> None:
+        """Put the names of model and provider into an error, and take the key out."""
+        key = self.target.api_key
+        message = error.message if key is None else redact(error.message, [key])
+        if isinstance(error, ProviderError):
+            error.provider, error.model = self.provider, self.name
+            message = f"{self.name}: {message}"
+            if key is not None and error.upstream_code is not None:
+                error.upstream_code = redact(error.upstream_code, [key])
+        error.message = message
+        error.args = (message,)
+
+
+def _refusal(answer: ChatResponse) -> str:
+    choice = answer.choices[0]
+    details = choice.extra.get("stop_details") or choice.extra.get("finish_message")
+    reason = choice.message.refusal or details or choice.extra.get("native_finish_reason") or "content_filter"
+    return f"the provider refused to answer: {reason}"

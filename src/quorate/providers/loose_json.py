@@ -1,0 +1,28 @@
+"""Reading JSON that somebody else wrote: what is missing or of another type reads as nothing."""
+
+from typing import cast
+
+from quorate.wire.open import JsonObject
+
+
+def as_object(value: object) -> JsonObject:
+    """Return `value` if it is a JSON object, else an empty one: what a provider leaves out is not an error."""
+    return cast("JsonObject", value) if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[JsonObject]:
+    """Return the objects in `value` if it is a list."""
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return [cast("JsonObject", item) for item in items if isinstance(item, dict)]
+
+
+def as_text(value: JsonObject, key: str) -> str:
+    """Return the text under `key`, empty if there is none."""
+    text = value.get(key)
+    return text if isinstance(text, str) else ""
+
+
+def as_count(value: JsonObject, key: str) -> int:
+    """Return the whole number >= 0 under `key`, 0 if there is none."""
+    number = value.get(key)
+    return max(0, int(number)) if isinstance(number, int | float) else 0

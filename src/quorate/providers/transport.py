@@ -1,0 +1,189 @@
+"""How bytes reach a provider: one request, one response, each phase with its own time limit."""
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from quorate.core.clock import Deadline
+from quorate.core.errors import DeadlineExceeded, Failure, QuorateError, Unavailable
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """One request, ready to be sent. Headers may hold a key, so neither they nor the body show in `repr`."""
+
+    url: str
+    method: str = "POST"
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PhaseLimits:
+    """Seconds each phase of a request may take; `None` for no limit.
+
+    `connect_s`: look-up, connection and TLS, waiting for a free connection included. `headers_s`: from the connection
+    to the response's headers; an answer that is not streamed is made in this time. `first_token_s`: from the headers
+    to the first piece of the answer, however many heartbeats come before it (`None`: `headers_s` for the first sign of
+    life, and between heartbeats). `idle_s`: between two pieces of the body. `total_s`: all of it. The call's own
+    deadline cuts each of them short.
+    """
+
+    connect_s: float | None = 10.0
+    headers_s: float | None = 60.0
+    first_token_s: float | None = None
+    idle_s: float | None = 30.0
+    total_s: float | None = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransportSettings:
+    """How connections are made.
+
+    `proxy` is an http URL; names are then looked up by the proxy, so the outbound gate sees the URL only. `trust_env`
+    takes proxies from the environment. `ca_file` replaces the system's certificate authorities. `max_response_bytes`
+    counts decompressed bytes. `max_connections` 0 means no limit; `keepalive_s` is how long an idle one is kept.
+    """
+
+    proxy: str | None = None
+    trust_env: bool = False
+    ca_file: str | None = None
+    verify: bool = True
+    max_response_bytes: int = 64 * 1024 * 1024
+    max_connections: int = 0
+    keepalive_s: float = 30.0
+    user_agent: str = "quorate"
+
+
+class HttpResponse(Protocol):
+    """A response whose headers have arrived. Iterate for its chunks as they come, or `read()` all of it."""
+
+    @property
+    def status(self) -> int:
+        """The HTTP status; never a redirect."""
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """The headers, looked up without regard to case."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """Decompressed chunks, none of them empty, until the body ends."""
+        ...
+
+    async def read(self) -> bytes:
+        """Return the rest of the body."""
+        ...
+
+    def began(self) -> None:
+        """Say that the first piece of the answer was read: `idle_s` holds from now on, not `first_token_s`."""
+        ...
+
+    def linger(self, seconds: float) -> None:
+        """Say that the answer is whole: iterate at most `seconds` more, and whatever goes wrong only ends it."""
+        ...
+
+
+def _ignore() -> None:
+    return None
+
+
+class Transport(Protocol):
+    """Sends requests. Every error that comes out is a `QuorateError`."""
+
+    def send(
+        self, request: HttpRequest, limits: PhaseLimits, deadline: Deadline, *, on_sent: Callable[[], None] = _ignore
+    ) -> AbstractAsyncContextManager[HttpResponse]:
+        """Send, and enter the context with the response as soon as its headers are there.
+
+        `on_sent` is called when a connection stands and the request is about to be written: from then on the provider
+        may be working, and charging, for it. Leaving the context before the body has ended closes the connection at
+        once. Nothing is ever sent twice and no redirect is followed. A request that a kept connection swallowed (the
+        provider closed it at that moment) is `Unavailable`, for the layers above to send again.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+class Phase(StrEnum):
+    """What is being waited for, as error messages name it."""
+
+    CONNECT = "connection"
+    HEADERS = "response headers"
+    FIRST_TOKEN = "first token"  # noqa: S105 - a token of text, not a secret
+    IDLE = "next part of the answer"
+    TOTAL = "end of the answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitLimit:
+    """How long one wait may last, and why: `phase` is `None` when the call's deadline is what comes first."""
+
+    seconds: float | None
+    phase: Phase | None
+    limit_s: float | None = None
+
+    def error(self) -> QuorateError:
+        """Return what to raise when the wait lasted too long."""
+        if self.phase is None:
+            return DeadlineExceeded("the call's deadline passed while the provider was answering; allow more time")
+        failure = Failure.TRANSIENT if self.phase is Phase.CONNECT else Failure.SILENCE
+        return Unavailable(f"no {self.phase.value} within {self.limit_s:g} s", failure=failure)
+
+
+class PhaseTimer:
+    """Gives each wait of one request its limit: the least of the phase's, what is left of the total, and of the call.
+
+    Made when the request begins; the first token's time runs from `headers_arrived`.
+    """
+
+    __slots__ = ("_call", "_first_token", "_limits", "_total")
+
+    def __init__(self, limits: PhaseLimits, deadline: Deadline) -> None:
+        self._limits = limits
+        self._call = deadline
+        self._total = Deadline.after(deadline.clock, limits.total_s)
+        self._first_token = Deadline(clock=deadline.clock)
+
+    def headers_arrived(self) -> None:
+        """Begin the first token's time."""
+        self._first_token = Deadline.after(self._call.clock, self._limits.first_token_s)
+
+    def limit(self, phase: Phase) -> WaitLimit:
+        """Return the limit for a wait in `phase` that begins now."""
+        named = self._named(phase)
+        own = named if phase is not Phase.FIRST_TOKEN else self._for_first_token(named)
+        total = self._total.remaining_s()
+        call = self._call.remaining_s()
+        least = min((seconds for seconds in (own, total, call) if seconds is not None), default=None)
+        if least is None:
+            return WaitLimit(seconds=None, phase=phase)
+        if least == call:
+            return WaitLimit(seconds=least, phase=None)
+        if least == own:
+            return WaitLimit(seconds=least, phase=phase, limit_s=named)
+        return WaitLimit(seconds=least, phase=Phase.TOTAL, limit_s=self._limits.total_s)
+
+    def _for_first_token(self, named: float | None) -> float | None:
+        remaining = self._first_token.remaining_s()
+        return named if remaining is None else remaining
+
+    def _named(self, phase: Phase) -> float | None:
+        limits = self._limits
+        match phase:
+            case Phase.CONNECT:
+                return limits.connect_s
+            case Phase.HEADERS:
+                return limits.headers_s
+            case Phase.FIRST_TOKEN:
+                return limits.headers_s if limits.first_token_s is None else limits.first_token_s
+            case Phase.IDLE:
+                return limits.idle_s
+            case Phase.TOTAL:
+                return None

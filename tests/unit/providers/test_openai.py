@@ -1,0 +1,306 @@
+"""The OpenAI dialect: nothing that is asked for is lost, nothing of ours leaves, streams join to the whole."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quorate.core.errors import Failure, Filtered, InvalidRequest, Malformed, ProviderError, Unavailable
+from quorate.core.secret import Secret
+from quorate.providers.dialect import OWN_FIELDS, Target
+from quorate.providers.openai import KeyHeader, OpenAIDialect
+from quorate.providers.presets import PRESETS
+from quorate.wire.chat import ChatRequest, ChatResponse, user_request
+from quorate.wire.open import decode, dump, load
+from quorate.wire.sse import SseDecoder, SseEvent
+from quorate.wire.stream import Joiner
+from raw_server import events
+
+DIALECT = OpenAIDialect()
+TARGET = Target(model_id="gpt-x", base_url="https://api.example/v1/", api_key=Secret("sk-123"))
+
+ANSWER: dict[str, Any] = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1_763_600_000,
+    "model": "gpt-x-2026",
+    "choices": [
+        {
+            "index": 0,
+            "message": {
+                "role": "assistant",
+                "content": "Four.",
+                "refusal": None,
+                "annotations": [],
+                "tool_calls": [
+                    {"id": "call_1", "type": "function", "function": {"name": "add", "arguments": '{"a": 2}'}}
+                ],
+            },
+            "logprobs": None,
+            "finish_reason": "stop",
+            "content_filter_results": {"hate": {"filtered": False}},
+        }
+    ],
+    "usage": {
+        "prompt_tokens": 11,
+        "completion_tokens": 7,
+        "total_tokens": 18,
+        "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 5},
+        "cost": 0.01,
+    },
+    "service_tier": "default",
+    "system_fingerprint": "fp_1",
+}
+
+
+def body_of(request: ChatRequest, dialect: OpenAIDialect = DIALECT) -> dict[str, Any]:
+    return json.loads(dialect.build(request, TARGET).body)
+
+
+def join(data: bytes) -> tuple[ChatResponse, bool]:
+    parser, joiner = DIALECT.stream(), Joiner()
+    for event in SseDecoder().feed(data):
+        for chunk in parser.feed(event):
+            joiner.add(chunk)
+    return joiner.response(), parser.finished
+
+
+def test_the_request() -> None:
+    sent = DIALECT.build(user_request("2+2?", model="panel"), TARGET)
+    assert sent.method == "POST"
+    assert sent.url == "https://api.example/v1/chat/completions"
+    assert sent.headers["authorization"] == "Bearer sk-123"
+    assert sent.headers["content-type"] == "application/json"
+    assert json.loads(sent.body) == {"model": "gpt-x", "messages": [{"role": "user", "content": "2+2?"}]}
+
+
+def test_everything_that_is_asked_for_survives() -> None:
+    asked: dict[str, Any] = {
+        "messages": [
+            {"role": "system", "content": "Be brief.", "cache_control": {"type": "ephemeral"}},
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "What?"},
+                    {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA==", "detail": "low"}},
+                    {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
+                ],
+            },
+        ],
+        "model": "panel",
+        "max_tokens": 5,
+        "temperature": 0.0,
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}, "strict": True}}],
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+        "response_format": {"type": "json_object"},
+        "logit_bias": {"50256": -100},
+        "provider": {"order": ["a"]},
+        "min_p": 0.1,
+    }
+    assert body_of(load(asked, ChatRequest)) == {**asked, "model": "gpt-x"}
+
+
+@pytest.mark.parametrize("name", sorted(OWN_FIELDS))
+def test_our_own_fields_and_transport_settings_never_leave(name: str) -> None:
+    request = load({"messages": [], name: "https://evil.example"}, ChatRequest)
+    sent = DIALECT.build(request, TARGET)
+    assert name not in json.loads(sent.body)
+    assert b"evil" not in sent.body
+    assert "evil" not in sent.url + str(dict(sent.headers))
+
+
+def test_both_names_of_the_output_limit_are_passed_as_they_came() -> None:
+    assert body_of(ChatRequest(messages=(), max_tokens=5))["max_tokens"] == 5
+    assert "max_tokens" not in body_of(ChatRequest(messages=(), max_completion_tokens=5))
+
+
+def test_streams_ask_for_their_usage() -> None:
+    request = load({"messages": [], "stream": True, "stream_options": {"x": 1}}, ChatRequest)
+    assert body_of(request)["stream_options"] == {"x": 1, "include_usage": True}
+    assert DIALECT.build(request, TARGET).headers["accept-encoding"] == "identity"
+    quiet = OpenAIDialect(include_usage=False)
+    assert "stream_options" not in body_of(ChatRequest(messages=(), stream=True), quiet)
+    assert "stream" not in body_of(ChatRequest(messages=(), stream=False))
+    assert "stream_options" not in body_of(load({"messages": [], "stream_options": {"x": 1}}, ChatRequest))
+
+
+def test_keys_headers_and_queries() -> None:
+    azure = OpenAIDialect(key_header=KeyHeader.API_KEY)
+    target = Target(
+        model_id="d",
+        base_url="https://r.openai.azure.com/openai/v1",
+        api_key=Secret("k" * 8),
+        headers={"X-Title": "t", "Content-Type": "application/json; charset=utf-8"},
+        query={"api-version": "preview"},
+    )
+    sent = azure.build(user_request("x"), target)
+    assert sent.url.endswith("/openai/v1/chat/completions?api-version=preview")
+    assert sent.headers["api-key"] == "kkkkkkkk"
+    assert "authorization" not in sent.headers
+    assert sent.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert "content-type" not in sent.headers
+    anonymous = DIALECT.build(user_request("x"), Target(model_id="m", base_url="http://127.0.0.1:1/v1"))
+    assert "authorization" not in anonymous.headers
+
+
+def test_half_a_surrogate_pair_is_the_callers_mistake() -> None:
+    with pytest.raises(InvalidRequest, match="surrogate"):
+        DIALECT.build(user_request("\ud83d"), TARGET)
+
+
+def test_the_whole_answer_survives() -> None:
+    response = DIALECT.parse(json.dumps(ANSWER).encode())
+    assert response.text == "Four."
+    assert response.usage is not None
+    assert response.usage.extra == {"cost": 0.01}
+    out = dump(response)
+    assert out["service_tier"] == "default"
+    assert out["choices"][0]["content_filter_results"] == {"hate": {"filtered": False}}
+    assert out["choices"][0]["message"]["annotations"] == []
+    assert out["usage"] == ANSWER["usage"]
+
+
+def test_reasoning_counted_beside_the_completion_is_added_to_it() -> None:
+    usage = {**ANSWER["usage"], "total_tokens": 23}
+    response = DIALECT.parse(json.dumps({**ANSWER, "usage": usage}).encode())
+    assert response.usage is not None
+    assert response.usage.completion_tokens == 12
+
+
+@pytest.mark.parametrize(
+    "liberty",
+    [
+        {"id": None},
+        {"created": 1.5},
+        {"created": None},
+        {"usage": None},
+        {"system_fingerprint": None},
+        {"choices": [{"index": None, "message": {"role": "assistant", "content": "Four."}, "finish_reason": ""}]},
+    ],
+)
+def test_harmless_liberties_are_understood(liberty: dict[str, Any]) -> None:
+    assert DIALECT.parse(json.dumps({**ANSWER, **liberty}).encode()).text == "Four."
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>",
+        b"[]",
+        b"{}",
+        b'{"choices": []}',
+        b'{"choices": [1]}',
+        b'{"choices": [{"message": "x"}]}',
+        b'{"choices": [{"message": {"content": 5}}]}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"choices": [{"message": {}}], "usage": {"prompt_tokens": "many"}}',
+    ],
+)
+def test_bodies_that_are_no_answer_are_malformed(body: bytes) -> None:
+    with pytest.raises(Malformed):
+        DIALECT.parse(body)
+
+
+@given(
+    st.binary() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(lambda v: json.dumps(v).encode())
+)
+def test_any_body_gives_an_answer_or_an_error_of_ours(body: bytes) -> None:
+    with pytest.raises(ProviderError):
+        DIALECT.parse(body)
+
+
+def test_an_error_in_a_good_looking_body_is_an_error() -> None:
+    with pytest.raises(Unavailable) as caught:
+        DIALECT.parse(b'{"error": {"code": 502, "message": "Provider returned error"}}')
+    assert caught.value.failure is Failure.TRANSIENT
+    with pytest.raises(Filtered):
+        DIALECT.parse(b'{"error": {"code": "content_filter", "message": "no"}, "choices": []}')
+
+
+def stream_of(*pieces: dict[str, Any], **last: Any) -> list[dict[str, Any]]:
+    head = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "m"}
+    chunks: list[dict[str, Any]] = [
+        {**head, "choices": [{"index": 0, "delta": piece, "finish_reason": None}]} for piece in pieces
+    ]
+    chunks.append({**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], **last})
+    return chunks
+
+
+USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
+
+
+def test_a_stream_joins_to_the_whole() -> None:
+    chunks = stream_of(
+        {"role": "assistant", "content": ""},
+        {"reasoning_content": "hm"},
+        {"content": "Fo"},
+        {"content": "ur"},
+        {"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": ""}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": '{"a"'}}]},
+        {"tool_calls": [{"index": 0, "function": {"arguments": ": 1}"}}]},
+    )
+    usage: dict[str, Any] = {"id": "c", "created": 1, "model": "m", "choices": [], "usage": USAGE}
+    response, finished = join(events(*chunks, usage, "[DONE]"))
+    assert finished
+    assert response.text == "Four"
+    assert response.message.thoughts == "hm"
+    assert response.message.tool_calls is not None
+    call = response.message.tool_calls[0]
+    assert call.function is not None
+    assert (call.id, call.function.name, call.function.arguments) == ("call_1", "f", '{"a": 1}')
+    assert response.usage is not None
+    assert response.usage.total_tokens == 5
+    assert response.finish_reason == "stop"
+
+
+def test_usage_may_come_in_any_chunk() -> None:
+    for where in ({"usage": USAGE}, {"x_groq": {"id": "r", "usage": USAGE}}):
+        response, _ = join(events(*stream_of({"content": "x"}, **where)))
+        assert response.usage is not None
+        assert response.usage.prompt_tokens == 3
+    response, _ = join(events(*stream_of({"content": "x"}, x_groq={"usage": {"prompt_tokens": "?"}})))
+    assert response.usage is None
+
+
+def test_nulls_and_empty_events_are_no_news() -> None:
+    event = {"id": None, "choices": [{"index": 0, "delta": None, "finish_reason": None}]}
+    response, finished = join(events(event, " ", *stream_of({"content": "x"}), " [DONE] "))
+    assert (response.text, finished) == ("x", True)
+
+
+def test_an_error_event_is_an_error() -> None:
+    for event in (
+        SseEvent('{"error": {"message": "The server is overloaded", "type": "server_error"}}'),
+        SseEvent('{"message": "overloaded"}', event="error"),
+    ):
+        with pytest.raises(Unavailable) as caught:
+            DIALECT.stream().feed(event)
+        assert caught.value.failure is Failure.OVERLOAD
+
+
+@pytest.mark.parametrize("data", ["{", "null", "[]", '{"choices": 5}', '{"choices": [{"delta": {"content": 1}}]}'])
+def test_events_that_cannot_be_read_are_malformed(data: str) -> None:
+    with pytest.raises(Malformed):
+        DIALECT.stream().feed(SseEvent(data))
+
+
+def test_presets_are_complete() -> None:
+    for name, preset in PRESETS.items():
+        assert preset.base_url or preset.base_url_form, name
+        assert preset.key_variable or not preset.key_needed, name
+        url = preset.base_url or preset.base_url_form
+        assert url.startswith("https://") or not preset.key_needed, name
+        target = Target(model_id="m", base_url=preset.base_url or "https://r.example/v1", api_key=Secret("sekret-key"))
+        sent = preset.dialect.build(user_request("x"), target)
+        assert "sekret-key" not in sent.url
+        assert any("sekret-key" in value for value in sent.headers.values())
+
+
+def test_the_wire_reads_what_the_dialect_gives() -> None:
+    response = DIALECT.parse(json.dumps(ANSWER).encode())
+    assert decode(json.dumps(dump(response)), ChatResponse) == response
