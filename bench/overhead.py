@@ -14,7 +14,7 @@ from quorate.wire.chat import user_request
 ROUNDS = 200
 QUESTION = user_request("What is the capital of France?")
 TEXTS = ("Paris.", "The capital of France is Paris.", "It is Paris")
-DELAYS_S = (0.006, 0.008, 0.010)
+DELAYS_S = (0.005, 0.015, 0.025)
 
 
 def run() -> Iterable[Row]:
@@ -64,4 +64,4 @@ async def _bare(mode: Mode, sleepers: Sequence[Sleeper]) -> None:
     _, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in pending:
         task.cancel()
-    await asyncio.wait(pending)
+    await asyncio.gather(*pending, return_exceptions=True)

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from quorate.core.clock import Clock, Deadline, SystemClock
@@ -58,11 +58,19 @@ class Call:
 
     def child(self, name: str, *, timeout_s: float | None = None) -> "Call":
         """Return the context for a part of this call, with a budget account of its own and at most `timeout_s` more."""
-        return replace(
-            self,
-            branch=f"{self.branch}/{name}" if self.branch else name,
+        return Call(  # written out: `dataclasses.replace` takes three times as long, once per branch
+            id=self.id,
+            clock=self.clock,
+            started_s=self.started_s,
             deadline=self.deadline.capped(timeout_s),
+            tenant=self.tenant,
+            principal=self.principal,
             budget=self.budget.child(),
+            trace=self.trace,
+            sink=self.sink,
+            seed=self.seed,
+            params=self.params,
+            branch=f"{self.branch}/{name}" if self.branch else name,
         )
 
 

@@ -1,8 +1,9 @@
 """The one primitive: anything that answers a chat request is a `Model`."""
 
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from functools import wraps
+from types import TracebackType
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
 from quorate.model.call import Call
@@ -58,9 +59,27 @@ def opens_reply(
     """
 
     @wraps(source)
-    @asynccontextmanager
-    async def open_reply(self: SelfT, *args: P.args, **kwargs: P.kwargs) -> AsyncGenerator[Reply]:
-        async with aclosing(source(self, *args, **kwargs)) as items:
-            yield Reply(items)
+    def open_reply(self: SelfT, *args: P.args, **kwargs: P.kwargs) -> AbstractAsyncContextManager[Reply]:
+        return _Opening(source(self, *args, **kwargs))
 
     return open_reply
+
+
+class _Opening(AbstractAsyncContextManager[Reply]):
+    """A reply while it is open.
+
+    Written out because `asynccontextmanager` with `aclosing` costs several times as much, in every layer of every call.
+    """
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: AsyncGenerator[Delta | Completion]) -> None:
+        self._source = source
+
+    async def __aenter__(self) -> Reply:
+        return Reply(self._source)
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._source.aclose()

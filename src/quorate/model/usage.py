@@ -1,6 +1,6 @@
 """Tokens used and money spent."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from quorate.core.errors import BudgetSpent
 from quorate.core.units import format_usd
@@ -63,6 +63,9 @@ class Usage:
         )
 
 
+NO_USAGE = Usage()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charge:
     """What one attempt used. `cost_microusd` is `None` when the model's price is not known: never zero.
@@ -79,7 +82,7 @@ class Charge:
 class Spend:
     """Charges added up. `known_microusd` is the sum of the known ones; `unpriced` counts those without a price."""
 
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = NO_USAGE
     known_microusd: int = 0
     unpriced: int = 0
     estimated: bool = False
@@ -99,13 +102,16 @@ class Spend:
 
     def plus(self, charge: Charge) -> "Spend":
         """Return the sum with one more charge."""
-        priced = charge.cost_microusd is not None
-        return self + Spend(
-            usage=charge.usage,
-            known_microusd=charge.cost_microusd or 0,
-            unpriced=0 if priced else 1,
-            estimated=charge.estimated,
+        return Spend(
+            usage=self.usage + charge.usage if self.usage is not NO_USAGE else charge.usage,
+            known_microusd=self.known_microusd + (charge.cost_microusd or 0),
+            unpriced=self.unpriced + (charge.cost_microusd is None),
+            estimated=self.estimated or charge.estimated,
         )
+
+
+#: What nothing costs: every account begins with it.
+NOTHING = Spend()
 
 
 class Budget:
@@ -119,7 +125,7 @@ class Budget:
 
     def __init__(self, limit_microusd: int | None = None, *, parent: "Budget | None" = None) -> None:
         self.limit_microusd = limit_microusd
-        self.spend = Spend()
+        self.spend = NOTHING
         self._parent = parent
 
     def child(self) -> "Budget":

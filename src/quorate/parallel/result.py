@@ -1,6 +1,5 @@
 """What a plan gives: one answer, how much the others agree, and what every branch did, cost and took."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -102,11 +101,6 @@ class Result:
             "warnings": list(self.warnings),
             "metadata": dict(self.completion.metadata),
         }
-
-
-def total(outcomes: Iterable[Outcome]) -> Spend:
-    """Return what the outcomes cost together."""
-    return sum((outcome.spend for outcome in outcomes), Spend())
 
 
 def outcome_dict(outcome: Outcome) -> dict[str, Any]:

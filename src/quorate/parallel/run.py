@@ -11,7 +11,7 @@ from quorate.parallel.branch import Branch, Resolve, expand
 from quorate.parallel.candidates import Candidates, Chosen
 from quorate.parallel.live import Live
 from quorate.parallel.plan import Plan, Select
-from quorate.parallel.result import Latency, Result, total
+from quorate.parallel.result import Latency, Result
 from quorate.parallel.select import select
 from quorate.parallel.stage import Stage
 from quorate.parallel.stop import min_models
@@ -33,7 +33,7 @@ async def run_plan(
     """
     if call.branch.count("/") >= _MAX_DEPTH:
         raise InvalidRequest(f"ensembles are nested deeper than {_MAX_DEPTH}: {call.branch}", param="models")
-    call = replace(call, deadline=call.deadline.capped(plan.deadline_s))
+    call = replace(call, deadline=call.deadline.capped(plan.deadline_s), budget=call.budget.child())
     began_s = call.at_s
     branches = expand(plan, resolve, call.params)
     stages = _stages(plan, branches)
@@ -118,7 +118,7 @@ def _result(plan: Plan, stages: Sequence[Stage], candidates: Candidates, chosen:
         consensus=agreed and answered >= needed,
         branches=outcomes,
         helpers=helpers,
-        spend=total((*outcomes, *helpers)),
+        spend=last.call.budget.spend,
         latency=Latency(
             total_s=last.call.at_s - began_s,
             critical_path_s=sum(stage.critical_path_s for stage in stages)

@@ -1,9 +1,12 @@
 """The context of a call: parts of it inherit, and chance is reproducible."""
 
+import dataclasses
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.core.clock import ManualClock
+from quorate.core.ids import TenantId
 from quorate.model import Call, Charge, TraceContext, Usage, new_call
 from quorate.model.event import Warned
 from quorate.testing import RecordingSink
@@ -72,3 +75,11 @@ def test_calls_differ_and_seeds_are_drawn() -> None:
     assert new_call().id.startswith("run_")
     assert len({new_call().seed for _ in range(20)}) == 20
     new_call().emit(Warned(call_id="c", at_s=0.0, code="c", message="nobody watches"))
+
+
+def test_a_child_keeps_every_field_but_its_branch_deadline_and_budget() -> None:
+    call = new_call(clock=ManualClock(), params={"n": 3}, seed=4, principal="p", tenant=TenantId("t"))
+    child = call.child("a")
+    own = {"branch", "deadline", "budget"}
+    kept = {field.name for field in dataclasses.fields(Call)} - own
+    assert {name: getattr(child, name) for name in kept} == {name: getattr(call, name) for name in kept}

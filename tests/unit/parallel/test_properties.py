@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from plans import CAPITAL, ask_virtually, models, plan, virtual_call
 from quorate.core.errors import QuorateError, Unavailable
+from quorate.model import Spend
 from quorate.model.event import BranchCancelled, BranchFailed, BranchFinished
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Mode, Select
@@ -63,6 +64,7 @@ def test_every_branch_ends_exactly_once(waits: list[int], mode: Mode, select: Se
     ends = [event.branch for event in sink.events if isinstance(event, BranchFinished | BranchFailed | BranchCancelled)]
     assert sorted(ends) == sorted(outcome.branch for outcome in result.branches)
     assert len(result.branches) == 5
+    assert sum((outcome.spend for outcome in (*result.branches, *result.helpers)), Spend()) == result.spend
 
 
 def _panel() -> dict[str, ScriptedModel]:

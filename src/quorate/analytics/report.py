@@ -1,0 +1,105 @@
+"""What an evaluation of consensus found."""
+
+from dataclasses import asdict, dataclass
+from typing import cast
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """A share or an area in [0, 1], its 95 % interval, and the number of prompts behind it."""
+
+    value: float
+    low: float
+    high: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelAccuracy:
+    """How often one model alone was right on one track (Wilson interval)."""
+
+    track: str
+    model: str
+    accuracy: Rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bin:
+    """The panels whose agreement lies in [low, high], and how often their leading answer was right.
+
+    `mean_score` is their mean agreement, `panels` their number.
+    """
+
+    low: float
+    high: float
+    mean_score: float
+    panels: int
+    accuracy: Rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EarlyStop:
+    """Panels that stop at `quorum` or more answers once agreement is reached or the leader cannot be overtaken.
+
+    `mean_calls` counts answers waited for, `relative_calls` is that over the panel's size; the costs are means per
+    prompt in micro-USD of the answers waited for and of the full panel, None where recordings carry no cost.
+    """
+
+    accuracy: Rate
+    mean_calls: float
+    relative_calls: float
+    cost_microusd: float | None
+    full_cost_microusd: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """The figures of all prompts, of one track (`task` empty) or of one task.
+
+    `full_vote`: the leading answer of all models. The rest is over random panels: `selection`, the leading answer of
+    the panel; `best_member`, the member that is best over the whole track, known in hindsight; `mean_member`, a member
+    at random; `any_member`, the ceiling: somebody was right. `auc`: how well agreement tells right from wrong leading
+    answers (None if all are alike). `covered` of the panels reach the threshold and are right `accuracy_covered` of
+    the time.
+    """
+
+    track: str
+    task: str
+    prompts: int
+    panels: int
+    full_vote: Rate
+    selection: Rate
+    mean_member: Rate
+    best_member: Rate
+    any_member: Rate
+    auc: Rate | None
+    covered: float
+    accuracy_covered: Rate | None
+    early_stop: EarlyStop
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConsensusReport:
+    """An evaluation: its parameters, then its figures.
+
+    `skipped` recordings had no known truth or fewer than two answers.
+    `kinds` counts the prompts by the kind of answer that was detected.
+    """
+
+    panel_size: int
+    draws: int
+    seed: int
+    threshold: float
+    quorum: int
+    prompts: int
+    skipped: int
+    kinds: dict[str, int]
+    models: tuple[ModelAccuracy, ...]
+    total: Group
+    tracks: tuple[Group, ...]
+    tasks: tuple[Group, ...]
+    bins: tuple[Bin, ...]
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the report as JSON-able values."""
+        return cast("dict[str, object]", asdict(self))

@@ -1,0 +1,155 @@
+"""One recording put through consensus: the vote of all, random panels, and panels that stop early."""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quorate.consensus.kind import Kind
+from quorate.consensus.measure import Comparer, Member, measure
+from quorate.consensus.pairs import compare
+from quorate.consensus.question import Question
+from quorate.consensus.reading import Reading
+from quorate.consensus.result import Agreement, Answer
+from quorate.providers.recorded import RecordedAnswer, Recording
+
+LEAST_ANSWERS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The parameters of a trial: members and number of panels, the stop rule, the seed."""
+
+    panel_size: int
+    draws: int
+    threshold: float
+    quorum: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PanelTrial:
+    """One random panel: its members in order of arrival (positions in the recording), full and stopped early."""
+
+    members: tuple[int, ...]
+    score: float
+    right: bool
+    calls: int
+    early_right: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What one recording yields: which models were right, the vote of all, and the panels."""
+
+    track: str
+    task: str
+    models: tuple[str, ...]
+    right: tuple[bool, ...]
+    costs_microusd: tuple[int, ...] | None
+    kind: Kind
+    full_right: bool
+    panels: tuple[PanelTrial, ...]
+
+
+def run_trial(recording: Recording, rules: Rules) -> Trial | None:
+    """Return the trial of a recording, or None if it has fewer than two answers or its truth is not known.
+
+    Each answer is read once and each pair compared once per kind, however many panels contain them. The panels depend
+    on the seed and the recording only, not on its place in the file.
+    """
+    question = Question(recording.prompt)
+    readings = [Reading(question, answer.text) for answer in recording.answers]
+    right = _correctness(recording, question, readings)
+    if len(readings) < LEAST_ANSWERS or right is None:
+        return None
+    bench = _Bench(question, readings, right, rules)
+    full = bench.measured(range(len(readings)))
+    rng = random.Random(f"{rules.seed}/{recording.track}/{recording.prompt_id}")
+    size = min(rules.panel_size, len(readings))
+    return Trial(
+        track=recording.track,
+        task=recording.task,
+        models=tuple(answer.model for answer in recording.answers),
+        right=tuple(right),
+        costs_microusd=_costs(recording.answers),
+        kind=full.kind,
+        full_right=bench.leader_right(full),
+        panels=tuple(bench.panel(rng.sample(range(len(readings)), size)) for _ in range(rules.draws)),
+    )
+
+
+class _Bench:
+    """The answers of one recording, ready to be put into panels."""
+
+    def __init__(self, question: Question, readings: Sequence[Reading], right: Sequence[bool], rules: Rules) -> None:
+        self.comparer = Comparer(question)
+        blank = Answer(text="")
+        self.members = [Member(index=at, answer=blank, reading=reading) for at, reading in enumerate(readings)]
+        self.right = right
+        self.rules = rules
+        self._known: dict[tuple[int, ...], Agreement] = {}
+
+    def measured(self, indexes: Sequence[int]) -> Agreement:
+        key = tuple(sorted(indexes))
+        found = self._known.get(key)
+        if found is None:
+            members = [self.members[index] for index in key]
+            found = measure(self.comparer, members, kind=None, threshold=self.rules.threshold, detailed=False)
+            self._known[key] = found
+        return found
+
+    def leader_right(self, found: Agreement) -> bool:
+        return found.leader is not None and self.right[found.leader.medoid]
+
+    def panel(self, order: Sequence[int]) -> PanelTrial:
+        full = self.measured(order)
+        calls, early = self.stopped(order)
+        return PanelTrial(
+            members=tuple(order),
+            score=full.score,
+            right=self.leader_right(full),
+            calls=calls,
+            early_right=self.leader_right(early),
+        )
+
+    def stopped(self, order: Sequence[int]) -> tuple[int, Agreement]:
+        """Return how many answers the stop rule waits for, and what they agree on."""
+        first = min(self.rules.quorum, len(order))
+        for received in range(first, len(order)):
+            found = self.measured(order[:received])
+            if found.agreed or _ahead(found, len(order) - received):
+                return received, found
+        return len(order), self.measured(order)
+
+
+def _ahead(found: Agreement, outstanding: int) -> bool:
+    sizes = [len(cluster.members) for cluster in found.clusters[:2]]
+    return bool(sizes) and sizes[0] > sum(sizes[1:]) + outstanding
+
+
+def _correctness(recording: Recording, question: Question, readings: Sequence[Reading]) -> list[bool] | None:
+    """Return whether each answer is right: as recorded, else by comparing it with the truth; None if unknown."""
+    if any(answer.correct is None for answer in recording.answers) and not recording.truth.strip():
+        return None
+    truth = Reading(question, recording.truth)
+    kind = truth_kind(question, truth)
+    return [
+        answer.correct if answer.correct is not None else compare(question, kind, reading, truth).score == 1.0
+        for answer, reading in zip(recording.answers, readings, strict=True)
+    ]
+
+
+def truth_kind(question: Question, truth: Reading) -> Kind:
+    """Return the kind as which the true answer is compared."""
+    if question.options and truth.choice is not None:
+        return Kind.CHOICE
+    if truth.marked_number is not None:
+        return Kind.NUMBER
+    if truth.boolean is not None:
+        return Kind.BOOLEAN
+    return Kind.JSON if truth.json is not None else Kind.SHORT
+
+
+def _costs(answers: Sequence[RecordedAnswer]) -> tuple[int, ...] | None:
+    costs = [answer.cost_microusd for answer in answers if answer.cost_microusd is not None]
+    return tuple(costs) if len(costs) == len(answers) else None

@@ -1,0 +1,49 @@
+"""Agreement between replies: answer extraction, pair scores, clusters, and the prompts of judges and synthesisers.
+
+Pure logic over text: no I/O, no clock, no randomness, the same result for the same answers in any order of arrival.
+Agreement is not truth: models share errors. It tells how far the replies say the same.
+"""
+
+from quorate.consensus.clean import Abstention
+from quorate.consensus.extraction import extract
+from quorate.consensus.framing import LabelledAnswer, PromptMessage, labels
+from quorate.consensus.judge import (
+    PairVerdict,
+    grey_pairs,
+    joint_score,
+    pair_judge_messages,
+    parse_pair_verdict,
+    parse_selection,
+    selection_messages,
+)
+from quorate.consensus.kind import Kind
+from quorate.consensus.panel import Panel, agreement
+from quorate.consensus.result import Agreement, Answer, Cluster, Pair, Reason
+from quorate.consensus.synthesis import Contradiction, SynthesisMethod, open_contradictions, synthesis_messages
+
+__all__ = [
+    "Abstention",
+    "Agreement",
+    "Answer",
+    "Cluster",
+    "Contradiction",
+    "Kind",
+    "LabelledAnswer",
+    "Pair",
+    "PairVerdict",
+    "Panel",
+    "PromptMessage",
+    "Reason",
+    "SynthesisMethod",
+    "agreement",
+    "extract",
+    "grey_pairs",
+    "joint_score",
+    "labels",
+    "open_contradictions",
+    "pair_judge_messages",
+    "parse_pair_verdict",
+    "parse_selection",
+    "selection_messages",
+    "synthesis_messages",
+]

@@ -1,0 +1,119 @@
+"""What a sentence or a reply states: stems, negated stems, numbers, names. The ground of every guard."""
+
+from typing import NamedTuple
+
+from quorate.consensus.patterns import lazy
+from quorate.consensus.words import OPPOSED_STOP_WORDS, STOP_WORDS, content_stems, sentences, stem, tokens
+
+_NUMBER = lazy(r"\d+(?:,\d{3})*(?:\.\d+)?")
+_NEGATION_WORDS = """
+    not no never none neither nor cannot without isn't aren't wasn't weren't don't doesn't didn't won't can't
+    couldn't shouldn't wouldn't hasn't haven't hadn't nothing nobody false incorrect untrue avoid"""
+_NEGATIONS = frozenset(_NEGATION_WORDS.split())
+_NEGATION_REACH = 4
+_DETAILED_SENTENCES = 24
+_CLAUSE_ENDS = frozenset(",.;:!?")
+_SCOPE_BREAKS = frozenset({"but", "because", "since", "although", "however", "instead", "rather"})
+
+
+class Facts(NamedTuple):
+    """The comparable content of a piece of text.
+
+    `negated` holds the stems inside the reach of a negation, `asserted` the others; `stems` is both.
+    `names` are capitalised words, in lower case and order of appearance; `numbers` are canonical decimal texts;
+    `opposed` are those small words (on, off, up, down, more) that are no content but can contradict each other.
+    """
+
+    asserted: frozenset[str]
+    negated: frozenset[str]
+    stems: frozenset[str]
+    numbers: frozenset[str]
+    names: tuple[str, ...]
+    opposed: frozenset[str]
+
+
+def facts(sentence: str) -> Facts:
+    """Return what one sentence states, in time linear in its length."""
+    asserted: set[str] = set()
+    negated: set[str] = set()
+    names: list[str] = []
+    opposed: set[str] = set()
+    reach = 0
+    opening = True
+    previous = ""
+    for token in tokens(sentence):
+        if token in _CLAUSE_ENDS:
+            reach = 0
+            previous = ""
+            continue
+        word = token.casefold().replace("\u2019", "'")
+        if word in _NEGATIONS:
+            # "not only ... but also" asserts both halves
+            reach = _NEGATION_REACH
+        elif (word == "only" and previous == "not") or word in _SCOPE_BREAKS:
+            reach = 0
+        elif word not in STOP_WORDS:
+            (negated if reach else asserted).add(stem(word))
+            reach = max(reach - 1, 0)
+            if token[0].isupper() and (not opening or len(token) == 1 or token[1:].isupper()):
+                names.append(word)
+        elif word in OPPOSED_STOP_WORDS:
+            opposed.add(word)
+        opening = False
+        previous = word
+    return Facts(
+        asserted=frozenset(asserted),
+        negated=frozenset(negated),
+        stems=frozenset(asserted | negated),
+        numbers=numbers_in(sentence),
+        names=tuple(dict.fromkeys(names)),
+        opposed=frozenset(opposed),
+    )
+
+
+def numbers_in(text: str) -> frozenset[str]:
+    """Return the numbers written in digits, without thousands separators or trailing zeros."""
+    return frozenset(_canonical(match) for match in _NUMBER().findall(text))
+
+
+def _canonical(digits: str) -> str:
+    plain = digits.replace(",", "")
+    if "." in plain:
+        plain = plain.rstrip("0").rstrip(".")
+    return plain.lstrip("0") or "0"
+
+
+class Profile(NamedTuple):
+    """One reply, analysed once: the facts of its first 24 sentences, of the whole, and its length in words.
+
+    Of the sentences after those only the stems enter the whole, all as asserted: texts of that length are compared by
+    their stems and by their first sentences, and guarded sentence by sentence.
+    """
+
+    text: str
+    whole: Facts
+    parts: tuple[Facts, ...]
+    words: int
+
+
+def profile(text: str) -> Profile:
+    """Analyse a cleaned reply."""
+    every = sentences(text)
+    parts = tuple(facts(sentence) for sentence in every[:_DETAILED_SENTENCES])
+    rest = (
+        content_stems("\n".join(every[_DETAILED_SENTENCES:])) if len(every) > _DETAILED_SENTENCES else frozenset[str]()
+    )
+    return Profile(text=text, whole=_union(parts, rest), parts=parts, words=len(text.split()))
+
+
+def _union(parts: tuple[Facts, ...], rest: frozenset[str]) -> Facts:
+    if len(parts) == 1 and not rest:
+        return parts[0]
+    return Facts(
+        asserted=rest.union(*(part.asserted for part in parts)),
+        negated=frozenset[str]().union(*(part.negated for part in parts)),
+        stems=rest.union(*(part.stems for part in parts)),
+        numbers=frozenset[str]().union(*(part.numbers for part in parts)),
+        names=tuple(dict.fromkeys(name for part in parts for name in part.names)),
+        opposed=frozenset[str]().union(*(part.opposed for part in parts)),
+    )

@@ -1,0 +1,15 @@
+"""The kinds of answer that agreement is measured on."""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """What the replies to one prompt have in common: it decides how two of them are compared."""
+
+    CHOICE = "choice"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    JSON = "json"
+    CODE = "code"
+    SHORT = "short"
+    PROSE = "prose"

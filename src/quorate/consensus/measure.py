@@ -1,0 +1,163 @@
+"""From readings to an Agreement: who votes, which kind, how every two compare, which clusters, which medoids."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from quorate.consensus.clean import Abstention
+from quorate.consensus.cluster import complete_linkage
+from quorate.consensus.detect import detect_kind
+from quorate.consensus.kind import Kind
+from quorate.consensus.pairs import compare
+from quorate.consensus.question import Question
+from quorate.consensus.reading import Reading
+from quorate.consensus.result import Agreement, Answer, Cluster, Pair, Reason
+
+_FREE_KINDS = frozenset({Kind.SHORT, Kind.PROSE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """An answer, its index in the panel and its reading."""
+
+    index: int
+    answer: Answer
+    reading: Reading
+
+
+class Comparer:
+    """The pair scores of one panel, each computed once; a judge's score replaces the computed one."""
+
+    def __init__(self, question: Question, key_fields: tuple[str, ...] = ()) -> None:
+        self.question = question
+        self.key_fields = key_fields
+        self.judged: dict[tuple[int, int], float] = {}
+        self._known: dict[tuple[Kind, int, int], Pair] = {}
+
+    def pair(self, kind: Kind, one: Member, other: Member) -> Pair:
+        """Return the pair of two members, lower index first."""
+        first, second = (one, other) if one.index < other.index else (other, one)
+        key = (kind, first.index, second.index)
+        known = self._known.get(key)
+        if known is None:
+            result = compare(self.question, kind, first.reading, second.reading, self.key_fields)
+            known = Pair(first=first.index, second=second.index, score=result.score, guards=result.guards)
+            self._known[key] = known
+        verdict = self.judged.get((first.index, second.index))
+        if verdict is None:
+            return known
+        return Pair(first=first.index, second=second.index, score=verdict, guards=known.guards, judged=True)
+
+
+def measure(
+    comparer: Comparer, members: Sequence[Member], *, kind: Kind | None, threshold: float, detailed: bool = True
+) -> Agreement:
+    """Return the agreement of members in index order; `detailed=False` leaves out what only `explain` needs."""
+    reasons = {
+        member.index: member.reading.cleaned.abstention
+        for member in members
+        if member.reading.cleaned.abstention is not None
+    }
+    voters = [member for member in members if member.index not in reasons]
+    found = kind or detect_kind(comparer.question, [member.reading for member in voters])
+    if found not in _FREE_KINDS:
+        reasons |= {member.index: Abstention.NO_ANSWER for member in voters if member.reading.answer(found) is None}
+        voters = [member for member in voters if member.index not in reasons]
+    refused = bool(members) and all(reason is Abstention.REFUSAL for reason in reasons.values()) and not voters
+    if refused:
+        voters, reasons = list(members), {}
+    table = _Table(comparer=comparer, kind=found, voters=voters, refused=refused)
+    total = math.fsum(member.answer.weight for member in members)
+    clusters = table.clusters(threshold, total)
+    return Agreement(
+        score=clusters[0].share if clusters else 0.0,
+        kind=found,
+        clusters=clusters,
+        abstentions=tuple(sorted(reasons)),
+        threshold=threshold,
+        method=_method(found, refused=refused, judged=bool(comparer.judged)),
+        pairs=tuple(table.pairs.values()) if detailed else (),
+        reasons=tuple(Reason(index=index, reason=reasons[index]) for index in sorted(reasons)),
+        indexes=tuple(member.index for member in members) if detailed else (),
+        names=tuple(member.answer.name for member in members) if detailed else (),
+        answers=_answers(found, members, reasons) if detailed else (),
+    )
+
+
+def _method(kind: Kind, *, refused: bool, judged: bool) -> str:
+    if refused:
+        return "refusal"
+    if judged:
+        return "judged"
+    return "compared" if kind in _FREE_KINDS else "extracted"
+
+
+def _answers(kind: Kind, members: Sequence[Member], reasons: Mapping[int, Abstention]) -> tuple[str | None, ...]:
+    return tuple(None if member.index in reasons else member.reading.answer(kind) for member in members)
+
+
+class _Table:
+    """The voters of one measurement and the scores between them."""
+
+    def __init__(self, *, comparer: Comparer, kind: Kind, voters: Sequence[Member], refused: bool) -> None:
+        self.kind = kind
+        self.voters = voters
+        self.refused = refused
+        self.pairs: dict[tuple[int, int], Pair] = {}
+        if not refused:
+            for position, one in enumerate(voters):
+                for other in voters[position + 1 :]:
+                    self.pairs[one.index, other.index] = comparer.pair(kind, one, other)
+
+    def clusters(self, threshold: float, total: float) -> tuple[Cluster, ...]:
+        """Return the clusters, heaviest first; ties go to the more cohesive, then by content, last by index."""
+        voters = self.voters
+        by_content = sorted(range(len(voters)), key=lambda at: (voters[at].reading.text, voters[at].index))
+        order = {position: rank for rank, position in enumerate(by_content)}
+        parts = complete_linkage(
+            [order[position] for position in range(len(voters))],
+            [member.answer.weight for member in voters],
+            lambda one, other: self.score(voters[one], voters[other]),
+            threshold,
+        )
+        ranked = sorted((self._precedence(part), part) for part in ([voters[at] for at in part] for part in parts))
+        return tuple(self._cluster(part, total) for _, part in ranked)
+
+    def score(self, one: Member, other: Member) -> float:
+        """Return the score of two voters."""
+        if self.refused or one.index == other.index:
+            return 1.0
+        key = (one.index, other.index) if one.index < other.index else (other.index, one.index)
+        return self.pairs[key].score
+
+    def _cluster(self, part: Sequence[Member], total: float) -> Cluster:
+        medoid = self._medoid(part)
+        weight = math.fsum(member.answer.weight for member in part)
+        return Cluster(
+            members=tuple(sorted(member.index for member in part)),
+            share=min(weight / total, 1.0) if total else 0.0,
+            answer="" if self.refused else medoid.reading.answer(self.kind) or "",
+            medoid=medoid.index,
+        )
+
+    def _medoid(self, part: Sequence[Member]) -> Member:
+        lengths = sorted(len(member.reading.text) for member in part)
+        typical = lengths[(len(lengths) - 1) // 2]
+        return min(
+            part,
+            key=lambda member: (
+                -math.fsum(self.score(member, other) * other.answer.weight for other in part),
+                -member.answer.weight,
+                abs(len(member.reading.text) - typical),
+                member.reading.text,
+                member.index,
+            ),
+        )
+
+    def _precedence(self, part: Iterable[Member]) -> tuple[float, float, list[str], int]:
+        members = list(part)
+        weight = math.fsum(member.answer.weight for member in members)
+        scores = sorted(self.score(one, other) for at, one in enumerate(members) for other in members[at + 1 :])
+        cohesion = math.fsum(scores) / len(scores) if scores else 1.0
+        texts = sorted(member.reading.text for member in members)
+        return (-weight, -cohesion, texts, min(member.index for member in members))
