@@ -1,28 +1,27 @@
 """`Quorate`: ask one question of many models."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, Unpack
+from typing import Self, Unpack
 
 import msgspec
 
 from quorate.core.clock import Clock, SystemClock
 from quorate.core.errors import InvalidRequest
-from quorate.engine.catalog import Catalog, ModelCard, ModelKind
+from quorate.engine.catalog import Catalog, ModelCard
 from quorate.library.answer import Answer
 from quorate.library.options import AskOptions, Prompt, limit_microusd, members_from, plan_from, request_from
+from quorate.library.setup import Setup, configured, of_models, simulated
 from quorate.model import Call, Model, new_call
 from quorate.model.event import ignore_events
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Plan
 from quorate.parallel.result import Result
 from quorate.wire.chat import ChatRequest
-
-if TYPE_CHECKING:
-    from quorate.config.defaults_section import Defaults
 
 
 class Quorate:
@@ -33,21 +32,9 @@ class Quorate:
         print(result, result.agreement.score, result.cost, result.speedup)
     """
 
-    def __init__(
-        self,
-        catalog: Catalog,
-        *,
-        plan: Plan | None = None,
-        models: tuple[str, ...] = (),
-        limit_microusd: int | None = None,
-        close: Callable[[], Awaitable[None]] | None = None,
-        clock: Clock | None = None,
-    ) -> None:
-        self.catalog = catalog
-        self._plan = plan or Plan(members=())
-        self._models = models
-        self._limit_microusd = limit_microusd
-        self._close = close
+    def __init__(self, setup: Setup | Callable[[], Setup], *, clock: Clock | None = None) -> None:
+        self._load = (lambda: setup) if isinstance(setup, Setup) else setup
+        self._setup: Setup | None = setup if isinstance(setup, Setup) else None
         self._clock = clock or SystemClock()
 
     @classmethod
@@ -55,47 +42,35 @@ class Quorate:
         """Return a Quorate for `quorate.yaml`.
 
         It is the file at `path`, else the one in the usual places; without any, what the environment offers is used.
-        `overrides` sets single values by their path, e.g. `{"defaults.mode": "race"}`. Reads files and, without any
-        configuration, asks for a local Ollama (0.3 s at most): call it outside the event loop. Raises `Misconfigured`.
+        `overrides` sets single values by their path, e.g. `{"defaults.mode": "race"}`. Files are read, and a local
+        Ollama asked for, when the context is entered (in a thread) or the catalog is first needed; that raises
+        `Misconfigured`.
         """
-        from quorate.config import configure  # noqa: PLC0415 - slow: pydantic and yaml, needed only here
-
-        built = configure(path, overrides=overrides)
-        return cls._built(built.catalog, built.defaults, built.close)
+        return cls(lambda: configured(path, overrides))
 
     @classmethod
     def simulated(cls, *, time_scale: float = 1.0) -> Self:
         """Return a Quorate with five simulated models: no key, no network. `time_scale` below 1 makes them faster."""
-        from quorate.providers.simulated import SimulatedModel, default_profiles  # noqa: PLC0415 - only here
-
-        catalog = Catalog()
-        for profile in default_profiles():
-            model = SimulatedModel(replace(profile, time_scale=time_scale))
-            card = ModelCard(name=model.name, kind=ModelKind.SIMULATED, provider="simulated", simulated=True)
-            catalog.add(card, lambda model=model: model)
-        return cls(catalog, models=tuple(card.name for card in catalog.cards()))
+        return cls(simulated(time_scale))
 
     @classmethod
     def of(cls, models: Iterable[Model], *, plan: Plan | None = None, clock: Clock | None = None) -> Self:
         """Return a Quorate with your own models; all of them answer when none are named."""
-        catalog = Catalog()
-        names: list[str] = []
-        for model in models:
-            names.append(model.name)
-            catalog.add(ModelCard(name=model.name, kind=ModelKind.ENDPOINT), lambda model=model: model)
-        return cls(catalog, plan=plan, models=tuple(names), clock=clock)
+        return cls(of_models(models, plan), clock=clock)
 
-    @classmethod
-    def _built(cls, catalog: Catalog, defaults: "Defaults", close: Callable[[], Awaitable[None]]) -> Self:
-        return cls(
-            catalog,
-            plan=defaults.plan,
-            models=defaults.models,
-            limit_microusd=defaults.max_cost_microusd,
-            close=close,
-        )
+    @property
+    def catalog(self) -> Catalog:
+        """Every model by name. Reads the configuration if that has not been done."""
+        return self._ready().catalog
+
+    def _ready(self) -> Setup:
+        if self._setup is None:
+            self._setup = self._load()
+        return self._setup
 
     async def __aenter__(self) -> Self:
+        if self._setup is None:
+            self._setup = await asyncio.to_thread(self._load)
         return self
 
     async def __aexit__(
@@ -105,9 +80,8 @@ class Quorate:
 
     async def close(self) -> None:
         """Close all connections; closing twice does nothing."""
-        if self._close is not None:
-            close, self._close = self._close, None
-            await close()
+        if self._setup is not None:
+            await self._setup.close()
 
     def models(self) -> tuple[ModelCard, ...]:
         """Return what is known about every model of the catalog."""
@@ -139,7 +113,7 @@ class Quorate:
         ensemble = self._ensemble(options)
         call = new_call(
             clock=self._clock,
-            limit_microusd=limit_microusd(options, self._limit_microusd),
+            limit_microusd=limit_microusd(options, self._ready().limit_microusd),
             seed=options.get("seed"),
             sink=options.get("on_event", ignore_events),
             params=options.get("params"),
@@ -148,8 +122,8 @@ class Quorate:
 
     def _ensemble(self, options: AskOptions) -> Ensemble:
         """Return the plan to run: a configured ensemble that was named alone, or one made of the models named."""
-        base = options.get("plan", self._plan)
-        models = options.get("models", () if base.members else self._models)
+        base = options.get("plan", self._ready().plan)
+        models = options.get("models", () if base.members else self._ready().models)
         members = members_from(models) or base.members
         if not members:
             raise InvalidRequest("no models are named and the configuration has no default models", param="models")

@@ -13,6 +13,7 @@ from quorate.library.answer import Answer
 from quorate.library.options import AskOptions, Prompt
 from quorate.library.quorate import Quorate
 from quorate.model import Model
+from quorate.parallel.plan import Plan
 from quorate.parallel.result import Result
 
 T = TypeVar("T")
@@ -40,15 +41,20 @@ class SyncQuorate:
         return cls(Quorate.simulated(time_scale=time_scale))
 
     @classmethod
-    def of(cls, models: Iterable[Model]) -> Self:
+    def of(cls, models: Iterable[Model], *, plan: Plan | None = None) -> Self:
         """As `Quorate.of`."""
-        return cls(Quorate.of(models))
+        return cls(Quorate.of(models, plan=plan))
 
     def __enter__(self) -> Self:
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run_loop, args=(ready,), name="quorate", daemon=True)
         self._thread.start()
         ready.wait()
+        try:
+            self.wait(self._quorate.__aenter__())
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(

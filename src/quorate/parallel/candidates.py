@@ -1,7 +1,8 @@
 """What a selector works with: the answers of a plan's last stage, and a way to ask a model about them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 
 from quorate.consensus import Agreement, LabelledAnswer, PromptMessage
 from quorate.model import Call, Completion, Model, Outcome
@@ -38,6 +39,7 @@ class Candidates:
     agreement: Agreement | None
     live: Live | None = None
     helpers: list[Outcome] = field(default_factory=list[Outcome])
+    _numbers: Iterator[int] = field(default_factory=count)
 
     @property
     def question(self) -> str:
@@ -65,7 +67,7 @@ class Candidates:
             messages=tuple(Message(role=message.role, content=message.content) for message in messages),
             stream=True if live is not None else None,
         )
-        index = len(self.members) + len(self.helpers)
+        index = len(self.members) + next(self._numbers)
         member = Member(model=model.name, group=max(member.group for member in self.members.values()) + 1)
         run = BranchRun(
             branch=Branch(id=name, index=index, member=member, model=model),

@@ -26,10 +26,19 @@ async def judged(candidates: Candidates, judge: Model) -> tuple[Outcome | None, 
     for verdict in (first, second):
         if isinstance(verdict, str):
             return None, verdict
-    if first is not second:
-        return None, "the judge chose differently when the answers changed places"
     assert isinstance(first, Outcome)
-    return first, f"chosen by {judge.name} in both orders"
+    assert isinstance(second, Outcome)
+    if first is second:
+        return first, f"chosen by {judge.name} in both orders"
+    if _agree(candidates, first, second):
+        return first, f"{judge.name} chose {first.branch} and {second.branch}, which agree"
+    return None, "the judge chose differently when the answers changed places"
+
+
+def _agree(candidates: Candidates, one: Outcome, other: Outcome) -> bool:
+    """Whether two answers say the same, so that it does not matter which of them the judge took."""
+    clusters = candidates.agreement.clusters if candidates.agreement is not None else ()
+    return any(one.index in cluster.members and other.index in cluster.members for cluster in clusters)
 
 
 async def _ask(candidates: Candidates, judge: Model, name: str, order: Sequence[Outcome]) -> Outcome | str:

@@ -104,7 +104,7 @@ def _candidates(plan: Plan, stage: Stage, live: Live | None) -> Candidates:
 def _result(plan: Plan, stages: Sequence[Stage], candidates: Candidates, chosen: Chosen, began_s: float) -> Result:
     last = stages[-1]
     outcomes = tuple(_outcomes(stages))
-    helpers = tuple(candidates.helpers)
+    helpers = tuple(sorted(candidates.helpers, key=lambda outcome: outcome.index))
     needed = min_models(plan, len(last.branches))
     answered = len(candidates.outcomes)
     agreed = candidates.agreement is not None and candidates.agreement.agreed
@@ -126,7 +126,7 @@ def _result(plan: Plan, stages: Sequence[Stage], candidates: Candidates, chosen:
             sequential_s=sum(outcome.latency_s for outcome in (*outcomes, *helpers)),
         ),
         stopped=last.stopped,
-        warnings=tuple(_warnings(outcomes, answered, needed)),
+        warnings=tuple(_warnings((*outcomes, *helpers), answered, needed)),
     )
 
 

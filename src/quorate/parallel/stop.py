@@ -82,10 +82,13 @@ class EnoughAgreement:
 
 
 def min_models(plan: Plan, branches: int) -> int:
-    """Return how many answers the plan needs: as written, else 1; for a quorum half of the branches, at least 2."""
+    """Return how many answers the plan needs: as written, else 1; for a quorum half of the branches, at least 2.
+
+    A quorum of one branch needs that one.
+    """
     if plan.mode is not Mode.QUORUM:
         return plan.min_models or 1
-    return plan.min_models or max(2, (branches + 1) // 2)
+    return plan.min_models or min(branches, max(2, (branches + 1) // 2))
 
 
 def stop_rule(plan: Plan, branches: int) -> StopRule:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quorate.core.errors import Filtered, ProviderError, QuorateError
-from quorate.core.secret import redact
+from quorate.core.secret import Secret, redact
 from quorate.model.call import Call
 from quorate.model.completion import Completion, Delta
 from quorate.model.model import opens_reply
@@ -112,14 +112,16 @@ class Endpoint:
         )
 
     def _sign(self, error: QuorateError) -> None:
-        """Put the names of model and provider into an error, and take the key out."""
-        key = self.target.api_key
-        message = error.message if key is None else redact(error.message, [key])
+        """Put the names of model and provider into an error, and take the key and the configured headers out."""
+        secrets = [Secret(value) for value in self.target.headers.values()]
+        if self.target.api_key is not None:
+            secrets.append(self.target.api_key)
+        message = redact(error.message, secrets)
         if isinstance(error, ProviderError):
             error.provider, error.model = self.provider, self.name
             message = f"{self.name}: {message}"
-            if key is not None and error.upstream_code is not None:
-                error.upstream_code = redact(error.upstream_code, [key])
+            if error.upstream_code is not None:
+                error.upstream_code = redact(error.upstream_code, secrets)
         error.message = message
         error.args = (message,)
 

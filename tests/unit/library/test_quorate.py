@@ -7,6 +7,7 @@ from plans import CAPITAL, after
 from quorate import Member, Message, Mode, Params, Plan, Quorate, QuorateError, Select, SyncQuorate
 from quorate.core.errors import BudgetSpent, InvalidRequest, NotFound, Unavailable
 from quorate.engine.catalog import Catalog, ModelCard, ModelKind
+from quorate.library.setup import Setup
 from quorate.model import Event
 from quorate.parallel.ensemble import Ensemble
 from quorate.testing import ScriptedAnswer, ScriptedModel, VirtualClock, run_virtual
@@ -66,7 +67,7 @@ def test_an_ensemble_named_alone_runs_with_its_own_plan() -> None:
     plan = Plan(members=tuple(Member(model=name) for name in named), mode=Mode.QUORUM)
     panel = Ensemble(name="panel", plan=plan, resolve=catalog.resolve)
     catalog.add(ModelCard(name="panel", kind=ModelKind.ENSEMBLE, members=tuple(named)), lambda: panel)
-    q = Quorate(catalog, clock=VirtualClock())
+    q = Quorate(Setup(catalog=catalog), clock=VirtualClock())
     result = ask(q, models="panel")
     assert result.latency.total_s == 2
     assert len(result.branches) == 3
@@ -86,7 +87,7 @@ def test_an_ensemble_named_alone_runs_with_its_own_plan() -> None:
     ],
 )
 def test_an_option_that_cannot_be_used_is_named(options: Mapping[str, Any], message: str) -> None:
-    q = Quorate(Catalog(), clock=VirtualClock()) if options.get("models") == [] else quorate(a="x")[0]
+    q = Quorate(Setup(catalog=Catalog()), clock=VirtualClock()) if options.get("models") == [] else quorate(a="x")[0]
     with pytest.raises(InvalidRequest, match=message):
         ask(q, **options)
 

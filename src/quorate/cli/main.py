@@ -1,0 +1,92 @@
+"""The command `quorate`. Heavy modules are imported by the commands that need them: `--help` is instant."""
+
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from quorate.cli import ask, config_command, demo, doctor, evaluate, models
+from quorate.cli.exit_code import EXIT_CODES
+from quorate.cli.failure import report, report_bug, session_of
+from quorate.cli.version import installed_version
+from quorate.core.errors import QuorateError
+
+
+class ReportingGroup(TyperGroup):
+    """Turns every error into plain lines and an exit code."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        for param in self.get_params(ctx):
+            # Typer's own flags (help, completion) have the default None; to check it, typer imports pydantic: 70 ms.
+            if param.default is None and param.name in {"help", "install_completion", "show_completion"}:
+                param.default = False
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except QuorateError as error:
+            if (session := session_of(ctx)).debug:
+                raise
+            raise typer.Exit(report(error, session)) from None
+        except (OSError, EOFError) as error:
+            if isinstance(error, BrokenPipeError | EOFError):  # whoever read along has had enough
+                raise
+            raise typer.Exit(report_bug(error, session_of(ctx))) from None
+        except Exception as error:
+            if type(error).__module__.startswith("typer"):  # typer's own: usage errors, exits
+                raise
+            raise typer.Exit(report_bug(error, session_of(ctx))) from None
+
+
+app = typer.Typer(
+    name="quorate",
+    cls=ReportingGroup,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: " + " · ".join(f"{code.value} {meaning}" for code, meaning in EXIT_CODES.items()),
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"quorate {installed_version()}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    context: typer.Context,
+    version: Annotated[  # noqa: ARG001 - its callback does the work
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show a stack trace when something fails.")] = False,
+) -> None:
+    """Ask many models at once and get one answer with a measured agreement.
+
+    Try [bold]quorate demo[/bold]: it needs no key and no network.
+    """
+    session_of(context).debug = debug
+
+
+app.command("ask")(ask.ask)
+app.command("demo")(demo.demo)
+app.command("models")(models.models)
+app.add_typer(config_command.app, name="config")
+app.add_typer(evaluate.app, name="eval")
+app.command("doctor")(doctor.doctor)
+
+
+@app.command("version")
+def version_command() -> None:
+    """Show the version."""
+    typer.echo(f"quorate {installed_version()}")
+
+
+def run() -> None:
+    """Run the command with the arguments of this process; what the installed script calls."""
+    app(prog_name="quorate")

@@ -1,0 +1,77 @@
+"""A finished question on the terminal."""
+
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.text import Text
+
+from quorate.cli.board import Row
+from quorate.cli.draw import agreement_line, bar, branch_table
+from quorate.core.units import format_usd
+from quorate.model import Outcome
+from quorate.parallel.result import Result
+
+_SHORT = 60
+
+
+def show_result(result: Result, console: Console) -> None:
+    """Print branches, agreement, the answer and what it took."""
+    console.print(branch_table([row_of(outcome) for outcome in result.branches], chosen=result.chosen))
+    if result.helpers:
+        console.print(branch_table([row_of(outcome) for outcome in result.helpers]))
+    console.print()
+    if result.agreement is not None:
+        console.print(Group(*_agreement(result)))
+    for warning in result.warnings:
+        console.print(Text(f"note: {warning}", style="yellow"))
+    title = "answer (simulated)" if result.completion.metadata.get("simulated") else "answer"
+    console.print(Panel(Text(result.answer), title=title, title_align="left", border_style="green", padding=(0, 1)))
+    console.print(Text(summary(result), style="dim"))
+
+
+def row_of(outcome: Outcome) -> Row:
+    """Return a branch's line."""
+    started_s = outcome.started_s
+    return Row(
+        branch=outcome.branch,
+        model=outcome.model,
+        state=outcome.state,
+        started_s=started_s,
+        first_token_s=None if outcome.first_token_s is None else outcome.first_token_s - started_s,
+        latency_s=outcome.latency_s,
+        tokens=outcome.completion.usage.completion_tokens if outcome.completion else None,
+        cost_microusd=outcome.spend.cost_microusd,
+        settled=True,
+        note=outcome.error.message if outcome.error else "",
+    )
+
+
+def _agreement(result: Result) -> list[RenderableType]:
+    agreement = result.agreement
+    assert agreement is not None
+    answered = sum(outcome.ok for outcome in result.branches)
+    lines: list[RenderableType] = [
+        agreement_line(agreement.score, agreement.kind.value, answered, len(result.branches))
+    ]
+    names = {outcome.index: outcome.branch for outcome in result.branches}
+    for cluster in agreement.clusters[:5] if len(agreement.clusters) > 1 else ():
+        who = ", ".join(names[index] for index in cluster.members)
+        said = " ".join((cluster.answer or "").split())
+        said = f"{said[:_SHORT]}: " if said else ""
+        lines.append(
+            Text("           ") + bar(cluster.share, cells=12, style="dim") + Text(f"  {said}{who}", style="dim")
+        )
+    lines.append(Text())
+    return lines
+
+
+def summary(result: Result) -> str:
+    """Return in one line what it took: who answered, the agreement, cost, time and speed-up."""
+    answered = sum(outcome.ok for outcome in result.branches)
+    parts = [f"{answered} of {len(result.branches)} answered"]
+    if result.agreement is not None:
+        parts.append(f"agreement {result.agreement.score:.2f} ({result.agreement.kind.value})")
+    about = "about " if result.spend.estimated else ""
+    parts.append(f"{about}{format_usd(result.cost_microusd)}" if result.cost_microusd is not None else "cost unknown")
+    faster = f", {result.speedup:.1f}x faster than one after another" if len(result.branches) > 1 else ""
+    parts.append(f"{result.latency.total_s:.2f} s{faster}")
+    return f"{' · '.join(parts)} · {result.reason}"

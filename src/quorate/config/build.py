@@ -1,0 +1,63 @@
+"""The one composition root: from settings to a catalog of models, ready to be asked."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from quorate.config.defaults_section import Defaults
+from quorate.config.entries import EntryMaker
+from quorate.config.load import Settings, load_settings
+from quorate.config.provider_setup import ProviderSetup, set_up_all
+from quorate.core.secret import Secret
+from quorate.engine import Catalog
+from quorate.providers.transport import Transport
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """Everything a configuration describes, wired up. `close` it when done.
+
+    `secrets` are all that were fetched, for removing them from texts.
+    """
+
+    settings: Settings
+    catalog: Catalog
+    defaults: Defaults
+    providers: Mapping[str, ProviderSetup]
+    secrets: tuple[Secret, ...] = ()
+    transports: tuple[Transport, ...] = ()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for transport in self.transports:
+            await transport.close()
+
+
+def configure(
+    path: str | Path | None = None,
+    *,
+    overrides: Mapping[str, object] | None = None,
+    environ: Mapping[str, str] | None = None,
+    probe: bool = True,
+) -> Built:
+    """Load the settings in force (`load_settings`) and build what they describe. Blocking; no connection is made."""
+    settings = load_settings(None if path is None else Path(path), overrides=overrides, environ=environ, probe=probe)
+    return build(settings)
+
+
+def build(settings: Settings) -> Built:
+    """Return what the settings describe. Reads secrets and recorded answers: blocking; no connection is made.
+
+    Raises `Misconfigured` for what cannot be built at all; a missing key is raised when a model that needs it is
+    asked for.
+    """
+    providers = set_up_all(settings)
+    maker = EntryMaker(settings=settings, providers=providers)
+    return Built(
+        settings=settings,
+        catalog=maker.catalog(),
+        defaults=settings.config.defaults.defaults(),
+        providers=providers,
+        secrets=tuple(secret for setup in providers.values() for secret in setup.secrets),
+        transports=tuple(maker.transports.values()),
+    )

@@ -1,0 +1,160 @@
+"""What no single section can know: names that must exist, circles, selectors that need a judge."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from quorate.config.model_section import EndpointSection
+from quorate.config.place import KeyPath, did_you_mean, listed
+from quorate.config.plan_section import EnsembleSection
+from quorate.config.provider_kind import PROVIDER_KINDS
+from quorate.config.schema import Config
+from quorate.parallel.branch import MAX_BRANCHES
+from quorate.parallel.plan import Mode, Select
+
+if TYPE_CHECKING:
+    from quorate.config.defaults_section import DefaultsSection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """Something wrong at a path."""
+
+    path: KeyPath
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """All names that the configuration gives, those of broken sections included."""
+
+    providers: frozenset[str]
+    models: frozenset[str]
+
+
+def check(config: Config, names: Names) -> list[Finding]:
+    """Return everything in a valid configuration that does not fit together."""
+    findings = list(_check_defaults(config, names))
+    for name, model in config.models.items():
+        path: KeyPath = ("models", name)
+        if isinstance(model, EndpointSection):
+            findings += _provider_exists(model.provider, names, (*path, "provider"))
+        elif isinstance(model, EnsembleSection):
+            findings += _check_ensemble(model, config.defaults, names, path)
+    return [*findings, *_circles(config)]
+
+
+def _check_defaults(config: Config, names: Names) -> Iterator[Finding]:
+    defaults = config.defaults
+    for index, name in enumerate(defaults.models):
+        yield from _model_exists(name, names, ("defaults", "models", index))
+    for key in ("judge", "synthesiser"):
+        if name := getattr(defaults, key):
+            yield from _model_exists(name, names, ("defaults", key))
+
+
+def _check_ensemble(
+    model: EnsembleSection, defaults: "DefaultsSection", names: Names, path: KeyPath
+) -> Iterator[Finding]:
+    for index, member in enumerate(model.members):
+        yield from _model_exists(member.model, names, (*path, "members", index, "model"))
+    for key in ("judge", "synthesiser"):
+        if name := getattr(model, key):
+            yield from _model_exists(name, names, (*path, key))
+    yield from _helpers_given(model, defaults, path)
+    yield from _enough_branches(model, path)
+    groups = {member.group for member in model.members}
+    for group in model.group_prompts:
+        if group not in groups:
+            known = listed(str(known) for known in sorted(groups))
+            yield Finding(
+                path=(*path, "group_prompts", str(group)), message=f"no member is in group {group} (groups: {known})"
+            )
+
+
+def _helpers_given(model: EnsembleSection, defaults: "DefaultsSection", path: KeyPath) -> Iterator[Finding]:
+    if model.selector is Select.PROMPT_SELECTOR and not (model.judge or defaults.judge):
+        yield Finding(
+            path=_given(model, path, "select"), message="`select: prompt_selector` needs a `judge`: a model's name"
+        )
+    if model.selector is Select.SYNTHESIS and not (model.synthesiser or defaults.synthesiser):
+        yield Finding(
+            path=_given(model, path, "select"), message="`select: synthesis` needs a `synthesiser`: a model's name"
+        )
+
+
+def _given(model: EnsembleSection, path: KeyPath, key: str) -> KeyPath:
+    return (*path, key) if key in model.model_fields_set else path
+
+
+def _enough_branches(model: EnsembleSection, path: KeyPath) -> Iterator[Finding]:
+    branches = model.branches()
+    if branches is None:
+        return
+    if model.max_models is not None:
+        branches = min(branches, model.max_models)
+    if branches > MAX_BRANCHES:
+        yield Finding(path=path, message=f"makes {branches} branches; at most {MAX_BRANCHES} are allowed")
+    if model.min_models is not None and model.min_models > branches:
+        yield Finding(
+            path=(*path, "min_models"),
+            message=f"{model.min_models} answers are needed and only {branches} branches run",
+        )
+    elif model.mode is Mode.QUORUM and branches == 1:
+        yield Finding(path=_given(model, path, "mode"), message="a quorum needs at least two branches, this has one")
+
+
+def _provider_exists(name: str, names: Names, path: KeyPath) -> Iterator[Finding]:
+    if name not in names.providers and name not in PROVIDER_KINDS:
+        yield _unknown("provider", name, names.providers | PROVIDER_KINDS.keys(), path)
+
+
+def _model_exists(name: str, names: Names, path: KeyPath) -> Iterator[Finding]:
+    if name in names.models:
+        return
+    provider, colon, _ = name.partition(":")
+    if colon:
+        yield from _provider_exists(provider, names, path)
+    else:
+        yield _unknown("model", name, names.models, path)
+
+
+def _unknown(what: str, name: str, known: frozenset[str], path: KeyPath) -> Finding:
+    hint = did_you_mean(name, sorted(known)) or f" (known: {listed(sorted(known))})"
+    return Finding(path=path, message=f"no {what} is called {name!r}{hint}")
+
+
+def _circles(config: Config) -> Iterator[Finding]:
+    """Report each ensemble that contains itself once, at the first member on the way."""
+    used: dict[str, list[tuple[KeyPath, str]]] = {
+        name: list(_uses(name, model)) for name, model in config.models.items() if isinstance(model, EnsembleSection)
+    }
+    reported: set[frozenset[str]] = set()
+    for start in used:
+        circle = _way_back(start, used)
+        if circle is not None and (members := frozenset(name for _, name in circle)) not in reported:
+            reported.add(members)
+            names = " -> ".join([start, *(name for _, name in circle)])
+            yield Finding(path=circle[0][0], message=f"is a circle: {names}; an ensemble cannot contain itself")
+
+
+def _uses(name: str, model: EnsembleSection) -> Iterator[tuple[KeyPath, str]]:
+    for index, member in enumerate(model.members):
+        yield ("models", name, "members", index, "model"), member.model
+    for key in ("judge", "synthesiser"):
+        if helper := getattr(model, key):
+            yield ("models", name, key), helper
+
+
+def _way_back(start: str, used: Mapping[str, list[tuple[KeyPath, str]]]) -> list[tuple[KeyPath, str]] | None:
+    """Return the shortest way from `start` to itself, as (where the step is written, the name it leads to)."""
+    ways: list[list[tuple[KeyPath, str]]] = [[step] for step in used[start]]
+    seen: set[str] = set()
+    for way in ways:
+        name = way[-1][1]
+        if name == start:
+            return way
+        if name not in seen:
+            seen.add(name)
+            ways.extend([*way, step] for step in used.get(name, []))
+    return None

@@ -1,0 +1,78 @@
+"""What a question gets when it does not say itself: models, mode, limits."""
+
+from dataclasses import dataclass, field, replace
+from typing import Annotated
+
+from pydantic import Field
+
+from quorate.config.plan_section import RetrySection
+from quorate.config.section import ModelName, ModelNames, Seconds, Section, Share, Usd, microusd
+from quorate.consensus import Kind
+from quorate.parallel.plan import Mode, Plan, Select
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """The defaults as values: `plan` has no members, it is what a question's plan is made from.
+
+    `max_cost_microusd` limits what one question may spend; `None` for no limit.
+    """
+
+    models: tuple[str, ...] = ()
+    plan: Plan = field(default_factory=lambda: Plan(members=()))
+    max_cost_microusd: int | None = None
+
+
+class DefaultsSection(Section):
+    """What a question gets when it does not say itself.
+
+    `timeout_s`, `max_concurrent`, `retry`, `judge` and `synthesiser` hold for ensembles as well.
+    """
+
+    models: ModelNames = ()
+    """The models that answer when none are named."""
+    mode: Mode | None = None
+    """`all`, `race` or `quorum`."""
+    select: Select | None = None
+    """How the answer is chosen; not given: `first` in a race, else `consensus`."""
+    min_models: Annotated[int, Field(ge=1)] | None = None
+    """Answers needed."""
+    threshold: Share | None = None
+    """Agreement (0 to 1) that a quorum needs."""
+    kind: Kind | None = None
+    """What the answers are; not given: found out from them."""
+    timeout_s: Seconds | None = None
+    """Limit of each branch."""
+    deadline_s: Seconds | None = None
+    """Limit of the whole question."""
+    max_concurrent: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Branches running at once."""
+    retry: RetrySection | None = None
+    judge: ModelName | None = None
+    """The model that judges."""
+    synthesiser: ModelName | None = None
+    """The model that merges answers."""
+    max_cost_usd: Usd | None = None
+    """What one question may spend, in US dollars."""
+
+    def defaults(self) -> Defaults:
+        """Return the values it describes; what is not given is built in."""
+        plan = Plan(members=())
+        return Defaults(
+            models=self.models,
+            plan=replace(
+                plan,
+                mode=self.mode or plan.mode,
+                select=self.select,
+                min_models=self.min_models,
+                threshold=plan.threshold if self.threshold is None else self.threshold,
+                kind=self.kind,
+                timeout_s=self.timeout_s or plan.timeout_s,
+                deadline_s=self.deadline_s,
+                max_concurrent=self.max_concurrent or plan.max_concurrent,
+                retry=self.retry.policy() if self.retry else plan.retry,
+                judge=self.judge,
+                synthesiser=self.synthesiser,
+            ),
+            max_cost_microusd=None if self.max_cost_usd is None else microusd(self.max_cost_usd),
+        )

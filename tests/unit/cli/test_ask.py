@@ -1,0 +1,150 @@
+"""`quorate ask`: what goes where, and how it ends."""
+
+import json
+from collections.abc import Callable
+from inspect import signature
+from pathlib import Path
+from typing import get_args
+
+import pytest
+from typer.testing import Result
+
+from quorate.cli import options
+from quorate.cli.ask import ask
+from quorate.cli.exit_code import ExitCode
+from quorate.consensus import Kind
+from quorate.library.options import AskOptions
+from quorate.parallel.plan import Mode, Select
+
+pytestmark = pytest.mark.usefixtures("quick")
+Run = Callable[..., Result]
+QUESTION = "What is 17 * 23?"
+
+
+def test_stdout_holds_the_answer_alone(run: Run) -> None:
+    done = run("ask", QUESTION)
+    assert done.exit_code == ExitCode.ANSWERED
+    assert "391" in done.stdout
+    assert done.stdout.count("\n") == 1
+    assert "3 of 3 answered · agreement 1.00 (number) · $0." in done.stderr
+
+
+def test_quiet_says_nothing_else(run: Run) -> None:
+    assert run("ask", "-q", QUESTION).stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [["-"], []])
+def test_the_question_may_come_from_stdin(run: Run, arguments: list[str]) -> None:
+    assert "391" in run("ask", *arguments, stdin=f"{QUESTION}\n").stdout
+
+
+def test_a_file_follows_the_question(run: Run, machine: Path) -> None:
+    (machine / "text.txt").write_text("is 17 * 23?\n")
+    done = run("ask", "--file", "text.txt", "--json", "Tell me: what")
+    assert done.exit_code == 0
+    assert run("ask", "--file", "gone.txt", "x").exit_code == ExitCode.USAGE
+
+
+def test_json_is_the_whole_result(run: Run) -> None:
+    result = json.loads(run("ask", "--json", "--mode", "quorum", "--seed", "1", QUESTION).stdout)
+    assert "391" in result["answer"]
+    assert result["consensus"] is True
+    assert {branch["branch"] for branch in result["branches"]} == {"a", "b", "c"}
+    assert result["metadata"] == {"simulated": True}
+
+
+def test_events_are_lines_of_json_on_stderr(run: Run) -> None:
+    done = run("ask", "--events", QUESTION)
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    kinds = [event["event"] for event in events]
+    assert kinds[0] == "plan.started"
+    assert kinds[-1] == "selected"
+    assert kinds.count("branch.finished") == 3
+    assert "391" in done.stdout
+
+
+def test_streamed_pieces_are_the_answer(run: Run) -> None:
+    done = run("ask", "--stream", "--mode", "race", "-m", "a", "-q", "--seed", "3", QUESTION)
+    whole = run("ask", "--mode", "race", "-m", "a", "-q", "--seed", "3", QUESTION)
+    assert done.stdout == whole.stdout
+    assert done.exit_code == 0
+
+
+def test_options_reach_the_plan(run: Run) -> None:
+    result = json.loads(run("ask", "--json", "-m", "a,b", "--count", "2", "--select", "first", QUESTION).stdout)
+    assert sorted(branch["model"] for branch in result["branches"]) == ["a", "a", "b", "b"]
+    assert result["method"] == "first"
+
+
+def test_an_ensemble_is_asked_by_its_name(run: Run) -> None:
+    result = json.loads(run("ask", "--json", "-m", "panel", QUESTION).stdout)
+    assert len(result["branches"]) == 3
+
+
+def test_no_consensus(run: Run) -> None:
+    question = "Write a short poem about nothing in particular."
+    done = run("ask", "--require-consensus", "-q", question)
+    assert done.exit_code == ExitCode.NO_CONSENSUS
+    assert done.stdout
+    assert "no consensus" in done.stderr
+    assert run("ask", "--require-consensus", "-q", QUESTION).exit_code == 0
+
+
+def test_nobody_answers(run: Run) -> None:
+    done = run("ask", "-m", "broken,broken", QUESTION)
+    assert done.exit_code == ExitCode.FAILED
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_errors_are_json_if_asked_for(run: Run) -> None:
+    done = run("ask", "-m", "broken", "--json", QUESTION)
+    problem = json.loads(done.stderr)
+    assert (done.exit_code, problem["code"], problem["retryable"]) == (ExitCode.FAILED, "provider_rejected", False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["-m", "aa", "x"], "no model 'aa'; did you mean 'a'?"),
+        (["--mode", "rce", "x"], "'rce' is not one of"),
+        (["--min-models", "0", "x"], "--min-models"),
+        (["--max-cost", "0", "x"], "max_cost_usd is 0.0; it must be above 0"),
+        (["--nonsense", "x"], "--nonsense"),
+        ([""], "there is nothing to ask"),
+    ],
+)
+def test_wrong_usage(run: Run, arguments: list[str], said: str) -> None:
+    done = run("ask", *arguments)
+    assert done.exit_code == ExitCode.USAGE
+    assert said in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_a_broken_configuration(run: Run, quick: Path) -> None:
+    quick.write_text("version: 1\nmodel: {}\nproviders: 1\n")
+    done = run("ask", "x")
+    assert done.exit_code == ExitCode.MISCONFIGURED
+    assert done.stderr.splitlines() == [
+        "error: 2 problems in the configuration",
+        "quorate.yaml:2:1: model: unknown key; did you mean 'models'?",
+        "quorate.yaml:3:12: providers: 1: expected a valid dictionary",
+    ]
+
+
+def test_a_spent_budget_stops_the_next_branch(run: Run) -> None:
+    done = run("ask", "--json", "--max-cost", "0.000001", "--max-concurrent", "1", QUESTION)
+    branches = json.loads(done.stdout)["branches"]
+    assert [branch["state"] for branch in branches] == ["finished", "failed", "failed"]
+    assert {branch["error"]["code"] for branch in branches[1:]} == {"budget_spent"}
+
+
+def test_flags_offer_what_the_library_knows() -> None:
+    assert get_args(options.ModeName) == tuple(mode.value for mode in Mode)
+    assert get_args(options.SelectName) == tuple(select.value for select in Select)
+    assert get_args(options.KindName) == tuple(kind.value for kind in Kind)
+
+
+def test_every_flag_is_an_option_of_a_question() -> None:
+    ours = {"prompt", "file", "config", "json_output", "stream", "events", "quiet", "require_consensus"}
+    assert set(signature(ask).parameters) - ours <= set(AskOptions.__annotations__)

@@ -1,0 +1,68 @@
+"""Whatever a command raises, the user sees plain lines and an exit code."""
+
+import io
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from quorate.cli import prompt_source
+from quorate.cli.exit_code import ExitCode
+from quorate.cli.failure import session_of
+from quorate.cli.main import ReportingGroup
+from quorate.cli.prompt_source import read_prompt
+from quorate.core.errors import DeadlineExceeded, InvalidRequest, Misconfigured
+
+ERRORS: dict[str, tuple[Exception, ExitCode, str]] = {
+    "late": (DeadlineExceeded("too late"), ExitCode.FAILED, "error: too late"),
+    "config": (Misconfigured("odd", where="f:1:2"), ExitCode.MISCONFIGURED, "error: f:1:2: odd"),
+    "bug": (ValueError("odd"), ExitCode.FAILED, "error: unexpected ValueError: odd"),
+    "disk": (OSError(28, "No space left"), ExitCode.FAILED, "error: unexpected OSError: [Errno 28] No space left"),
+    "usage": (typer.BadParameter("odd"), ExitCode.USAGE, "odd"),
+}
+
+app = typer.Typer(cls=ReportingGroup, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def main(context: typer.Context, debug: bool = False) -> None:
+    session_of(context).debug = debug
+
+
+@app.command()
+def fail(name: str) -> None:
+    raise ERRORS[name][0]
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_every_error_is_told(name: str) -> None:
+    _, code, said = ERRORS[name]
+    done = CliRunner().invoke(app, ["fail", name])
+    assert done.exit_code == code
+    assert said in done.stderr
+    assert "Traceback" not in done.output
+
+
+def test_a_reader_that_left_is_no_bug() -> None:
+    @app.command()
+    def leave() -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    done = CliRunner().invoke(app, ["leave"])
+    assert done.exit_code == ExitCode.FAILED
+    assert "bug" not in done.output
+
+
+def test_debug_shows_the_trace_of_a_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        app(["--debug", "fail", "bug"])
+    assert "ValueError: odd" in capsys.readouterr().err
+
+
+def test_a_prompt_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompt_source, "_MAX_BYTES", 10)
+    assert read_prompt([], None, io.StringIO("short")) == "short"
+    with pytest.raises(InvalidRequest, match="standard input is longer than 10 characters"):
+        read_prompt(["-"], None, io.StringIO("x" * 11))
+    with pytest.raises(InvalidRequest, match="nothing to ask"):
+        read_prompt([], None, io.StringIO(" \n"))

@@ -1,0 +1,58 @@
+"""A finished question on a terminal."""
+
+import asyncio
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from quorate.cli.result_view import show_result, summary
+from quorate.library.options import AskOptions
+from quorate.library.quorate import Quorate
+from quorate.parallel.result import Result
+
+QUESTION = "What is 17 * 23?"
+
+
+def asked(quick: Path, options: AskOptions) -> Result:
+    async def ask(quorate: Quorate) -> Result:
+        async with quorate:
+            return await quorate.ask(QUESTION, **options)
+
+    return asyncio.run(ask(Quorate.from_file(quick)))
+
+
+def shown(result: Result) -> str:
+    console = Console(file=io.StringIO(), width=120)
+    show_result(result, console)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_answers_that_differ_are_listed_with_who_gave_them(quick: Path) -> None:
+    drawn = shown(asked(quick, {"models": ["a", "b", "wrong"], "seed": 1}))
+    assert "67%" in drawn
+    assert "391: a, b" in drawn
+    assert any("wrong" in line and "391" not in line and "░" in line for line in drawn.splitlines())
+    assert "answer (simulated)" in drawn
+    assert "3 of 3 answered, compared as number" in drawn
+
+
+def test_a_failed_branch_says_why_and_a_single_answer_has_no_agreement(quick: Path) -> None:
+    drawn = shown(asked(quick, {"models": ["a", "broken"]}))
+    assert "✗ failed" in drawn
+    assert "agreement" not in drawn
+    assert "1 of 2 answered" in drawn
+
+
+def test_what_a_selector_asked_is_shown(quick: Path) -> None:
+    result = asked(quick, {"models": ["a", "b"], "select": "synthesis", "synthesiser": "c"})
+    drawn = shown(result)
+    assert len(result.helpers) == 1
+    assert drawn.count("branch") == 2
+
+
+@pytest.mark.parametrize(("models", "faster"), [(["a"], False), (["a", "b"], True)])
+def test_one_branch_is_not_faster_than_itself(quick: Path, models: list[str], faster: bool) -> None:
+    assert ("faster" in summary(asked(quick, {"models": models}))) is faster

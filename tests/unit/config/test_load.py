@@ -1,0 +1,245 @@
+"""Loading: where files are found, what is reported, which value wins."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quorate.config import BadConfiguration, Layer, load_settings, settings_from_text, simulated_settings
+from quorate.core.errors import Misconfigured
+
+TWO = "version: 1\nmodels:\n  a: {type: simulated}\n  b: {type: simulated}\n"
+
+
+def problems(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
+    with pytest.raises(BadConfiguration) as caught:
+        settings_from_text(text, environ=environ, name="q.yaml")
+    return [str(problem) for problem in caught.value.problems]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("models: {}\n", "q.yaml:1:1: `version` is missing"),
+        ("version: 2\n", "q.yaml:1:10: version: 2 is not one of 1"),
+        ("version: 1\nmodel: {}\n", "q.yaml:2:1: model: unknown key; did you mean 'models'?"),
+        ("version: 1\nxyz: {}\n", "q.yaml:2:1: xyz: unknown key; known here: version, providers, models, defaults"),
+        (
+            "version: 1\nproviders: {p: {api_key: sk-very-secret}}\n",
+            "q.yaml:2:26: providers.p.api_key: expected a reference",
+        ),
+        (
+            "version: 1\nproviders: {p: {headers: {Authorization: Bearer very-secret}}}\n",
+            "q.yaml:2:26: providers.p.headers: 'Authorization' looks like a secret",
+        ),
+        (
+            "version: 1\nproviders: {p: {base_url: 'ftp://x'}}\n",
+            "q.yaml:2:27: providers.p.base_url: 'ftp://x': 'ftp://x' is not an http or https URL",
+        ),
+        (
+            "version: 1\nproviders: {p: {type: opnai}}\n",
+            "q.yaml:2:23: providers.p.type: 'opnai': is not a type of provider; did you mean 'openai'?",
+        ),
+        (
+            "version: 1\nproviders: {p: {proxy: 'http://u:very-secret@h'}}\n",
+            "q.yaml:2:24: providers.p.proxy: holds credentials",
+        ),
+        (
+            "version: 1\nproviders: {p: {ca_file: a.pem, verify: false}}\n",
+            "q.yaml:2:16: providers.p: `ca_file` means nothing while `verify` is false",
+        ),
+        (TWO + "  e: {type: ensembl}\n", "q.yaml:5:13: models.e.type: 'ensembl' is not one of endpoint, ensemble, "),
+        (TWO + "  e: {}\n", "q.yaml:5:6: models.e: `provider` is missing"),
+        (TWO + "  'x:y': {type: simulated}\n", "models.x:y: 'x:y': a name is letters, digits"),
+        (
+            TWO + "  e: {type: ensemble, members: [a, b], mode: rce}\n",
+            "q.yaml:5:46: models.e.mode: 'rce' is not one of all, race, quorum; did you mean 'race'?",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [a, {model: bb}]}\n",
+            "q.yaml:5:44: models.e.members[1].model: no model is called 'bb'; did you mean 'b'?",
+        ),
+        (TWO + "  e: {type: ensemble, members: []}\n", "q.yaml:5:32: models.e.members: expected at least 1, found 0"),
+        (
+            TWO + "  e: {type: ensemble, members: [a, {model: b, weight: 0}]}\n",
+            "q.yaml:5:55: models.e.members[1].weight: 0: expected more than 0",
+        ),
+        (TWO + "  e: {type: ensemble, members: [a, e]}\n", "models.e.members[1].model: is a circle: e -> e"),
+        (
+            TWO + "  e: {type: ensemble, members: [a, f]}\n  f: {type: ensemble, members: [b, e]}\n",
+            "q.yaml:5:36: models.e.members[1].model: is a circle: e -> f -> e",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [a, b], select: synthesis}\n",
+            "q.yaml:5:48: models.e.select: `select: synthesis` needs a `synthesiser`",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [a, b], select: prompt_selector}\n",
+            "q.yaml:5:48: models.e.select: `select: prompt_selector` needs a `judge`",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [a, b], judge: c}\n",
+            "q.yaml:5:47: models.e.judge: no model is called 'c' (known: a, b, e)",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [a, b], min_models: 3}\n",
+            "q.yaml:5:52: models.e.min_models: 3 answers are needed and only 2 branches run",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [a, b], min_models: 3, max_models: 2}\n",
+            "q.yaml:5:6: models.e: `min_models` 3 is more than `max_models` 2",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [a], mode: quorum}\n",
+            "q.yaml:5:43: models.e.mode: a quorum needs at least two branches, this has one",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [{model: a, count: 100}, {model: b, count: 100}, "
+            "{model: a, count: 57}]}\n",
+            "q.yaml:5:6: models.e: makes 257 branches; at most 256 are allowed",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [a, b], parallelization: config_param}\n",
+            "q.yaml:5:6: models.e: `parallelization: config_param` needs `count_param`",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [a, b], group_prompts: {3: x}}\n",
+            "q.yaml:5:59: models.e.group_prompts.3: no member is in group 3 (groups: 0)",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [{model: a, params: {extra: {model: x}}}]}\n",
+            "models.e.members[0].params.extra: model cannot be set here",
+        ),
+        (
+            TWO + "  s: {type: simulated, failures: [{kind: overload}]}\n",
+            "q.yaml:5:35: models.s.failures[0]: would never happen",
+        ),
+        (TWO + "  s: {type: simulated, profile: x}\n", "q.yaml:5:33: models.s.profile: 'x': is not a built-in profile"),
+        (TWO + "  m: {provider: opnai}\n", "q.yaml:5:17: models.m.provider: no provider is called 'opnai'; did you"),
+        (TWO + "  m: {provider: openai, price: {input: 1}}\n", "q.yaml:5:32: models.m.price: `output` is missing"),
+        (
+            TWO + "  m: {provider: openai, price: {input: 0.1234567, output: 1}}\n",
+            "q.yaml:5:40: models.m.price.input: 0.1234567: has more than six decimals",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [a, b], parallelization: none, mode: quorum}\n",
+            "models.e.mode: a quorum needs at least two branches, this has one",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [a, b], parallelization: static_count, count: 2, min_models: 5}\n",
+            "models.e.min_models: 5 answers are needed and only 4 branches run",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [a, b], synthesiser: x}\n",
+            "models.e.synthesiser: no model is called 'x'",
+        ),
+        ("version: 1\nproviders: {p: {query: {key: very-secret}}}\n", "providers.p.query: 'key' looks like a secret"),
+        ("version: 1\nproviders: {p: {type: zzz}}\n", "is not a type of provider (known: anthropic, azure, "),
+        ('version: 1\nproviders: {p: {headers: {a: "b\\nc"}}}\n', "providers.p.headers: 'a' holds a line feed"),
+        ("version: 1\nproviders: {p: {proxy: 'socks5://x'}}\n", "expected an http or https URL, or a reference to one"),
+        (TWO + "  e: {type: [1]}\n", "models.e.type: [1] is not one of endpoint, ensemble"),
+        (TWO + "  e: 5\n", "q.yaml:5:6: models.e"),
+        (TWO + "defaults: {models: 'a, zz'}\n", "q.yaml:5:20: defaults.models[1]: no model is called 'zz'"),
+        (TWO + "defaults: {judge: 'nowhere:x'}\n", "q.yaml:5:19: defaults.judge: no provider is called 'nowhere'"),
+        (TWO + "defaults: {timeout_s: soon}\n", "q.yaml:5:23: defaults.timeout_s: 'soon': expected a valid number"),
+        (TWO + "defaults: [1]\n", "q.yaml:5:11: defaults: "),
+    ],
+)
+def test_a_problem_has_its_place_its_value_and_what_is_expected(text: str, expected: str) -> None:
+    found = problems(text)
+    assert len(found) == 1, found
+    assert expected in found[0]
+    assert "very-secret" not in found[0]
+
+
+def test_all_problems_are_reported_at_once_and_in_order() -> None:
+    text = TWO + (
+        "  e: {type: ensemble, members: [a, nobody], mode: rce}\n"
+        "  f: {type: ensemble, members: [f]}\n"
+        "  g: {provider: opnai, modl: x}\n"
+        "defaults: {models: [zz], jude: a}\n"
+    )
+    found = problems(text)
+    assert [message.split(": ", 2)[1] for message in found] == [
+        "models.e.members[1].model",
+        "models.e.mode",
+        "models.f.members[0].model",
+        "models.g.provider",
+        "models.g.modl",
+        "defaults.models[0]",
+        "defaults.jude",
+    ]
+    assert isinstance(_error(text), Misconfigured)
+
+
+def _error(text: str) -> BaseException:
+    with pytest.raises(BadConfiguration) as caught:
+        settings_from_text(text)
+    return caught.value
+
+
+@given(st.decimals(min_value=0, max_value=1000, places=6, allow_nan=False, allow_infinity=False))
+def test_prices_are_exact(dollars: Decimal) -> None:
+    text = TWO + f"  m: {{provider: openai, price: {{input: {dollars:f}, output: 0}}}}\n"
+    section = settings_from_text(text).config.models["m"]
+    price = section.price.price()  # pyright: ignore[reportOptionalMemberAccess, reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType] - an endpoint
+    assert price.input_microusd_per_mtok == int(dollars * 1_000_000)  # pyright: ignore[reportUnknownMemberType] - an endpoint
+
+
+def test_the_order_of_the_sources(tmp_path: Path) -> None:
+    (tmp_path / "home/quorate").mkdir(parents=True)
+    user = TWO.replace("b: {", "c: {") + "defaults: {mode: all, select: random, threshold: 0.5, timeout_s: 1}\n"
+    (tmp_path / "home/quorate/quorate.yaml").write_text(user)
+    local = tmp_path / "here"
+    local.mkdir()
+    (local / "quorate.yaml").write_text(TWO + "defaults: {mode: race, select: first, threshold: 0.6}\n")
+    environ = {
+        "XDG_CONFIG_HOME": str(tmp_path / "home"),
+        "QUORATE_DEFAULTS__MODE": "quorum",
+        "QUORATE_DEFAULTS__SELECT": "best",
+    }
+    settings = load_settings(environ=environ, folder=local, overrides={"defaults.mode": "race"}, probe=False)
+    defaults = settings.config.defaults
+    assert (defaults.mode, defaults.select, defaults.threshold, defaults.timeout_s) == ("race", "best", 0.6, 1)
+    layers = [settings.origin("defaults", key).layer for key in ("mode", "select", "threshold", "timeout_s", "kind")]
+    assert layers[:4] == [Layer.FLAG, Layer.ENVIRONMENT, Layer.FILE, Layer.USER_FILE]
+    assert settings.origin("defaults", "threshold").where == "quorate.yaml:5:50"
+    assert set(settings.config.models) == {"a", "b", "c"}
+    assert [path.parent.name for path in settings.files] == ["quorate", "here"]
+
+
+def test_a_named_file_is_the_only_one(tmp_path: Path) -> None:
+    (tmp_path / "quorate.yaml").write_text("version: 3\n")
+    other = tmp_path / "other.yaml"
+    other.write_text(TWO)
+    assert set(load_settings(other, environ={}, folder=tmp_path).config.models) == {"a", "b"}
+    by_variable = load_settings(environ={"QUORATE_CONFIG": "other.yaml"}, folder=tmp_path)
+    assert by_variable.files == (other,)
+    with pytest.raises(BadConfiguration, match="there is no file"):
+        load_settings(tmp_path / "gone.yaml", environ={}, folder=tmp_path)
+    with pytest.raises(BadConfiguration, match="environment variable QUORATE_CONFIG: there is no file"):
+        load_settings(environ={"QUORATE_CONFIG": "gone"}, folder=tmp_path)
+
+
+def test_problems_of_the_environment_name_the_variable(tmp_path: Path) -> None:
+    environ = {"QUORATE_DEFAULTS__MODE": "rac", "QUORATE_NONSENSE__X": "1"}
+    with pytest.raises(BadConfiguration) as caught:
+        load_settings(environ=environ, folder=tmp_path, probe=False)
+    mode, nonsense = (str(problem) for problem in caught.value.problems)
+    assert mode.startswith("environment variable QUORATE_DEFAULTS__MODE: defaults.mode: 'rac' is not one of all, race")
+    assert nonsense.startswith("environment variable QUORATE_NONSENSE__X: nonsense: unknown key; known here: version")
+
+
+def test_models_from_the_environment_alone(tmp_path: Path) -> None:
+    environ = {"QUORATE_MODELS__MINE__TYPE": "simulated", "OPENAI_API_KEY": "k"}
+    assert set(load_settings(environ=environ, folder=tmp_path).config.models) == {"mine"}
+
+
+def test_simulated_settings_read_nothing() -> None:
+    settings = simulated_settings()
+    assert settings.files == ()
+    assert settings.config.defaults.models == tuple(settings.config.models)
+    assert all(name.startswith("sim-") for name in settings.config.models)
