@@ -112,6 +112,8 @@ class _Table:
     def clusters(self, threshold: float, total: float) -> tuple[Cluster, ...]:
         """Return the clusters, heaviest first; ties go to the more cohesive, then by content, last by index."""
         voters = self.voters
+        if voters and all(pair.score >= threshold for pair in self.pairs.values()):
+            return (self._cluster(voters, total),)
         by_content = sorted(range(len(voters)), key=lambda at: (voters[at].reading.text, voters[at].index))
         order = {position: rank for rank, position in enumerate(by_content)}
         parts = complete_linkage(

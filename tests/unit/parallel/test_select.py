@@ -130,6 +130,22 @@ def test_a_judge_that_follows_the_place_is_not_followed() -> None:
     assert "changed places" in result.reason
 
 
+def test_a_judge_that_takes_two_answers_which_agree_is_followed() -> None:
+    named = models(a="Paris", b="Paris.")
+    judge = LabelJudge(label="A")
+    members = tuple(Member(model=name) for name in named)
+    result = ask_virtually({**named, "judge": judge}, members=members, select=Select.PROMPT_SELECTOR, judge="judge")
+    assert result.method is Select.PROMPT_SELECTOR
+    assert "which agree" in result.reason
+
+
+def test_what_a_judge_costs_without_a_price_is_said() -> None:
+    named = {**models(**THREE), "judge": ScriptedModel("judge", after(1, '{"best": "A"}', cost_microusd=None))}
+    result = ask_virtually(named, members=_members(), select=Select.PROMPT_SELECTOR, judge="judge")
+    assert result.cost_microusd is None
+    assert "no price is known for judge; the cost is not known" in result.warnings
+
+
 @pytest.mark.parametrize("label", ["Z", "", "A and B"])
 def test_an_unusable_verdict_falls_back_with_its_reason(label: str) -> None:
     judge = ScriptedModel("judge", json.dumps({"best": label}))
