@@ -16,6 +16,7 @@ from rich.text import Text
 
 from quorate.cli.draw import bar
 from quorate.cli.exit_code import ExitCode
+from quorate.consensus import Kind
 from quorate.core.units import format_usd
 from quorate.library.quorate import Quorate
 from quorate.model import State
@@ -25,6 +26,8 @@ from quorate.providers.simulated_bank import Question, QuestionBank
 
 _CONCURRENT = 5
 _TOPICS = ("fact", "arithmetic", "choice", "yes_no", "json", "code")
+#: Kinds whose normalised answer is not what a person would read.
+_REWRITTEN = frozenset({Kind.CODE, Kind.JSON, Kind.PROSE})
 _MODES = (Mode.ALL, Mode.QUORUM, Mode.RACE)
 #: Columns that everything but the question and its answer take.
 _FIXED_WIDTH = 46
@@ -120,7 +123,8 @@ def _cells(one: Asked, room: int) -> list[str | Text]:
     whole = one.results[Mode.ALL]
     mark, style = ("✓", "green") if one.right(Mode.ALL) else ("✗", "red")
     score = whole.agreement.score if whole.agreement else 0.0
-    leader = whole.agreement.leader if whole.agreement else None
+    plain = whole.agreement is not None and whole.agreement.kind not in _REWRITTEN
+    leader = whole.agreement.leader if whole.agreement is not None and plain else None
     said = leader.answer if leader is not None and leader.answer else whole.answer
     for_question = room * 3 // 5
     return [
