@@ -83,7 +83,7 @@ def test_an_ensemble_is_asked_by_its_name(run: Run) -> None:
 
 def test_no_consensus(run: Run) -> None:
     question = "Write a short poem about nothing in particular."
-    done = run("ask", "--require-consensus", "-q", question)
+    done = run("ask", "--require-consensus", "-q", "--seed", "1", question)
     assert done.exit_code == ExitCode.NO_CONSENSUS
     assert done.stdout
     assert "no consensus" in done.stderr
