@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,15 @@ def test_a_missing_key_names_its_place(tmp_path: Path) -> None:
     assert re.fullmatch(said, done.stderr), done.stderr
 
 
+@pytest.fixture
+def heeded_ctrl_c() -> Iterator[None]:
+    """A test run in the background of a shell ignores Ctrl-C, and so would every process that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heeded_ctrl_c")
 async def test_ctrl_c_cancels_and_tells_the_cost(tmp_path: Path) -> None:
     async with Upstream(by_model={"one": Respond(text="yes")} | dict.fromkeys(("two", "slow"), Stall())) as upstream:
         write_panel(tmp_path, upstream.base_url)
@@ -149,7 +159,10 @@ def test_a_terminal_gets_the_live_table(tmp_path: Path) -> None:
 
 def on_terminal(folder: Path, *arguments: str) -> str:
     """What a terminal of 100 columns shows."""
-    leader, follower = pty.openpty()
+    try:
+        leader, follower = pty.openpty()
+    except OSError as error:
+        pytest.skip(f"this machine gives no terminal: {error}")
     process = subprocess.Popen(
         [*QUORATE, *arguments],
         cwd=folder,

@@ -109,3 +109,7 @@ def test_many_small_events_are_not_one_large_one() -> None:
 def test_comments_are_one_line_whatever_they_hold() -> None:
     assert encode_comment("a\r\nb\nc") == b": a  b c\n\n"
     assert read(encode_comment("ping"), b"data: a\n\n") == [SseEvent("a")]
+
+
+def test_nothing_between_the_two_halves_of_a_line_end_changes_nothing() -> None:
+    assert read(b"data: a\r", b"", b"\ndata: b\r\n\r\n") == [SseEvent("a\nb")]
