@@ -99,6 +99,11 @@ class _Call:
     extra: JsonObject = field(default_factory=dict[str, Any])
     function_extra: JsonObject = field(default_factory=dict[str, Any])
 
+    def begins_another(self, piece: ToolCall) -> bool:
+        """Whether `piece` opens a further call; some servers give all parallel calls the same index, or none."""
+        named = piece.function is not None and bool(piece.function.name)
+        return named and bool(piece.id) and bool(self.id) and piece.id != self.id
+
     def add(self, piece: ToolCall) -> None:
         self.id = piece.id or self.id
         self.type = piece.type or self.type
@@ -120,7 +125,7 @@ _TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
 class _Answer:
     role: str | None = None
     texts: dict[str, list[str]] = field(default_factory=dict[str, "list[str]"])
-    calls: dict[int, _Call] = field(default_factory=dict[int, _Call])
+    calls: dict[int, list[_Call]] = field(default_factory=dict[int, "list[_Call]"])
     finish_reason: str | None = None
     logprobs: JsonObject | None = None
     message_extra: JsonObject = field(default_factory=dict[str, Any])
@@ -135,17 +140,20 @@ class _Answer:
                 self.texts.setdefault(name, []).append(text)
         for position, piece in enumerate(delta.tool_calls or ()):
             index = piece.index if piece.index is not None else position
-            self.calls.setdefault(index, _Call()).add(piece)
+            calls = self.calls.setdefault(index, [_Call()])
+            if calls[-1].begins_another(piece):
+                calls.append(_Call())
+            calls[-1].add(piece)
         self.finish_reason = choice.finish_reason or self.finish_reason
         if choice.logprobs is not None:
             self.logprobs = self.logprobs or {}
             _merge(self.logprobs, choice.logprobs)
         _merge(self.message_extra, delta.extra)
-        _merge(self.extra, choice.extra)
+        _merge(self.extra, choice.extra, joins_texts=False)
 
     def whole(self, index: int) -> Choice:
         texts = {name: "".join(parts) for name, parts in self.texts.items()}
-        calls = tuple(self.calls[key].whole() for key in sorted(self.calls)) or None
+        calls = tuple(call.whole() for _, calls in sorted(self.calls.items()) for call in calls) or None
         message = Message(role=self.role or "assistant", tool_calls=calls, extra=self.message_extra, **texts)
         return Choice(
             index=index, message=message, finish_reason=self.finish_reason, logprobs=self.logprobs, extra=self.extra
@@ -155,8 +163,9 @@ class _Answer:
 class Joiner:
     """Adds up the chunks of one stream; `response()` is what has arrived so far.
 
-    Texts and tool arguments are concatenated, lists extended, everything else the last value wins; usage is taken
-    from whichever chunk carries it.
+    What a message consists of adds up: texts and tool arguments are concatenated, lists extended. Of everything else
+    the last value wins that is not null: providers repeat the facts about an answer in each chunk. Usage is taken from
+    whichever chunk carries it.
     """
 
     def __init__(self) -> None:
@@ -173,7 +182,9 @@ class Joiner:
             self._answers.setdefault(choice.index, _Answer()).add(choice)
         if chunk.usage is not None:
             self._usage = chunk.usage
-        _merge(self._extra, chunk.extra)
+        self._extra.update(
+            (key, value) for key, value in chunk.extra.items() if value is not None or key not in self._extra
+        )
 
     @property
     def finished(self) -> bool:
@@ -194,12 +205,17 @@ class Joiner:
         )
 
 
-def _merge(into: JsonObject, new: JsonObject) -> None:
+def _merge(into: JsonObject, new: JsonObject, *, joins_texts: bool = True) -> None:
+    """Add `new` to `into`, which owns its lists: they grow in place, however many pieces there are."""
     for key, value in new.items():
         old = into.get(key)
-        if isinstance(old, str) and isinstance(value, str):
+        if isinstance(value, list):
+            items = cast("list[object]", value)
+            if isinstance(old, list):
+                cast("list[object]", old).extend(items)
+            else:
+                into[key] = items.copy()
+        elif joins_texts and isinstance(old, str) and isinstance(value, str):
             into[key] = old + value
-        elif isinstance(old, list) and isinstance(value, list):
-            into[key] = [*cast("list[object]", old), *cast("list[object]", value)]
-        else:
+        elif value is not None or key not in into:
             into[key] = value

@@ -186,6 +186,39 @@ def test_tool_calls_without_an_index_are_told_apart_by_their_place() -> None:
     assert [(call.id, call.function and call.function.name) for call in joined] == [("1", "a"), ("2", "b")]
 
 
+def test_parallel_tool_calls_under_one_index_are_told_apart_by_their_ids() -> None:
+    def chunk(call_id: str | None, name: str | None, arguments: str, index: int | None = 0) -> ChatChunk:
+        call = ToolCall(index=index, id=call_id, function=FunctionCall(name=name, arguments=arguments))
+        return ChatChunk(choices=(ChunkChoice(delta=ChunkDelta(tool_calls=(call,))),))
+
+    for index in (0, None):
+        pieces = (chunk("1", "a", "{", index), chunk(None, None, "}", index), chunk("2", "b", "[]", index))
+        joined = join(*pieces).response().message.tool_calls or ()
+        assert [(call.id, call.function and call.function.arguments) for call in joined] == [("1", "{}"), ("2", "[]")]
+    # An id that changes without a name is a server's carelessness, not another call.
+    joined = join(chunk("1", "a", "{"), chunk("x", None, "}")).response().message.tool_calls or ()
+    assert [call.function and call.function.arguments for call in joined] == ["{}"]
+
+
+def test_facts_that_every_chunk_repeats_are_not_joined() -> None:
+    def chunk(native: str | None, **extra: object) -> ChatChunk:
+        choice = ChunkChoice(extra={"native_finish_reason": native}, delta=ChunkDelta(content="x"))
+        return ChatChunk(choices=(choice,), extra=extra)
+
+    first = chunk("a", service_tier="default", provider="P", citations=["u"], prompt_ids=[1])
+    last = chunk("b", service_tier="default", provider="P", citations=["u", "v"], prompt_ids=None)
+    response = join(first, last, chunk(None)).response()
+    facts = {"service_tier": "default", "provider": "P", "citations": ["u", "v"], "prompt_ids": [1]}
+    assert response.extra == facts
+    assert response.choices[0].extra == {"native_finish_reason": "b"}
+
+
+def test_joining_leaves_the_chunks_as_they_were() -> None:
+    chunks = [ChatChunk(choices=(ChunkChoice(delta=ChunkDelta(extra={"parts": [n]})),)) for n in range(3)]
+    assert join(*chunks).response().message.extra == {"parts": [0, 1, 2]}
+    assert chunks[0].choices[0].delta.extra == {"parts": [0]}
+
+
 def test_unknown_fields_of_pieces_are_joined() -> None:
     def chunk(**extra: object) -> ChatChunk:
         return ChatChunk(choices=(ChunkChoice(delta=ChunkDelta(extra=extra)),))
