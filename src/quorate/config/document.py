@@ -131,6 +131,7 @@ class _Reader:
 
     def read(self) -> dict[str, Any]:
         next(self._events)  # the stream's start
+        self.values[()] = Mark(file=self._file, line=1, column=1)
         if isinstance(next(self._events), yaml.StreamEndEvent):
             return {}
         first = next(self._events)

@@ -14,7 +14,9 @@ from quorate.config.place import KeyPath, Problem, did_you_mean, listed, shown
 from quorate.config.section import UNKNOWN_TYPE
 
 #: Keys whose value is never repeated in a message.
-_PRIVATE = frozenset({"api_key", "headers", "proxy"})
+_PRIVATE = frozenset({"api_key", "headers", "proxy", "query"})
+#: The steps to an entry of `providers`, as pydantic counts them: the section, the name, the variant.
+_ENTRY = 3
 
 
 def explain(error: ValidationError, root: type[BaseModel], layered: Layered) -> list[Problem]:
@@ -108,7 +110,10 @@ def _general(details: ErrorDetails, root: type[BaseModel]) -> str:
     del root
     message = re.sub("^Input should be ", "expected ", details["msg"])
     message = message[:1].lower() + message[1:]
-    private = _PRIVATE.intersection(str(step) for step in details["loc"])
+    loc = details["loc"]
+    # A provider that is text instead of a section is most likely its key.
+    private = _PRIVATE.intersection(str(step) for step in loc) or (loc[:1] == ("providers",) and len(loc) <= _ENTRY)
+    private = private or (loc[-1:] == ("base_url",) and "@" in str(details["input"]))
     if private or isinstance(details["input"], dict | list):
         return message
     return f"{shown(details['input'])}: {message}"

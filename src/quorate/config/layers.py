@@ -124,8 +124,14 @@ def environment_overrides(environ: Mapping[str, str]) -> list[Override]:
         if variable.startswith(PREFIX) and SEPARATOR in variable:
             names = tuple(variable.removeprefix(PREFIX).split(SEPARATOR))
             origin = Origin(layer=Layer.ENVIRONMENT, where=f"environment variable {variable}")
-            found.append(Override(names=names, value=plain_scalar(environ[variable]), origin=origin))
+            found.append(Override(names=names, value=_variable_value(environ[variable]), origin=origin))
     return found
+
+
+def _variable_value(text: str) -> str | float | bool | None:
+    """Return what a variable means; a number in an unusual spelling (007, 1.10) stays text, the field decides."""
+    value = plain_scalar(text)
+    return text if isinstance(value, int | float) and not isinstance(value, bool) and str(value) != text else value
 
 
 def flag_overrides(overrides: Mapping[str, object]) -> list[Override]:

@@ -187,7 +187,8 @@ def _files(path: Path | None, environ: Mapping[str, str], folder: Path) -> list[
         chosen = folder / chosen.expanduser()
         if not chosen.is_file():
             where = str(path) if path else f"environment variable {FILE_VARIABLE}"
-            raise BadConfiguration([Problem(where=where, path=(), message=f"there is no file {str(chosen)!r}")])
+            what = f"{str(chosen)!r} is not a regular file" if chosen.exists() else f"there is no file {str(chosen)!r}"
+            raise BadConfiguration([Problem(where=where, path=(), message=what)])
         return [(chosen, Layer.FILE, _read(chosen, folder, Layer.FILE))]
     found: list[tuple[Path, Layer, Layered]] = []
     if (user := user_file(environ)) is not None and user.is_file():

@@ -243,3 +243,42 @@ def test_simulated_settings_read_nothing() -> None:
     assert settings.files == ()
     assert settings.config.defaults.models == tuple(settings.config.models)
     assert all(name.startswith("sim-") for name in settings.config.models)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{base_url: 'https://user:hunter2@llm.example/v1'}",
+        "{base_url: 'https://llm.example/v1', query: hunter2}",
+        "{base_url: 'https://llm.example/v1', query: {api-key: hunter2}}",
+        "hunter2",
+        "[hunter2]",
+    ],
+)
+def test_no_message_repeats_what_may_be_a_secret(entry: str) -> None:
+    (problem,) = problems(f"version: 1\nproviders: {{groq: {entry}}}\n")
+    assert "q.yaml:2:" in problem
+    assert "hunter2" not in problem
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n"])
+def test_an_empty_file_is_named(text: str) -> None:
+    assert problems(text) == ["q.yaml:1:1: `version` is missing"]
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(BadConfiguration, match="is not a regular file"):
+        load_settings(tmp_path, environ={}, folder=tmp_path)
+
+
+def test_a_variable_keeps_its_spelling_where_text_is_wanted(tmp_path: Path) -> None:
+    environ = {
+        "QUORATE_MODELS__A__PROVIDER": "ollama",
+        "QUORATE_MODELS__A__MODEL": "1.10",
+        "QUORATE_MODELS__A__PARAMS__MAX_TOKENS": "007",
+        "QUORATE_MODELS__A__PARAMS__TEMPERATURE": "0.50",
+    }
+    settings = load_settings(environ=environ, folder=tmp_path, probe=False)
+    plain = settings.config.models["a"].model_dump(mode="json", exclude_unset=True)
+    assert plain["model"] == "1.10"
+    assert plain["params"] == {"max_tokens": 7, "temperature": 0.5}
