@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, cast
 
 import msgspec
 
@@ -12,8 +11,10 @@ from quorate.core.errors import InvalidRequest, Malformed, ProviderError
 from quorate.providers.dialect import OWN_FIELDS, StreamParser, Target, json_object, transfer_headers
 from quorate.providers.error_table import fault_error
 from quorate.providers.fault import fault_in, read_fault
+from quorate.providers.loose_json import as_list
+from quorate.providers.openai_liberties import put_right, raise_if_broken_off, settled, usage_beside
 from quorate.providers.transport import HttpRequest
-from quorate.wire.chat import ChatRequest, ChatResponse, WireUsage
+from quorate.wire.chat import ChatRequest, ChatResponse
 from quorate.wire.open import JsonObject, OpenT, dump, load
 from quorate.wire.sse import DONE, SseEvent
 from quorate.wire.stream import ChatChunk
@@ -32,7 +33,8 @@ class KeyHeader(StrEnum):
 class OpenAIDialect:
     """Chat completions at any base URL (`{base_url}/chat/completions`).
 
-    `include_usage` asks for the usage of streams, which some servers reject and a few send unasked.
+    `include_usage` asks for the usage of streams; without it `stream_options` is never sent: some servers reject it,
+    a few send the usage unasked.
     """
 
     key_header: KeyHeader = KeyHeader.BEARER
@@ -69,6 +71,8 @@ def build(request: ChatRequest, target: Target, *, key_header: KeyHeader, includ
         body.pop("stream_options", None)
     elif include_usage:
         body["stream_options"] = {**body.get("stream_options", {}), "include_usage": True}
+    else:
+        body.pop("stream_options", None)
     headers = transfer_headers(request)
     if target.api_key is not None:
         key = target.api_key.reveal()
@@ -83,7 +87,7 @@ def parse(body: bytes) -> ChatResponse:
     response = _load(value, ChatResponse)
     if not response.choices:
         raise Malformed("the answer holds no choice")
-    return response if response.usage is None else msgspec.structs.replace(response, usage=_settled(response.usage))
+    return response if response.usage is None else msgspec.structs.replace(response, usage=settled(response.usage))
 
 
 class OpenAIStream:
@@ -108,55 +112,22 @@ class OpenAIStream:
         value = json_object(data, "an event of the stream")
         _raise_error_in(value, always=event.event == "error")
         chunk = _load(value, ChatChunk)
-        usage = chunk.usage or _nested_usage(chunk.extra)
-        return (chunk if usage is None else msgspec.structs.replace(chunk, usage=_settled(usage)),)
+        usage = chunk.usage or usage_beside(chunk.extra)
+        return (chunk if usage is None else msgspec.structs.replace(chunk, usage=settled(usage)),)
 
 
 def _raise_error_in(value: JsonObject, *, always: bool = False) -> None:
-    if always or (value.get("error") and not value.get("choices")):
+    """Raise the error that a body or an event tells of; OpenRouter puts it beside, and into, an empty last choice."""
+    if always or value.get("error"):
         raise fault_error(NAME, fault_in(200, value))
+    for choice in as_list(value.get("choices")):
+        if choice.get("error"):
+            raise fault_error(NAME, fault_in(200, choice))
+    raise_if_broken_off(value)
 
 
 def _load(value: JsonObject, kind: type[OpenT]) -> OpenT:
     try:
-        return load(_tolerant(value), kind)
+        return load(put_right(value), kind)
     except InvalidRequest as error:
         raise Malformed(f"the answer does not follow the format: {error.message}") from None
-
-
-def _tolerant(value: JsonObject) -> JsonObject:
-    """Return `value` with the harmless liberties of real servers put right: `null` for text, fractional seconds."""
-    value = {key: item for key, item in value.items() if item is not None}
-    if isinstance(created := value.get("created"), float):
-        value["created"] = int(created)
-    choices = value.get("choices")
-    if isinstance(choices, list):
-        items = cast("list[object]", choices)
-        value["choices"] = [_choice(cast("JsonObject", item)) if isinstance(item, dict) else item for item in items]
-    return value
-
-
-def _choice(choice: JsonObject) -> JsonObject:
-    """Return `choice` without empty fields: `"delta": null`, `"finish_reason": ""` are no news."""
-    return {key: item for key, item in choice.items() if item is not None and (key, item) != ("finish_reason", "")}
-
-
-def _nested_usage(extra: Mapping[str, Any]) -> WireUsage | None:
-    """Return the usage that Groq puts into `x_groq`."""
-    groq = extra.get("x_groq")
-    usage = cast("JsonObject", groq).get("usage") if isinstance(groq, dict) else None
-    if not isinstance(usage, dict):
-        return None
-    try:
-        return load(cast("JsonObject", usage), WireUsage)
-    except InvalidRequest:
-        return None
-
-
-def _settled(usage: WireUsage) -> WireUsage:
-    """Return usage in which reasoning is a part of the completion: some providers count it beside it (xAI)."""
-    details = usage.completion_tokens_details
-    reasoning = (details.reasoning_tokens or 0) if details is not None else 0
-    if reasoning and usage.total_tokens == usage.prompt_tokens + usage.completion_tokens + reasoning:
-        return msgspec.structs.replace(usage, completion_tokens=usage.completion_tokens + reasoning)
-    return usage

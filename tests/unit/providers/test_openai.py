@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from quorate.core.errors import Failure, Filtered, InvalidRequest, Malformed, ProviderError, Unavailable
 from quorate.core.secret import Secret
+from quorate.model.usage import Usage
 from quorate.providers.dialect import OWN_FIELDS, Target
 from quorate.providers.openai import KeyHeader, OpenAIDialect
 from quorate.providers.presets import PRESETS
@@ -123,6 +124,7 @@ def test_streams_ask_for_their_usage() -> None:
     assert DIALECT.build(request, TARGET).headers["accept-encoding"] == "identity"
     quiet = OpenAIDialect(include_usage=False)
     assert "stream_options" not in body_of(ChatRequest(messages=(), stream=True), quiet)
+    assert "stream_options" not in body_of(request, quiet)
     assert "stream" not in body_of(ChatRequest(messages=(), stream=False))
     assert "stream_options" not in body_of(load({"messages": [], "stream_options": {"x": 1}}, ChatRequest))
 
@@ -299,6 +301,84 @@ def test_presets_are_complete() -> None:
         sent = preset.dialect.build(user_request("x"), target)
         assert "sekret-key" not in sent.url
         assert any("sekret-key" in value for value in sent.headers.values())
+
+
+def test_an_error_beside_a_last_empty_choice_is_an_error() -> None:
+    last = {"index": 0, "delta": {"content": ""}, "finish_reason": "error"}
+    event = {"id": "c", "error": {"code": "server_error", "message": "Provider disconnected"}, "choices": [last]}
+    with pytest.raises(Unavailable, match="Provider disconnected"):
+        join(events(*stream_of({"content": "x"})[:1], event))
+    inside = {"index": 0, "message": {"content": ""}, "error": {"code": 429, "message": "Slow down"}}
+    with pytest.raises(Unavailable, match="Slow down") as caught:
+        DIALECT.parse(json.dumps({"choices": [inside]}).encode())
+    assert caught.value.failure is Failure.OVERLOAD
+
+
+@pytest.mark.parametrize(
+    ("reason", "failure"),
+    [
+        ("error", Failure.TRANSIENT),
+        ("abort", Failure.TRANSIENT),
+        ("insufficient_system_resource", Failure.OVERLOAD),
+    ],
+)
+def test_an_answer_that_was_broken_off_is_no_answer(reason: str, failure: Failure) -> None:
+    choice = {"index": 0, "message": {"content": "half of"}, "finish_reason": reason}
+    with pytest.raises(Unavailable, match=reason) as caught:
+        DIALECT.parse(json.dumps({"choices": [choice]}).encode())
+    assert caught.value.failure is failure
+    with pytest.raises(Unavailable):
+        join(events({"choices": [{"index": 0, "delta": {"content": "half of"}, "finish_reason": reason}]}))
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [("model_length", "length"), ("eos", "stop"), ("new_word", "new_word")])
+def test_other_words_for_finish_reasons(theirs: str, ours: str) -> None:
+    choice = {"index": 0, "message": {"content": "x"}, "finish_reason": theirs}
+    found = DIALECT.parse(json.dumps({"choices": [choice]}).encode()).choices[0]
+    assert found.finish_reason == ours
+    assert found.extra == ({} if theirs == ours else {"native_finish_reason": theirs})
+
+
+def test_contents_in_parts_are_text_and_thoughts() -> None:
+    thinking: dict[str, Any] = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    reference = {"type": "reference", "reference_ids": [1]}
+    text = {"type": "text", "text": "Four"}
+    streamed, _ = join(events(*stream_of({"content": [thinking]}, {"content": [text, reference]}), "[DONE]"))
+    message = {"role": None, "content": [thinking, text, reference]}
+    whole = DIALECT.parse(json.dumps({"choices": [{"message": message, "finish_reason": "stop"}]}).encode())
+    for response in (streamed, whole):
+        assert (response.message.content, response.message.reasoning_content) == ("Four", "hm")
+        assert response.message.extra == {"provider_blocks": [reference]}
+
+
+def test_tool_arguments_may_be_an_object() -> None:
+    call = {"id": "1", "function": {"name": "f", "arguments": {"a": 1}}}
+    response, _ = join(events(*stream_of({"tool_calls": [call]}), "[DONE]"))
+    assert response.message.tool_calls is not None
+    function = response.message.tool_calls[0].function
+    assert function is not None
+    assert function.arguments == '{"a":1}'
+
+
+@pytest.mark.parametrize(
+    ("theirs", "ours"),
+    [
+        ({"prompt_tokens": 5, "completion_tokens": None}, Usage(prompt_tokens=5)),
+        ({"prompt_tokens": 5.0, "completion_tokens": 2.0}, Usage(prompt_tokens=5, completion_tokens=2)),
+        ({"prompt_tokens": -5, "completion_tokens": 2}, Usage(completion_tokens=2)),
+        ({"prompt_tokens": 5, "prompt_tokens_details": []}, Usage(prompt_tokens=5)),
+        ({"prompt_tokens": 5, "prompt_cache_hit_tokens": 3}, Usage(prompt_tokens=5, cached_tokens=3)),
+        ({"prompt_tokens": 5, "cached_tokens": 3}, Usage(prompt_tokens=5, cached_tokens=3)),
+        (
+            {"prompt_tokens": 5, "cached_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2}},
+            Usage(prompt_tokens=5, cached_tokens=2),
+        ),
+    ],
+)
+def test_counts_are_read_as_they_come(theirs: dict[str, Any], ours: Usage) -> None:
+    response = DIALECT.parse(json.dumps({**ANSWER, "usage": theirs}).encode())
+    assert response.usage is not None
+    assert Usage.from_wire(response.usage) == ours
 
 
 def test_the_wire_reads_what_the_dialect_gives() -> None:
