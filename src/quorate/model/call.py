@@ -7,7 +7,7 @@ from typing import Any
 
 from quorate.core.clock import Clock, Deadline, SystemClock
 from quorate.core.ids import RunId, TenantId, new_id
-from quorate.model.event import Event, EventSink, ignore_events
+from quorate.model.event import Event, EventSink, deliver, ignore_events
 from quorate.model.usage import Budget
 
 #: The tenant of everything that does not come through the gateway.
@@ -49,8 +49,8 @@ class Call:
         return self.clock.monotonic() - self.started_s
 
     def emit(self, event: Event) -> None:
-        """Tell everybody who watches."""
-        self.sink(event)
+        """Tell everybody who watches; one who raises is logged and disturbs nobody."""
+        deliver(event, self.sink)
 
     def random(self, purpose: str) -> random.Random:
         """Return the generator for one purpose in one branch: the same for the same seed, whatever ran before."""

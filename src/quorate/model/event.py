@@ -132,14 +132,19 @@ def ignore_events(event: Event) -> None:
     del event
 
 
+def deliver(event: Event, sink: EventSink) -> None:
+    """Pass an event on; a sink that raises is logged and disturbs nobody."""
+    try:
+        sink(event)
+    except Exception:  # noqa: BLE001 - whoever watches must not be able to break the call
+        _log.exception("an event sink failed on %s", type(event).__name__)
+
+
 def fan_out(*sinks: EventSink) -> EventSink:
-    """Return one sink that passes each event to all; a sink that raises is logged and disturbs nobody."""
+    """Return one sink that passes each event to all; one that raises does not keep it from the others."""
 
     def emit(event: Event) -> None:
         for sink in sinks:
-            try:
-                sink(event)
-            except Exception:  # noqa: BLE001 - whoever watches must not be able to break the call
-                _log.exception("an event sink failed on %s", type(event).__name__)
+            deliver(event, sink)
 
     return emit

@@ -119,6 +119,14 @@ def test_events_go_to_whoever_asked() -> None:
     assert len(seen) > 5
 
 
+def test_whoever_watches_cannot_break_the_question() -> None:
+    def fails(event: Event) -> None:
+        raise ValueError(event.call_id)
+
+    q, _ = quorate(a="Paris", b="Paris")
+    assert ask(q, on_event=fails).answer == "Paris"
+
+
 def test_a_budget_that_is_spent_stops_what_has_not_begun() -> None:
     class Checked(ScriptedModel):
         def open(self, request: Any, call: Any) -> Any:

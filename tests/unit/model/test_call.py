@@ -2,13 +2,14 @@
 
 import dataclasses
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.core.clock import ManualClock
 from quorate.core.ids import TenantId
 from quorate.model import Call, Charge, TraceContext, Usage, new_call
-from quorate.model.event import Warned
+from quorate.model.event import Event, Warned
 from quorate.testing import RecordingSink
 
 names = st.text(min_size=1)
@@ -83,3 +84,12 @@ def test_a_child_keeps_every_field_but_its_branch_deadline_and_budget() -> None:
     own = {"branch", "deadline", "budget"}
     kept = {field.name for field in dataclasses.fields(Call)} - own
     assert {name: getattr(child, name) for name in kept} == {name: getattr(call, name) for name in kept}
+
+
+def test_a_sink_that_raises_does_not_break_the_call(caplog: pytest.LogCaptureFixture) -> None:
+    def fails(event: Event) -> None:
+        raise ValueError(event.call_id)
+
+    call = new_call(clock=ManualClock(), sink=fails)
+    call.emit(Warned(call_id=call.id, at_s=0.0, code="c", message="m"))
+    assert "an event sink failed on Warned" in caplog.text
