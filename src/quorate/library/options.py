@@ -11,6 +11,7 @@ from quorate.consensus import Kind
 from quorate.core.errors import InvalidRequest
 from quorate.core.units import MICROUSD_PER_USD
 from quorate.model import EventSink
+from quorate.parallel.branch import require_limits
 from quorate.parallel.plan import (
     FailureStrategy,
     Member,
@@ -102,7 +103,7 @@ def plan_from(base: Plan, options: AskOptions) -> Plan:
     if "retries" in options:
         changes["retry"] = replace(base.retry, max_retries=options["retries"])
     plan = replace(base, **changes)
-    _check(plan)
+    require_limits(plan)
     return plan
 
 
@@ -113,21 +114,6 @@ def one_of(kind: type[E], value: object, param: str) -> E:
     except ValueError:
         choices = ", ".join(member.value for member in kind)
         raise InvalidRequest(f"{param} is {value!r}; choose one of: {choices}", param=param) from None
-
-
-def _check(plan: Plan) -> None:
-    limits = {
-        "min_models": plan.min_models,
-        "max_models": plan.max_models,
-        "max_concurrent": plan.max_concurrent,
-        "timeout_s": plan.timeout_s,
-        "deadline_s": plan.deadline_s,
-    }
-    for name, value in limits.items():
-        if value is not None and not value > 0:
-            raise InvalidRequest(f"{name} is {value!r}; it must be above 0", param=name)
-    if plan.retry.max_retries < 0:
-        raise InvalidRequest(f"retries is {plan.retry.max_retries!r}; it must be 0 or more", param="retries")
 
 
 def members_from(models: Sequence[str | Member] | str) -> tuple[Member, ...]:

@@ -13,6 +13,8 @@ from quorate.wire.chat import ChatRequest, Message
 
 #: Fields that parameters never set through `extra`: they are the caller's, the plan's or have a name of their own.
 _OWNED = frozenset({"extra", "messages", "model", "stream", "stream_options"})
+#: What the prompt of a group may speak of.
+STAGE_NAMES = frozenset({"prompt", "answers", "groups"})
 _NAMED = frozenset(ChatRequest.__struct_fields__) - _OWNED
 
 
@@ -31,7 +33,7 @@ def branch_request(request: ChatRequest, branch: Branch) -> ChatRequest:
 
 def _changes(request: ChatRequest, params: Params) -> dict[str, Any]:
     changes: dict[str, Any] = {name: value for name, value in params.extra.items() if name in _NAMED}
-    unknown = {name: value for name, value in params.extra.items() if name not in _NAMED}
+    unknown = {name: value for name, value in params.extra.items() if name not in _NAMED | _OWNED}
     if unknown:
         changes["extra"] = {**request.extra, **unknown}
     sampling = {name: getattr(params, name) for name in ("temperature", "top_p", "seed", "stop")}

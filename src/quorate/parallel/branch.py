@@ -1,5 +1,6 @@
 """From a plan to its branches: how many copies of which model, in which group, in which order."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ def expand(plan: Plan, resolve: Resolve, params: Mapping[str, Any]) -> tuple[Bra
     `params` are the run's named parameters (for `config_param`). Raises `InvalidRequest` for a plan that cannot run and
     whatever `resolve` raises for a name it does not know.
     """
+    require_limits(plan)
     copies = _capped(plan, _copies(plan, params))
     if not copies:
         raise InvalidRequest("the plan has no members; name at least one model", param="models")
@@ -56,6 +58,27 @@ def expand(plan: Plan, resolve: Resolve, params: Mapping[str, Any]) -> tuple[Bra
         Branch(id=ids[i], index=i, member=member, model=resolve(member.model), copy=copy, share=member.weight / total)
         for i, (member, copy) in enumerate(copies)
     )
+
+
+def require_limits(plan: Plan) -> None:
+    """Raise `InvalidRequest` naming a limit or weight of the plan that nothing could run under."""
+    limits = {
+        "min_models": plan.min_models,
+        "max_models": plan.max_models,
+        "max_concurrent": plan.max_concurrent,
+        "timeout_s": plan.timeout_s,
+        "deadline_s": plan.deadline_s,
+    }
+    for name, value in limits.items():
+        if value is not None and not value > 0:
+            raise InvalidRequest(f"{name} is {value!r}; it must be above 0", param=name)
+    if plan.retry.max_retries < 0:
+        raise InvalidRequest(f"retries is {plan.retry.max_retries!r}; it must be 0 or more", param="retries")
+    for member in plan.members:
+        if not (math.isfinite(member.weight) and member.weight >= 0):
+            raise InvalidRequest(
+                f"the weight of {member.model!r} is {member.weight!r}; use a finite number, 0 or more", param="weight"
+            )
 
 
 def _copies(plan: Plan, params: Mapping[str, Any]) -> list[tuple[Member, int]]:

@@ -93,8 +93,8 @@ class Params:
 class Member:
     """A model (by catalog name) in a plan.
 
-    `count` copies run in execution group `group`; within a group a higher `priority` starts first. `weight` > 0 is its
-    vote and its share of the progress. `timeout_s` limits the branch, its retries included.
+    `count` copies run in execution group `group`; within a group a higher `priority` starts first. `weight` is its vote
+    and its share of the progress: 0 or more. `timeout_s` limits the branch, its retries included.
     """
 
     model: str

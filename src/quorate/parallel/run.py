@@ -6,7 +6,7 @@ from dataclasses import replace
 from quorate.core.errors import AllFailed, InvalidRequest
 from quorate.model import Call, Outcome
 from quorate.model.event import PlanStarted, Selected
-from quorate.parallel.ask import stage_request
+from quorate.parallel.ask import STAGE_NAMES, stage_request
 from quorate.parallel.branch import Branch, Resolve, expand
 from quorate.parallel.candidates import Candidates, Chosen
 from quorate.parallel.live import Live
@@ -15,7 +15,7 @@ from quorate.parallel.result import Latency, Result
 from quorate.parallel.select import select
 from quorate.parallel.stage import Stage
 from quorate.parallel.stop import min_models
-from quorate.templating import Template
+from quorate.templating import Template, TemplateError
 from quorate.wire.chat import ChatRequest
 
 #: Ensembles of ensembles deeper than this are a loop that the configuration check did not see.
@@ -37,6 +37,7 @@ async def run_plan(
     began_s = call.at_s
     branches = expand(plan, resolve, call.params)
     stages = _stages(plan, branches)
+    _require_helper(plan, resolve)
     call.emit(_started(plan, branches, call))
     done: list[Stage] = []
     for i, (template, members) in enumerate(stages):
@@ -59,11 +60,34 @@ def _stages(plan: Plan, branches: Sequence[Branch]) -> list[tuple[Template | Non
     for branch in branches:
         source = plan.group_prompts.get(branch.group)
         if not stages or (branch.group != current and source is not None):
-            template = None if source is None else Template(source, name=f"group_prompts[{branch.group}]")
+            template = None if source is None else _template(source, branch.group)
             stages.append((template, []))
         stages[-1][1].append(branch)
         current = branch.group
     return stages
+
+
+def _template(source: str, group: int) -> Template:
+    """Return the prompt of a group; a name that it will not be given is an error now, not when others were paid."""
+    template = Template(source, name=f"group_prompts[{group}]")
+    unknown = sorted(template.names - STAGE_NAMES)
+    if unknown:
+        known = ", ".join(sorted(STAGE_NAMES))
+        raise TemplateError(f"group_prompts[{group}]: `{unknown[0]}` is undefined; a group's prompt sees {known}")
+    return template
+
+
+def _require_helper(plan: Plan, resolve: Resolve) -> None:
+    """Raise what `resolve` raises for the selector's model: before the branches are asked, not after."""
+    match plan.selector:
+        case Select.PROMPT_SELECTOR:
+            name = plan.judge
+        case Select.SYNTHESIS:
+            name = plan.synthesiser
+        case _:
+            name = None
+    if name is not None:
+        resolve(name)
 
 
 def _speaker(plan: Plan, live: Live | None, *, last: bool) -> Live | None:

@@ -69,3 +69,15 @@ def test_shares_of_progress_follow_the_weights() -> None:
 def test_weights_of_nothing_are_refused() -> None:
     with pytest.raises(InvalidRequest, match="weight"):
         ids(plan(NAMED, members=(Member(model="a", weight=0.0),)))
+
+
+@pytest.mark.parametrize("weight", [-1.0, float("inf"), float("nan")])
+def test_a_weight_that_is_no_vote_is_refused_before_anybody_is_asked(weight: float) -> None:
+    with pytest.raises(InvalidRequest, match="the weight of 'a'"):
+        ids(plan(NAMED, members=(Member(model="a", weight=weight), Member(model="b", weight=9.0))))
+
+
+@pytest.mark.parametrize("limit", ["min_models", "max_models", "max_concurrent", "timeout_s", "deadline_s"])
+def test_a_limit_that_nothing_can_run_under_is_refused(limit: str) -> None:
+    with pytest.raises(InvalidRequest, match=f"{limit} is 0"):
+        ids(plan(NAMED, **{limit: 0}))

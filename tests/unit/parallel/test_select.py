@@ -1,5 +1,6 @@
 import json
 from collections.abc import AsyncGenerator
+from typing import Any
 
 import pytest
 
@@ -231,3 +232,14 @@ def test_an_impossible_threshold_is_refused() -> None:
 
 def _members() -> tuple[Member, ...]:
     return tuple(Member(model=name) for name in THREE)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"select": Select.SYNTHESIS, "synthesiser": "x"}, {"select": Select.PROMPT_SELECTOR, "judge": "x"}]
+)
+def test_a_selectors_model_that_does_not_exist_is_found_before_anybody_is_asked(fields: dict[str, Any]) -> None:
+    named = models(**THREE)
+    members = tuple(Member(model=name) for name in THREE)
+    with pytest.raises(KeyError):
+        ask_virtually(named, members=members, **fields)
+    assert named["a"].opens == 0

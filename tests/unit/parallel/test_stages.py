@@ -78,6 +78,14 @@ def test_a_wrong_template_says_which_group(source: str) -> None:
         ask_virtually(models(a="x", editor="y"), members=members, group_prompts={1: source})
 
 
+def test_a_name_that_a_group_prompt_does_not_have_is_found_before_anybody_is_asked() -> None:
+    named = models(a="x", editor="y")
+    members = (Member(model="a"), Member(model="editor", group=1))
+    with pytest.raises(TemplateError, match="`nobody` is undefined; a group's prompt sees answers, groups, prompt"):
+        ask_virtually(named, members=members, group_prompts={1: "{{ nobody }}"})
+    assert named["a"].opens == 0
+
+
 def test_members_have_parameters_of_their_own() -> None:
     params = Params(
         temperature=0.2,
@@ -86,7 +94,7 @@ def test_members_have_parameters_of_their_own() -> None:
         seed=3,
         stop=("x",),
         system="Be brief.",
-        extra={"top_k": 4, "user": "u"},
+        extra={"top_k": 4, "user": "u", "model": "other", "messages": [], "stream": True},
     )
     named = models(a="x")
     request = ChatRequest(messages=(Message(role="user", content="?"),), max_completion_tokens=99, extra={"keep": 1})
