@@ -24,7 +24,10 @@ class TemplateError(InvalidRequest):
 
 
 class Template:
-    """A template text, named for error messages. Raises `TemplateError` when the syntax is wrong."""
+    """A template text, named for error messages. Raises `TemplateError` when the syntax is wrong.
+
+    `names` are the values that it asks for; what the engine itself offers (`range`, ...) is not among them.
+    """
 
     def __init__(self, source: str, *, name: str = "template") -> None:
         self._name = name
@@ -36,7 +39,9 @@ class Template:
                 auto_escape_callback=_no_escape,
                 keep_trailing_newline=True,
             )
-            self.names = frozenset(self._environment.undeclared_variables_in_str(source))
+            self.names = frozenset(self._environment.undeclared_variables_in_str(source)) - set(
+                self._environment.globals
+            )
         except minijinja.TemplateError as error:
             raise _explained(name, error) from None
 

@@ -11,6 +11,7 @@ def test_plain_data_goes_in_and_text_comes_out() -> None:
     template = Template("{{ name }}: {% for x in items %}{{ x }},{% endfor %}\n")
     assert template.render({"name": "n<&>", "items": [1, 2]}) == "n<&>: 1,2,\n"
     assert template.names == {"name", "items"}
+    assert Template("{% for i in range(n) %}{{ i }}{% endfor %}").names == {"n"}
 
 
 def test_a_missing_name_is_an_error_that_says_where() -> None:
