@@ -59,7 +59,9 @@ class GeminiDialect:
         method = "streamGenerateContent" if request.stream else "generateContent"
         place = f"/{model}" if model.startswith(("tunedModels/", "publishers/")) else f"/models/{model}"
         query = {"alt": "sse"} if request.stream else None
-        return target.post(f"{place}:{method}", request_body(request), headers, query=query, version=VERSION)
+        return target.post(
+            f"{place}:{method}", request_body(request, target.model_id), headers, query=query, version=VERSION
+        )
 
     def parse(self, body: bytes) -> ChatResponse:
         """Return the whole answer."""
@@ -85,10 +87,11 @@ def parse(body: bytes) -> ChatResponse:
     candidates = as_list(value.get("candidates"))
     if not candidates:
         raise Malformed("the answer holds no candidate")
-    choices = tuple(_choice(candidate) for candidate in candidates)
+    answer_id = as_text(value, "responseId")
+    choices = tuple(_choice(candidate, answer_id) for candidate in candidates)
     usage = as_object(value.get("usageMetadata"))
     return ChatResponse(
-        id=as_text(value, "responseId"),
+        id=answer_id,
         model=as_text(value, "modelVersion"),
         choices=choices,
         usage=usage_of(usage).to_wire() if usage else None,
@@ -122,21 +125,22 @@ class GeminiStream:
         value = json_object(event.data, "an event of the stream")
         _raise_refusal(value)
         usage = as_object(value.get("usageMetadata"))
-        choices = tuple(self._choice(candidate) for candidate in as_list(value.get("candidates")))
+        answer_id = as_text(value, "responseId")
+        choices = tuple(self._choice(candidate, answer_id) for candidate in as_list(value.get("candidates")))
         return (
             ChatChunk(
-                id=as_text(value, "responseId"),
+                id=answer_id,
                 model=as_text(value, "modelVersion"),
                 choices=choices,
                 usage=usage_of(usage).to_wire() if usage else None,
             ),
         )
 
-    def _choice(self, candidate: JsonObject) -> ChunkChoice:
+    def _choice(self, candidate: JsonObject, answer_id: str) -> ChunkChoice:
         index = as_count(candidate, "index")
         parts = _parts(candidate)
         first = self._calls.get(index, 0)
-        calls = _calls(parts, first=first)
+        calls = _calls(parts, answer_id, first=first)
         self._calls[index] = first + len(calls)
         delta = ChunkDelta(
             content=_joined(parts, thought=False),
@@ -152,9 +156,9 @@ class GeminiStream:
         )
 
 
-def _choice(candidate: JsonObject) -> Choice:
+def _choice(candidate: JsonObject, answer_id: str) -> Choice:
     parts = _parts(candidate)
-    calls = tuple(msgspec.structs.replace(call, index=None) for call in _calls(parts, first=0))
+    calls = tuple(msgspec.structs.replace(call, index=None) for call in _calls(parts, answer_id, first=0))
     finish = _finish(candidate, called=bool(calls))
     if finish is None:
         raise Malformed("the answer does not say why it ended")
@@ -204,17 +208,21 @@ def _joined(parts: list[JsonObject], *, thought: bool) -> str | None:
     return "".join(texts) if texts else None
 
 
-def _calls(parts: list[JsonObject], *, first: int) -> tuple[ToolCall, ...]:
+def _calls(parts: list[JsonObject], answer_id: str, *, first: int) -> tuple[ToolCall, ...]:
     found = [part for part in parts if isinstance(part.get("functionCall"), dict)]
-    return tuple(_call(part, first + offset) for offset, part in enumerate(found))
+    return tuple(_call(part, answer_id, first + offset) for offset, part in enumerate(found))
 
 
-def _call(part: JsonObject, index: int) -> ToolCall:
-    """Return the call; ids are optional here, so one without gets its number."""
+def _call(part: JsonObject, answer_id: str, index: int) -> ToolCall:
+    """Return the call; ids are optional here, so one without gets the answer's and its number.
+
+    In a longer conversation no two calls may have one id, and others take at most 40 characters.
+    """
+    own_id = "_".join(("call", *([answer_id[-24:]] if answer_id else []), str(index)))
     function = as_object(part.get("functionCall"))
     signature = as_text(part, "thoughtSignature")
     return tool_call(
-        as_text(function, "id") or f"call_{index}",
+        as_text(function, "id") or own_id,
         as_text(function, "name"),
         msgspec.json.encode(as_object(function.get("args"))).decode(),
         index=index,

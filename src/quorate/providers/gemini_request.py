@@ -1,5 +1,6 @@
 """A chat request in the words of Google's Gemini API (`generateContent`)."""
 
+import re
 from typing import cast
 
 import msgspec
@@ -22,22 +23,28 @@ from quorate.wire.open import JsonObject
 
 #: OpenAI's efforts in the levels of Gemini 3; `none` is a budget of 0, which some models refuse.
 _LEVELS = {"minimal": "minimal", "low": "low", "medium": "medium", "high": "high", "xhigh": "high", "max": "high"}
+#: Models that do not ask for signatures.
+_OLDER = re.compile(r"gemini-[12]\b|gemma")
+#: The signature for calls that were not made by Gemini, in Google's documentation of thought signatures.
+_FOREIGN_CALL = "skip_thought_signature_validator"
 _AUDIO_TYPES = {"wav": "audio/wav", "mp3": "audio/mp3", "flac": "audio/flac", "aac": "audio/aac", "ogg": "audio/ogg"}
 _IMAGE_TYPES = {"png": "image/png", "webp": "image/webp", "gif": "image/gif", "heic": "image/heic", "bmp": "image/bmp"}
 
 
-def request_body(request: ChatRequest) -> JsonObject:
+def request_body(request: ChatRequest, model_id: str) -> JsonObject:
     """Return the body of `models/{model}:generateContent`.
 
     System messages become `systemInstruction`. Schemas are passed on as JSON Schema (`responseJsonSchema`,
     `parametersJsonSchema`). Left out, because there is no word for it: `user`. Unknown fields of the request are
     passed on as they are (`safetySettings`, `cachedContent`); a `generationConfig` among them is merged and wins.
+    Tool calls of the current turn that another provider's model made go to models from Gemini 3 on, which refuse calls
+    without a signature, with the one that Google names for this.
     """
     refuse_untranslatable(request, "Gemini", several=True)
     native = native_fields(request)
     config = {**_generation_config(request), **as_object(native.pop("generationConfig", None))}
     fields: JsonObject = {
-        "contents": _contents(request),
+        "contents": _contents(request, signed=_OLDER.search(model_id) is None),
         "systemInstruction": _system(request),
         "tools": _tools(request),
         "toolConfig": _tool_config(request),
@@ -53,17 +60,18 @@ def _system(request: ChatRequest) -> JsonObject | None:
     return {"parts": parts} if parts else None
 
 
-def _contents(request: ChatRequest) -> list[JsonObject]:
-    names = {
-        call.id: (call.function and call.function.name) or ""
-        for message in request.messages
-        for call in message.tool_calls or ()
-    }
+def _contents(request: ChatRequest, *, signed: bool) -> list[JsonObject]:
+    users = [position for position, message in enumerate(request.messages) if message.role == "user"]
+    asked = max(users, default=-1)
+    names: dict[str | None, str] = {}  # of the calls so far: an id may come again in a later turn
     merged: list[JsonObject] = []
     for position, message in enumerate(request.messages):
         if message.role in {"system", "developer"}:
             continue
+        names.update((call.id, (call.function and call.function.name) or "") for call in message.tool_calls or ())
         role, parts = _turn(message, names, f"messages[{position}]")
+        if signed and position > asked:
+            _sign_first_call(parts)
         if merged and merged[-1]["role"] == role:
             merged[-1]["parts"] = [*merged[-1]["parts"], *parts]
         elif parts:
@@ -100,11 +108,18 @@ def _function_call(call: ToolCall) -> JsonObject:
     return {**part, "thoughtSignature": signature} if signature else part
 
 
+def _sign_first_call(parts: list[JsonObject]) -> None:
+    """Give the first of parallel calls, the one that carries the signature, one if it has none."""
+    first = next((part for part in parts if "functionCall" in part), None)
+    if first is not None:
+        first.setdefault("thoughtSignature", _FOREIGN_CALL)
+
+
 def _tool_result(message: Message) -> JsonObject:
     """Return the result as the object Gemini wants; anything but a JSON object is put under `result`."""
     try:
         value: object = msgspec.json.decode(message.text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         value = message.text
     return cast("JsonObject", value) if isinstance(value, dict) else {"result": value}
 

@@ -161,6 +161,51 @@ def test_tools_and_their_results() -> None:
     ]
 
 
+def called(call_id: str, name: str) -> dict[str, Any]:
+    call = {"id": call_id, "type": "function", "function": {"name": name, "arguments": "{}"}}
+    return {"role": "assistant", "tool_calls": [call]}
+
+
+def test_a_result_belongs_to_the_latest_call_of_its_id() -> None:
+    results = [{"role": "tool", "tool_call_id": "call_0", "content": text} for text in ("sun", "noon")]
+    body = body_of(user(), called("call_0", "weather"), results[0], called("call_0", "time"), results[1])
+    responses = [
+        part["functionResponse"]
+        for turn in body["contents"]
+        for part in turn["parts"]
+        if len(part) == 1 and "functionResponse" in part
+    ]
+    assert [(each["name"], each["response"]) for each in responses] == [
+        ("weather", {"result": "sun"}),
+        ("time", {"result": "noon"}),
+    ]
+
+
+def test_results_nested_too_deeply_are_text() -> None:
+    deep = "[" * 100_000
+    body = body_of(user(), called("1", "f"), {"role": "tool", "tool_call_id": "1", "content": deep})
+    assert body["contents"][-1]["parts"][0]["functionResponse"]["response"] == {"result": deep}
+
+
+@pytest.mark.parametrize(
+    ("model", "signature"),
+    [
+        ("gemini-3-pro-preview", "skip_thought_signature_validator"),
+        ("gemini-flash-latest", "skip_thought_signature_validator"),
+        ("gemini-pro-latest", "skip_thought_signature_validator"),
+        ("gemini-2.5-pro", None),
+        ("gemma-3-27b-it", None),
+    ],
+)
+def test_calls_of_other_models_are_signed_where_it_is_asked_for(model: str, signature: str | None) -> None:
+    parallel = {"role": "assistant", "tool_calls": called("b", "f")["tool_calls"] + called("c", "f")["tool_calls"]}
+    history = [user(), called("a", "f"), user(), parallel, {"role": "tool", "tool_call_id": "b", "content": "1"}]
+    target = Target(model_id=model, base_url=BASE)
+    sent = json.loads(DIALECT.build(load({"messages": history}, ChatRequest), target).body)
+    calls = [part for turn in sent["contents"] for part in turn["parts"] if "functionCall" in part]
+    assert [part.get("thoughtSignature") for part in calls] == [None, signature, None]
+
+
 @pytest.mark.parametrize(("choice", "mode"), [("auto", "AUTO"), ("required", "ANY"), ("none", "NONE")])
 def test_tool_choice(choice: str, mode: str) -> None:
     assert body_of(user(), tools=[TOOL], tool_choice=choice)["toolConfig"] == {"functionCallingConfig": {"mode": mode}}
@@ -214,7 +259,7 @@ def check_answer(response: ChatResponse) -> None:
     assert response.message.tool_calls is not None
     call = response.message.tool_calls[0]
     assert call.function is not None
-    assert (call.id, call.function.name, call.function.arguments) == ("call_0", "add", '{"a":1}')
+    assert (call.id, call.function.name, call.function.arguments) == ("call_r1_0", "add", '{"a":1}')
     assert call.extra == {"extra_content": {"google": {"thought_signature": "sig"}}}
     assert response.finish_reason == "tool_calls"
     assert response.usage is not None
@@ -251,7 +296,7 @@ def test_several_candidates_and_calls() -> None:
     assert response.usage is None
     named = {"functionCall": {"id": "x9", "name": "f"}}
     joined = join(events(answer(candidate(CALL, finish=None)), answer(candidate(named))))
-    assert [call.id for call in joined.message.tool_calls or ()] == ["call_0", "x9"]
+    assert [call.id for call in joined.message.tool_calls or ()] == ["call_r1_0", "x9"]
 
 
 @pytest.mark.parametrize(
