@@ -119,8 +119,11 @@ def _message(blocks: list[JsonObject]) -> Message:
 
 
 def _call(block: JsonObject) -> ToolCall:
-    arguments = msgspec.json.encode(block.get("input") or {}).decode()
-    return tool_call(as_text(block, "id"), as_text(block, "name"), arguments)
+    return tool_call(as_text(block, "id"), as_text(block, "name"), _arguments(block))
+
+
+def _arguments(block: JsonObject) -> str:
+    return msgspec.json.encode(block.get("input") or {}).decode()
 
 
 def _stop_extra(value: JsonObject) -> JsonObject:
@@ -138,6 +141,7 @@ class AnthropicStream:
         self._counts: JsonObject = {}
         self._blocks: dict[int, JsonObject] = {}
         self._calls: dict[int, int] = {}
+        self._inputs: dict[int, list[str]] = {}
 
     @property
     def finished(self) -> bool:
@@ -194,24 +198,35 @@ class AnthropicStream:
                 return (self._chunk(ChunkDelta(reasoning_content=as_text(delta, "thinking"))),)
             case "signature_delta":
                 block["signature"] = as_text(block, "signature") + as_text(delta, "signature")
-            case "input_json_delta" if index in self._calls:
-                piece = ToolCall(
-                    index=self._calls[index], function=FunctionCall(arguments=as_text(delta, "partial_json"))
-                )
-                return (self._chunk(ChunkDelta(tool_calls=(piece,))),)
+            case "input_json_delta":
+                text = as_text(delta, "partial_json")
+                self._inputs.setdefault(index, []).append(text)
+                return self._arguments(index, text) if text else ()
             case _:
                 pass
         return ()
 
     def _block_stop(self, value: JsonObject) -> Sequence[ChatChunk]:
-        block = self._blocks.pop(as_count(value, "index"), {})
+        index = as_count(value, "index")
+        block, spelled = self._blocks.pop(index, {}), "".join(self._inputs.pop(index, ()))
         match block.get("type"):
             case "thinking" | "redacted_thinking":
                 return (self._chunk(ChunkDelta(extra={"thinking_blocks": [block]})),)
-            case "text" | "tool_use" | None:
+            case "tool_use":
+                # Without pieces the input is what the block began with: nothing, which as arguments is "{}".
+                return () if spelled else self._arguments(index, _arguments(block))
+            case "text" | None:
                 return ()
             case _:
-                return (self._chunk(ChunkDelta(extra={"provider_blocks": [block]})),)
+                whole = {**block, "input": json_object(spelled, "a tool's input")} if spelled else block
+                return (self._chunk(ChunkDelta(extra={"provider_blocks": [whole]})),)
+
+    def _arguments(self, index: int, text: str) -> Sequence[ChatChunk]:
+        """Return a piece of the arguments of the call in a block; a tool that the provider itself runs has none."""
+        if index not in self._calls:
+            return ()
+        piece = ToolCall(index=self._calls[index], function=FunctionCall(arguments=text))
+        return (self._chunk(ChunkDelta(tool_calls=(piece,))),)
 
     def _message_delta(self, value: JsonObject) -> Sequence[ChatChunk]:
         delta = as_object(value.get("delta"))

@@ -63,7 +63,7 @@ def call_arguments(call: ToolCall) -> JsonObject:
     text = (call.function and call.function.arguments) or "{}"
     try:
         value: Any = msgspec.json.decode(text)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         value = None
     if not isinstance(value, dict):
         raise InvalidRequest(f"the arguments of tool call {call.id!r} are not a JSON object: {text[:80]!r}")

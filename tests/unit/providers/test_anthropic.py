@@ -336,6 +336,27 @@ def test_two_tool_calls_in_a_stream_keep_apart() -> None:
     assert arguments == ['{"i": 0}', '{"i": 1}']
 
 
+@pytest.mark.parametrize("pieces", [[], [""], ["", "{}"], ["{", "}"]])
+def test_a_call_without_arguments_has_an_empty_object(pieces: list[str]) -> None:
+    opened: dict[str, Any] = {"type": "tool_use", "id": "t", "name": "now", "input": {}}
+    deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in pieces]
+    response, _ = join(events(STREAM[0], *block(0, opened, *deltas), *STREAM[-2:]))
+    assert [call.function and call.function.arguments for call in response.message.tool_calls or ()] == ["{}"]
+
+
+def test_what_the_provider_s_own_tool_was_asked_is_kept() -> None:
+    opened: dict[str, Any] = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
+    deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"query": ', '"x"}')]
+    response, _ = join(events(STREAM[0], *block(0, opened, *deltas), *STREAM[-2:]))
+    assert response.message.extra == {"provider_blocks": [{**opened, "input": {"query": "x"}}]}
+
+
+def test_arguments_nested_too_deeply_are_the_callers_mistake() -> None:
+    call = {"id": "1", "function": {"name": "f", "arguments": '{"a":' + "[" * 100_000}}
+    with pytest.raises(InvalidRequest, match="not a JSON object"):
+        body_of(user(), {"role": "assistant", "tool_calls": [call]})
+
+
 def test_an_error_event_is_an_error() -> None:
     event = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     with pytest.raises(Unavailable) as caught:
