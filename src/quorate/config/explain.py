@@ -112,7 +112,7 @@ def _general(details: ErrorDetails, root: type[BaseModel]) -> str:
     message = message[:1].lower() + message[1:]
     loc = details["loc"]
     # A provider that is text instead of a section is most likely its key.
-    private = _PRIVATE.intersection(str(step) for step in loc) or (loc[:1] == ("providers",) and len(loc) <= _ENTRY)
+    private = _PRIVATE.intersection(str(step) for step in loc) or (loc[:1] == ("providers",) and 1 < len(loc) <= _ENTRY)
     private = private or (loc[-1:] == ("base_url",) and "@" in str(details["input"]))
     if private or isinstance(details["input"], dict | list):
         return message
