@@ -38,7 +38,8 @@ def quorate(folder: Path, *arguments: str, stdin: str = "", **more: str) -> subp
         env=environment(folder, **more),
         input=stdin,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
         timeout=TIMEOUT_S,
     )
@@ -157,7 +158,7 @@ def test_a_terminal_gets_the_live_table(tmp_path: Path) -> None:
     assert "Traceback" not in shown
 
 
-def on_terminal(folder: Path, *arguments: str) -> str:
+def on_terminal(folder: Path, *arguments: str, **more: str) -> str:
     """What a terminal of 100 columns shows."""
     try:
         leader, follower = pty.openpty()
@@ -166,7 +167,7 @@ def on_terminal(folder: Path, *arguments: str) -> str:
     process = subprocess.Popen(
         [*QUORATE, *arguments],
         cwd=folder,
-        env=environment(folder, TERM="xterm-256color"),
+        env=environment(folder, TERM="xterm-256color", **more),
         stdin=follower,
         stdout=follower,
         stderr=follower,
@@ -211,3 +212,18 @@ def test_asking_simulated_models_needs_no_connection_code(tmp_path: Path) -> Non
     done = quorate(tmp_path, "ask", "-q", "-m", "sim-atlas", "What is 17 * 23?", PYTHONPROFILEIMPORTTIME="1")
     imported = set(re.findall(r"\| +([\w.]+)$", done.stderr, re.MULTILINE))
     assert imported & {"aiohttp", "genai_prices", "numpy", "zstandard"} == set()
+
+
+@pytest.mark.parametrize("arguments", [("doctor",), ("demo", "--questions", "1")])
+def test_an_old_locale_is_no_error(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = quorate(tmp_path, *arguments, PYTHONIOENCODING="latin-1", COLUMNS="80")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+async def test_an_answer_cannot_command_the_terminal(tmp_path: Path) -> None:
+    async with Upstream(Respond(text="evil \x1b]0;title\x07 text")) as upstream:
+        write_panel(tmp_path, upstream.base_url)
+        for flags in ((), ("-q",), ("--stream",)):
+            seen = await asyncio.to_thread(on_terminal, tmp_path, "ask", "hi", "-m", "one", *flags, UP_KEY="k")
+            assert "evil \ufffd]0;title\ufffd text" in seen
+            assert "\x1b]0;" not in seen

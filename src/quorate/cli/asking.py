@@ -16,6 +16,7 @@ from quorate.cli.board import Board
 from quorate.cli.draw import branch_table
 from quorate.cli.exit_code import ExitCode
 from quorate.cli.live_view import live_view
+from quorate.cli.printable import printable
 from quorate.cli.result_view import show_result, summary
 from quorate.core.errors import QuorateError
 from quorate.core.units import format_usd
@@ -80,7 +81,7 @@ async def _ask(
             async for text in answer:
                 pieces.append(text)
                 if not display.rich:
-                    typer.echo(text, nl=False)
+                    typer.echo(_safe(text), nl=False)
             return answer.result
 
 
@@ -98,11 +99,16 @@ def _show(result: Result, display: Display, console: Console) -> None:
     elif display.rich:
         show_result(result, console)
     else:
-        typer.echo("" if display.stream else result.answer)
+        typer.echo("" if display.stream else _safe(result.answer))
         if display.status:
             for warning in result.warnings:
                 typer.echo(f"note: {warning}", err=True)
             typer.echo(summary(result), err=True)
+
+
+def _safe(text: str) -> str:
+    """Return an answer for stdout: a file or a pipe gets every byte, a terminal (`--quiet`) only what it can show."""
+    return printable(text) if sys.stdout.isatty() else text
 
 
 def _interrupted(board: Board) -> str:

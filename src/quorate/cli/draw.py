@@ -6,6 +6,7 @@ from rich.table import Table
 from rich.text import Text
 
 from quorate.cli.board import Board, Row
+from quorate.cli.printable import printable
 from quorate.core.units import format_usd
 from quorate.model import State
 
@@ -63,7 +64,7 @@ def _cells(row: Row, chosen: str | None, elapsed_s: float | None, *, streamed: b
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return printable(" ".join(text.split()))
 
 
 def agreement_line(score: float, kind: str, answered: int, total: int) -> Text:

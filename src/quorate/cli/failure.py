@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import typer
 
 from quorate.cli.exit_code import ExitCode
+from quorate.cli.printable import printable
 from quorate.core.errors import AllFailed, InvalidRequest, Misconfigured, NotFound, QuorateError
 
 
@@ -43,7 +44,7 @@ def report(error: QuorateError, session: Session) -> ExitCode:
 
         typer.echo(json.dumps(problem_body(error), ensure_ascii=False), err=True)
     else:
-        typer.echo(describe(error), err=True)
+        typer.echo(printable(describe(error)), err=True)
     return exit_code_of(error)
 
 
@@ -64,6 +65,8 @@ def report_bug(error: Exception, session: Session) -> ExitCode:
     """Tell about an error that nobody foresaw."""
     if session.debug:
         sys.excepthook(type(error), error, error.__traceback__)
+    elif session.json:
+        report(QuorateError(f"unexpected {type(error).__name__}: {error}; this is a bug in quorate"), session)
     else:
         message = f"error: unexpected {type(error).__name__}: {error}"
         typer.echo(f"{message}\nThis is a bug in quorate; `quorate --debug ...` shows where.", err=True)

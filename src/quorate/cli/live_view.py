@@ -9,6 +9,7 @@ from rich.text import Text
 
 from quorate.cli.board import Board
 from quorate.cli.draw import agreement_line, branch_table, progress_line
+from quorate.cli.printable import printable
 
 _REFRESH_PER_S = 10
 _TAIL_LINES = 8
@@ -35,5 +36,5 @@ def frame(board: Board, text: list[str] | None = None) -> RenderableType:
     parts.append(progress_line(board))
     if text:
         tail = "".join(text).splitlines()[-_TAIL_LINES:]
-        parts += [Text(), Text("\n".join(tail))]
+        parts += [Text(), Text(printable("\n".join(tail)))]
     return Group(*parts)

@@ -1,6 +1,9 @@
 """The command `quorate`. Heavy modules are imported by the commands that need them: `--help` is instant."""
 
-from typing import Annotated, Any
+import io
+import sys
+from itertools import takewhile
+from typing import Annotated, Any, cast
 
 import typer
 from typer.core import TyperGroup
@@ -9,7 +12,7 @@ from quorate.cli import ask, config_command, demo, doctor, evaluate, models
 from quorate.cli.exit_code import EXIT_CODES
 from quorate.cli.failure import report, report_bug, session_of
 from quorate.cli.version import installed_version
-from quorate.core.errors import QuorateError
+from quorate.core.errors import InvalidRequest, QuorateError
 
 
 class ReportingGroup(TyperGroup):
@@ -21,6 +24,8 @@ class ReportingGroup(TyperGroup):
             # Typer's own flags (help, completion) have the default None; to check it, typer imports pydantic: 70 ms.
             if param.default is None and param.name in {"help", "install_completion", "show_completion"}:
                 param.default = False
+        # An error while the arguments are read comes before the callback of `--json`.
+        session_of(ctx).json = "--json" in takewhile(lambda arg: arg != "--", args)
         return super().parse_args(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:
@@ -37,6 +42,11 @@ class ReportingGroup(TyperGroup):
             raise typer.Exit(report_bug(error, session_of(ctx))) from None
         except Exception as error:
             if type(error).__module__.startswith("typer"):  # typer's own: usage errors, exits
+                # Typer gives the class of usage errors no public name but as the base of this one.
+                if isinstance(error, typer.BadParameter.__bases__) and session_of(ctx).json:
+                    raise typer.Exit(
+                        report(InvalidRequest(cast("Any", error).format_message()), session_of(ctx))
+                    ) from None
                 raise
             raise typer.Exit(report_bug(error, session_of(ctx))) from None
 
@@ -89,4 +99,8 @@ def version_command() -> None:
 
 def run() -> None:
     """Run the command with the arguments of this process; what the installed script calls."""
+    for stream in (sys.stdout, sys.stderr):
+        # An old locale cannot write every character of an answer or a bar: a "?" is better than no answer.
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="replace")
     app(prog_name="quorate")

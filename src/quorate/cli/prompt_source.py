@@ -17,9 +17,9 @@ def read_prompt(words: list[str], file: Path | None, stdin: TextIO | None = None
     stdin = stdin or cast("TextIO", sys.stdin)
     parts: list[str] = []
     if words == ["-"] or (not words and file is None and not stdin.isatty()):
-        parts.append(_limited(stdin.read(_MAX_BYTES + 1), "standard input"))
+        parts.append(_standard_input(stdin))
     elif words:
-        parts.append(" ".join(words))
+        parts.append(_decoded(" ".join(words), "the question"))
     if file is not None:
         parts.append(_file(file))
     prompt = "\n\n".join(part.strip("\n") for part in parts if part.strip())
@@ -28,6 +28,23 @@ def read_prompt(words: list[str], file: Path | None, stdin: TextIO | None = None
             'there is nothing to ask; try: quorate ask "What is the capital of France?"', param="prompt"
         )
     return prompt
+
+
+def _standard_input(stdin: TextIO) -> str:
+    try:
+        return _limited(_decoded(stdin.read(_MAX_BYTES + 1), "standard input"), "standard input")
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"standard input is not {error.encoding} text: {error.reason}", param="prompt") from None
+
+
+def _decoded(text: str, what: str) -> str:
+    """Return the text that bytes meant which Python could not read in the locale's encoding and kept as surrogates."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("utf-8", "surrogateescape").decode("utf-8")
+    except UnicodeError:
+        raise InvalidRequest(f"{what} is not UTF-8 text", param="prompt") from None
 
 
 def _file(path: Path) -> str:

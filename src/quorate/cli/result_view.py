@@ -6,6 +6,7 @@ from rich.text import Text
 
 from quorate.cli.board import Row
 from quorate.cli.draw import agreement_line, bar, branch_table
+from quorate.cli.printable import printable
 from quorate.core.units import format_usd
 from quorate.model import Outcome
 from quorate.parallel.result import Result
@@ -22,9 +23,11 @@ def show_result(result: Result, console: Console) -> None:
     if result.agreement is not None:
         console.print(Group(*_agreement(result)))
     for warning in result.warnings:
-        console.print(Text(f"note: {warning}", style="yellow"))
+        console.print(Text(printable(f"note: {warning}"), style="yellow"))
     title = "answer (simulated)" if result.completion.metadata.get("simulated") else "answer"
-    console.print(Panel(Text(result.answer), title=title, title_align="left", border_style="green", padding=(0, 1)))
+    console.print(
+        Panel(Text(printable(result.answer)), title=title, title_align="left", border_style="green", padding=(0, 1))
+    )
     console.print(Text(summary(result), style="dim"))
 
 
@@ -55,7 +58,7 @@ def _agreement(result: Result) -> list[RenderableType]:
     names = {outcome.index: outcome.branch for outcome in result.branches}
     for cluster in agreement.clusters[:5] if len(agreement.clusters) > 1 else ():
         who = ", ".join(names[index] for index in cluster.members)
-        said = " ".join((cluster.answer or "").split())
+        said = printable(" ".join((cluster.answer or "").split()))
         said = f"{said[:_SHORT]}: " if said else ""
         lines.append(
             Text("           ") + bar(cluster.share, cells=12, style="dim") + Text(f"  {said}{who}", style="dim")

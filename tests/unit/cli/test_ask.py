@@ -148,3 +148,23 @@ def test_flags_offer_what_the_library_knows() -> None:
 def test_every_flag_is_an_option_of_a_question() -> None:
     ours = {"prompt", "file", "config", "json_output", "stream", "events", "quiet", "require_consensus"}
     assert set(signature(ask).parameters) - ours <= set(AskOptions.__annotations__)
+
+
+@pytest.mark.parametrize("arguments", [["--mode", "nope"], ["--count", "0"], ["--nope"]])
+def test_with_json_wrong_usage_is_json_as_well(run: Run, arguments: list[str]) -> None:
+    for given in ([*arguments, "--json"], ["--json", *arguments]):
+        done = run("ask", QUESTION, *given)
+        assert done.exit_code == ExitCode.USAGE
+        problem = json.loads(done.stderr)
+        assert (problem["code"], problem["status"]) == ("invalid_request", 400)
+        assert arguments[0] in problem["detail"]
+
+
+def test_a_bug_is_json_as_well(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("odd")
+
+    monkeypatch.setattr("quorate.cli.ask.read_prompt", broken)
+    done = run("ask", QUESTION, "--json")
+    assert done.exit_code == ExitCode.FAILED
+    assert "unexpected ValueError: odd" in json.loads(done.stderr)["detail"]

@@ -10,6 +10,7 @@ from quorate.cli import prompt_source
 from quorate.cli.exit_code import ExitCode
 from quorate.cli.failure import session_of
 from quorate.cli.main import ReportingGroup
+from quorate.cli.printable import printable
 from quorate.cli.prompt_source import read_prompt
 from quorate.core.errors import DeadlineExceeded, InvalidRequest, Misconfigured
 
@@ -66,3 +67,18 @@ def test_a_prompt_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
         read_prompt(["-"], None, io.StringIO("x" * 11))
     with pytest.raises(InvalidRequest, match="nothing to ask"):
         read_prompt([], None, io.StringIO(" \n"))
+
+
+def test_what_the_locale_could_not_read_is_utf8_or_refused() -> None:
+    assert read_prompt(["hei\udcc3\udc9ft"], None, io.StringIO()) == "hei\u00dft"
+    with pytest.raises(InvalidRequest, match="the question is not UTF-8 text"):
+        read_prompt(["\udcff"], None, io.StringIO())
+    with pytest.raises(InvalidRequest, match="standard input is not UTF-8 text"):
+        read_prompt(["-"], None, io.StringIO("\ud800"))
+    with pytest.raises(InvalidRequest, match="standard input is not utf-8 text: invalid start byte"):
+        read_prompt(["-"], None, io.TextIOWrapper(io.BytesIO(b"\xff\xfe"), encoding="utf-8"))
+
+
+def test_a_terminal_is_told_nothing_but_text() -> None:
+    assert printable("a\x1b]0;title\x07b\x9b2Jc\r") == "a\ufffd]0;title\ufffdb\ufffd2Jc\ufffd"
+    assert printable("one\r\n\ttwo \u00e9 \U0001f600") == "one\n\ttwo \u00e9 \U0001f600"
