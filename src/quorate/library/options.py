@@ -1,7 +1,9 @@
 """What a question may say about how it is asked, and the plan that follows from it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from enum import StrEnum
 from typing import Any, Literal, TypedDict, TypeVar, cast
 
@@ -93,6 +95,16 @@ _SAMPLING = ("temperature", "top_p", "max_tokens", "seed")
 E = TypeVar("E", bound=StrEnum)
 
 
+def require_known(options: AskOptions) -> None:
+    """Raise `InvalidRequest` for an option that does not exist: `model=` would silently ask every model."""
+    known = AskOptions.__annotations__
+    for name in options:
+        if name not in known:
+            close = get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"the options are {', '.join(sorted(known))}"
+            raise InvalidRequest(f"there is no option {name!r}; {hint}", param=name)
+
+
 def plan_from(base: Plan, options: AskOptions) -> Plan:
     """Return `base` changed by the options; raises `InvalidRequest` naming the option that cannot be used."""
     given = cast("dict[str, Any]", options)
@@ -132,8 +144,10 @@ def request_from(prompt: Prompt, options: AskOptions) -> ChatRequest:
         request = ChatRequest(messages=(Message(role="user", content=prompt),))
     else:
         request = ChatRequest(
-            messages=tuple(part if isinstance(part, Message) else load(dict(part), Message) for part in prompt)
+            messages=tuple(part if isinstance(part, Message) else load(_plain(part), Message) for part in prompt)
         )
+    if not request.messages:
+        raise InvalidRequest("the prompt has no messages; ask something", param="prompt")
     given = cast("dict[str, Any]", options)
     changes = {name: given[name] for name in _SAMPLING if name in given}
     if "system" in options:
@@ -141,11 +155,17 @@ def request_from(prompt: Prompt, options: AskOptions) -> ChatRequest:
     return msgspec.structs.replace(request, **changes)
 
 
+def _plain(part: object) -> object:
+    return dict(cast("Mapping[str, Any]", part)) if isinstance(part, Mapping) else part
+
+
 def limit_microusd(options: AskOptions, default: int | None) -> int | None:
     """Return what the question may cost."""
     if "max_cost_usd" not in options:
         return default
     limit = options["max_cost_usd"]
-    if not limit > 0:
-        raise InvalidRequest(f"max_cost_usd is {limit!r}; it must be above 0", param="max_cost_usd")
-    return round(limit * MICROUSD_PER_USD)
+    if not 0 < limit < math.inf:
+        raise InvalidRequest(
+            f"max_cost_usd is {limit!r}; it must be above 0, and is left out for no limit", param="max_cost_usd"
+        )
+    return math.ceil(round(limit * MICROUSD_PER_USD, 3))

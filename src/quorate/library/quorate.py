@@ -14,12 +14,20 @@ from quorate.core.clock import Clock, SystemClock
 from quorate.core.errors import InvalidRequest
 from quorate.engine.catalog import Catalog, ModelCard
 from quorate.library.answer import Answer
-from quorate.library.options import AskOptions, Prompt, limit_microusd, members_from, plan_from, request_from
+from quorate.library.options import (
+    AskOptions,
+    Prompt,
+    limit_microusd,
+    members_from,
+    plan_from,
+    request_from,
+    require_known,
+)
 from quorate.library.setup import Setup, configured, of_models, simulated
 from quorate.model import Call, Model, new_call
 from quorate.model.event import ignore_events
 from quorate.parallel.ensemble import Ensemble
-from quorate.parallel.plan import Plan
+from quorate.parallel.plan import Member, Plan
 from quorate.parallel.result import Result
 from quorate.wire.chat import ChatRequest
 
@@ -109,26 +117,27 @@ class Quorate:
             yield Answer(reply)
 
     def _prepare(self, prompt: Prompt, options: AskOptions) -> tuple[Ensemble, ChatRequest, Call]:
+        require_known(options)
         request = request_from(prompt, options)
         ensemble = self._ensemble(options)
         call = new_call(
             clock=self._clock,
             limit_microusd=limit_microusd(options, self._ready().limit_microusd),
             seed=options.get("seed"),
-            sink=options.get("on_event", ignore_events),
+            sink=options.get("on_event") or ignore_events,
             params=options.get("params"),
         )
         return ensemble, request, call
 
     def _ensemble(self, options: AskOptions) -> Ensemble:
-        """Return the plan to run: a configured ensemble that was named alone, or one made of the models named."""
+        """Return the plan to run: a configured ensemble named alone and as it is, else the models named."""
         base = options.get("plan", self._ready().plan)
         models = options.get("models", () if base.members else self._ready().models)
         members = members_from(models) or base.members
         if not members:
             raise InvalidRequest("no models are named and the configuration has no default models", param="models")
         name = "ask"
-        if len(members) == 1 and "plan" not in options:
+        if "plan" not in options and members == (Member(model=members[0].model),):
             model = self.catalog.resolve(members[0].model)
             if isinstance(model, Ensemble):
                 return Ensemble(name=model.name, plan=plan_from(model.plan, options), resolve=self.catalog.resolve)

@@ -74,6 +74,15 @@ def test_an_ensemble_named_alone_runs_with_its_own_plan() -> None:
     assert ask(q, models="panel", mode="race").latency.total_s == 1
 
 
+def test_a_member_with_parameters_keeps_them_when_it_is_an_ensemble() -> None:
+    named = {name: ScriptedModel(name, "Paris") for name in "ab"}
+    plan = Plan(members=tuple(Member(model=name) for name in named))
+    panel = Ensemble(name="panel", plan=plan, resolve=named.__getitem__)
+    q = Quorate.of([panel], clock=VirtualClock())
+    ask(q, models=[Member(model="panel", params=Params(temperature=0.5))])
+    assert [model.requests[0].temperature for model in named.values()] == [0.5, 0.5]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -82,7 +91,10 @@ def test_an_ensemble_named_alone_runs_with_its_own_plan() -> None:
         ({"min_models": 0}, "min_models is 0"),
         ({"timeout_s": -1.0}, "timeout_s is -1.0"),
         ({"max_cost_usd": 0.0}, "max_cost_usd is 0.0"),
+        ({"max_cost_usd": float("inf")}, "max_cost_usd is inf"),
         ({"retries": -1}, "retries is -1"),
+        ({"model": ["a"]}, "there is no option 'model'; did you mean 'models'"),
+        ({"xyzzy": 1}, "there is no option 'xyzzy'; the options are count"),
         ({"models": []}, "no models are named"),
     ],
 )
@@ -98,7 +110,7 @@ def test_an_unknown_model_is_named_with_the_closest() -> None:
         ask(q, models=["cluade"])
 
 
-@pytest.mark.parametrize("prompt", ["", "  \n", [{"content": 5}]])
+@pytest.mark.parametrize("prompt", ["", "  \n", [], [{"content": 5}], ["not a message"]])
 def test_a_prompt_that_is_none_is_refused(prompt: Any) -> None:
     q, _ = quorate(a="x")
     with pytest.raises(InvalidRequest):
