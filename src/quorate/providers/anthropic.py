@@ -99,10 +99,10 @@ def usage_of(counts: JsonObject) -> Usage:
 
 def _message(blocks: list[JsonObject]) -> Message:
     texts = [as_text(block, "text") for block in blocks if block.get("type") == "text"]
-    thoughts = [block for block in blocks if block.get("type") in {"thinking", "redacted_thinking"}]
+    thoughts = [block for block in blocks if as_text(block, "type") in {"thinking", "redacted_thinking"}]
     calls = [_call(block) for block in blocks if block.get("type") == "tool_use"]
     others = [
-        block for block in blocks if block.get("type") not in {"text", "thinking", "redacted_thinking", "tool_use"}
+        block for block in blocks if as_text(block, "type") not in {"text", "thinking", "redacted_thinking", "tool_use"}
     ]
     extra: JsonObject = {}
     if thoughts:

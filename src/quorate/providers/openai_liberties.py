@@ -112,7 +112,7 @@ def _in_parts(content: list[object]) -> JsonObject:
     parts = as_list(content)
     texts = [as_text(part, "text") for part in parts if part.get("type") == "text"]
     thoughts = "".join(_thought(part.get("thinking")) for part in parts if part.get("type") == "thinking")
-    others = [part for part in parts if part.get("type") not in {"text", "thinking"}]
+    others = [part for part in parts if as_text(part, "type") not in {"text", "thinking"}]
     found: JsonObject = {"content": "".join(texts) if texts else None}
     if thoughts:
         found["reasoning_content"] = thoughts
