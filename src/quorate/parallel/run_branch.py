@@ -53,27 +53,31 @@ class BranchRun:
         self.call.emit(BranchStarted(**self._head(), group=self.branch.group))
         try:
             completion = await self._complete()
-        except asyncio.CancelledError:
-            self._cancelled()
-            raise
+        except asyncio.CancelledError as error:
+            if _is_cancelled():
+                self._cancelled()
+                raise
+            self._failed(self._broken(error))
         except QuorateError as error:
             self._failed(error)
         except Exception as error:  # noqa: BLE001 - a model of somebody else's may raise anything; it disturbs nobody
             _log.exception("the model %r raised what a model must not raise", self.branch.model.name)
-            self._failed(ProviderError(f"{type(error).__name__} inside the model", model=self.branch.model.name))
+            self._failed(self._broken(error))
         else:
             self._finished(completion)
 
     async def _complete(self) -> Completion:
         self.call.deadline.require(f"{self.branch.id} started")
         model = Retrying(self.branch.model, self.retry, on_retry=self._count)
+        limit = asyncio.timeout(self.call.deadline.remaining_s())
         try:
-            async with asyncio.timeout(self.call.deadline.remaining_s()):
-                async with model.open(self.request, self.call) as reply:
-                    if self.request.stream:
-                        await self._read(reply)
-                    return await reply.completion()
+            async with limit, model.open(self.request, self.call) as reply:
+                if self.request.stream:
+                    await self._read(reply)
+                return await reply.completion()
         except TimeoutError:
+            if not limit.expired():
+                raise
             waited_s = self.call.at_s - self.started_s
             raise DeadlineExceeded(f"{self.branch.id} gave no whole answer within {waited_s:.3g} s") from None
 
@@ -105,6 +109,11 @@ class BranchRun:
         if self.live is not None:
             for delta in deltas:
                 await self.live.send(delta)
+
+    def _broken(self, cause: BaseException) -> ProviderError:
+        error = ProviderError(f"{type(cause).__name__} inside the model", model=self.branch.model.name)
+        error.__cause__ = cause
+        return error
 
     def _count(self, event: BranchRetry) -> None:
         self.attempts = event.attempt + 1
@@ -172,6 +181,12 @@ class BranchRun:
             spend=self.call.budget.spend,
             attempts=self.attempts,
         )
+
+
+def _is_cancelled() -> bool:
+    """Whether somebody cancelled this task: else the cancellation comes from inside the model, and is its failure."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def _says_something(delta: Delta) -> bool:

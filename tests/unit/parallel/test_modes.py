@@ -1,3 +1,4 @@
+import asyncio
 from typing import Never
 
 import pytest
@@ -108,6 +109,21 @@ def test_a_model_that_raises_anything_is_a_failed_branch() -> None:
     result = ask_virtually({**models(a="Paris"), "broken": Broken()})
     assert result.answer == "Paris"
     assert result.failures[0][1].code == "provider_error"
+
+
+@pytest.mark.parametrize("error", [TimeoutError("its own"), asyncio.CancelledError()])
+def test_what_a_model_raises_is_not_taken_for_our_timeout_or_cancellation(error: BaseException) -> None:
+    class Broken:
+        name = "broken"
+
+        def open(self, request: ChatRequest, call: Call) -> Never:
+            raise error
+
+    result = ask_virtually({**models(a="Paris"), "broken": Broken()})
+    failure = result.failures[0][1]
+    assert failure.message == f"{type(error).__name__} inside the model"
+    assert failure.__cause__ is error
+    assert result.branches[1].state is State.FAILED
 
 
 def test_fail_fast_ends_the_plan_with_the_first_failure() -> None:
