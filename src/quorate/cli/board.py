@@ -132,7 +132,7 @@ class Board:
             case BranchDelta():
                 row.text += event.text
             case BranchRetry():
-                row.retries += 1
+                row.retries, row.text = row.retries + 1, ""
                 row.note = f"retry {event.attempt}: {event.message}"
             case BranchFinished():
                 row.tokens, row.note = event.completion_tokens, ""

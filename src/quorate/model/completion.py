@@ -59,6 +59,14 @@ class Delta:
         """The text it adds to the first choice."""
         return self.chunk.text
 
+    @property
+    def says_something(self) -> bool:
+        """Whether it holds a token: text, reasoning or a tool call. Many providers open with an empty piece."""
+        return any(
+            choice.delta.content or choice.delta.tool_calls or choice.delta.reasoning_content or choice.delta.reasoning
+            for choice in self.chunk.choices
+        )
+
     @classmethod
     def of(cls, completion: Completion) -> "Delta":
         """Return a whole answer as one piece."""

@@ -64,7 +64,7 @@ class BranchDelta(BranchEvent, frozen=True, kw_only=True, tag="branch.delta"):
 
 
 class BranchRetry(BranchEvent, frozen=True, kw_only=True, tag="branch.retry"):
-    """An attempt failed and another one follows after `delay_s`."""
+    """An attempt failed and another one follows after `delay_s`; the text of the branch begins anew."""
 
     attempt: int
     delay_s: float

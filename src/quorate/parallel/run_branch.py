@@ -68,7 +68,8 @@ class BranchRun:
 
     async def _complete(self) -> Completion:
         self.call.deadline.require(f"{self.branch.id} started")
-        model = Retrying(self.branch.model, self.retry, on_retry=self._count)
+        unheard = self.live is None
+        model = Retrying(self.branch.model, self.retry, on_retry=self._count, begins_again=unheard)
         limit = asyncio.timeout(self.call.deadline.remaining_s())
         try:
             async with limit, model.open(self.request, self.call) as reply:
@@ -86,7 +87,7 @@ class BranchRun:
         async for delta in reply:
             if self.first_token_s is None:
                 early.append(delta)
-                if not _says_something(delta):
+                if not delta.says_something:
                     continue
                 self._first_token()
                 await self._speak(early)
@@ -187,11 +188,3 @@ def _is_cancelled() -> bool:
     """Whether somebody cancelled this task: else the cancellation comes from inside the model, and is its failure."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0
-
-
-def _says_something(delta: Delta) -> bool:
-    """Whether a piece holds a token: text, reasoning or a tool call. Many providers open with an empty one."""
-    return any(
-        choice.delta.content or choice.delta.tool_calls or choice.delta.reasoning_content or choice.delta.reasoning
-        for choice in delta.chunk.choices
-    )

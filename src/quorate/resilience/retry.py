@@ -13,15 +13,22 @@ from quorate.wire.chat import ChatRequest
 class Retrying:
     """`model`, asked again after transient failures as `policy` says, never past the call's deadline.
 
-    An answer that has begun to reach the caller is not begun again. Each retry is an event; `on_retry` is told as well.
+    An answer of which the caller has a token is not begun again, unless `begins_again` says that the pieces reach
+    nobody who could not forget them. Each retry is an event; `on_retry` is told as well.
     """
 
     def __init__(
-        self, model: Model, policy: RetryPolicy, *, on_retry: Callable[[BranchRetry], None] | None = None
+        self,
+        model: Model,
+        policy: RetryPolicy,
+        *,
+        on_retry: Callable[[BranchRetry], None] | None = None,
+        begins_again: bool = False,
     ) -> None:
         self._model = model
         self._policy = policy
         self._on_retry = on_retry
+        self._begins_again = begins_again
 
     @property
     def name(self) -> str:
@@ -38,7 +45,7 @@ class Retrying:
                 async with self._model.open(request, call) as reply:
                     if request.stream:
                         async for delta in reply:
-                            begun = True
+                            begun = begun or (delta.says_something and not self._begins_again)
                             yield delta
                     yield await reply.completion()
                     return

@@ -9,11 +9,12 @@ import pytest
 from plans import CAPITAL, after, models, plan, virtual_call
 from quorate.core.errors import Failure, Unavailable
 from quorate.model import Call, Completion, Delta, Model, Reply, State, opens_reply
-from quorate.model.event import BranchDelta, BranchFirstToken
+from quorate.model.event import BranchDelta, BranchFirstToken, BranchRetry
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Mode, Select
 from quorate.parallel.result import Result
 from quorate.parallel.stop import Stopped
+from quorate.resilience.retry_policy import RetryPolicy
 from quorate.testing import RecordingSink, ScriptedAnswer, ScriptedModel, run_virtual
 from quorate.wire.chat import ChatRequest, user_request
 from quorate.wire.stream import ChatChunk, ChunkChoice, ChunkDelta
@@ -93,6 +94,17 @@ def test_all_gives_its_answer_as_one_piece_and_its_progress_as_events() -> None:
     pieces, _ = run_virtual(read(named, sink))
     assert pieces == [("Paris", 3.0)]
     assert [event.text for event in sink.of(BranchDelta)] == ["Pa", "ris", "Paris"]
+
+
+def test_a_cut_branch_that_nobody_reads_along_is_asked_again() -> None:
+    cut = Unavailable("cut", failure=Failure.CUT_STREAM)
+    named = models(a="", b="Paris")
+    named["a"] = ScriptedModel("a", spoken(1, "Pa", error=cut), "Paris")
+    sink = RecordingSink()
+    pieces, completion = run_virtual(read(named, sink, retry=RetryPolicy(max_retries=1)))
+    assert [text for text, _ in pieces] == ["Paris"]
+    assert [outcome.state for outcome in result_of(completion).branches] == [State.FINISHED] * 2
+    assert len(sink.of(BranchRetry)) == 1
 
 
 def test_a_synthesis_streams_its_writer_only() -> None:

@@ -1,16 +1,18 @@
 import random
+from collections.abc import AsyncGenerator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.core.errors import BudgetSpent, Failure, ProviderError, QuorateError, Unavailable
-from quorate.model import Call, complete, new_call, stream
+from quorate.model import Call, Completion, Delta, complete, new_call, opens_reply, stream
 from quorate.model.event import BranchRetry
 from quorate.resilience.retry import Retrying
 from quorate.resilience.retry_policy import RETRIED, Backoff, RetryPolicy, backoff_s, decide_retry
 from quorate.testing import RecordingSink, ScriptedAnswer, ScriptedModel, VirtualClock, run_virtual
 from quorate.wire.chat import ChatRequest, Message
+from quorate.wire.stream import ChatChunk, ChunkChoice, ChunkDelta
 
 DOWN = Unavailable("down")
 REQUEST = ChatRequest(messages=(Message(role="user", content="?"),))
@@ -116,6 +118,23 @@ def test_a_begun_stream_is_not_begun_again() -> None:
         return [first.text]
 
     assert run_virtual(main()) == ["Pa"]
+
+
+def test_an_empty_opening_piece_is_no_beginning() -> None:
+    class Opener(ScriptedModel):
+        @opens_reply
+        async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
+            yield Delta(chunk=ChatChunk(choices=(ChunkChoice(delta=ChunkDelta(role="assistant", content="")),)))
+            async with ScriptedModel.open(self, request, call) as reply:
+                async for delta in reply:
+                    yield delta
+                yield await reply.completion()
+
+    async def main() -> list[str]:
+        model = Retrying(Opener("m", DOWN, "Paris"), RetryPolicy())
+        return [delta.text async for delta in stream(model, STREAM, call_of(RecordingSink())) if delta.text]
+
+    assert run_virtual(main()) == ["Paris"]
 
 
 def test_a_stream_that_failed_before_its_first_piece_is_begun_again() -> None:
