@@ -1,5 +1,6 @@
 """The outbound gate, and that the transport lets nothing past it: no forbidden address is ever connected to."""
 
+import base64
 import ipaddress
 import socket
 from collections.abc import AsyncGenerator
@@ -208,6 +209,21 @@ async def test_a_proxy_by_private_name_works_because_it_is_configured(server: Ra
     assert await get(transport, "http://models.example/v1") == b"inside"
     assert server.requests[0].path == "http://models.example/v1"
     assert names.asked == ["proxy.lan"]
+
+
+async def test_a_proxy_may_ask_for_a_password(server: RawServer) -> None:
+    settings = TransportSettings(proxy=f"http://me:p%40ss@127.0.0.1:{server.port}")
+    assert "p%40ss" not in repr(settings)
+    assert await get(AiohttpTransport(OutboundGate(), settings), "http://models.example/v1") == b"inside"
+    assert server.requests[0].headers["proxy-authorization"] == "Basic " + base64.b64encode(b"me:p@ss").decode()
+    assert "authorization" not in server.requests[0].headers
+
+
+@pytest.mark.parametrize("proxy", ["ftp://me:secret@proxy.lan", "me:secret@proxy.lan", "http://me:secret@:80", ""])
+async def test_a_proxy_that_is_no_url_is_refused_without_showing_it(proxy: str) -> None:
+    error = await refused(AiohttpTransport(OutboundGate(), TransportSettings(proxy=proxy)), "http://models.example/")
+    assert "proxy" in error.message
+    assert "secret" not in error.message
 
 
 async def test_a_proxy_that_cannot_be_reached_is_transient() -> None:

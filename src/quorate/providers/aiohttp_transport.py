@@ -15,7 +15,7 @@ from yarl import URL
 
 from quorate.core.clock import Deadline
 from quorate.core.errors import Failure, Malformed, Rejected, Unavailable
-from quorate.core.net import Blocked, OutboundGate
+from quorate.core.net import Blocked, OutboundGate, origin_of
 from quorate.providers.aiohttp_errors import RAISED, provider_error
 from quorate.providers.gated_resolver import GatedResolver
 from quorate.providers.transport import HttpRequest, Phase, PhaseLimits, PhaseTimer, TransportSettings, WaitLimit
@@ -130,9 +130,7 @@ class AiohttpTransport:
             keepalive_timeout=settings.keepalive_s,
             ttl_dns_cache=_DNS_CACHE_S,
             ssl=tls,
-            resolver=GatedResolver(
-                self._gate, inner=self._resolver, also_trusted=() if settings.proxy is None else (settings.proxy,)
-            ),
+            resolver=GatedResolver(self._gate, inner=self._resolver, also_trusted=_without_credentials(settings.proxy)),
         )
         return aiohttp.ClientSession(
             connector=connector,
@@ -146,6 +144,20 @@ class AiohttpTransport:
             max_line_size=_MAX_HEADER_BYTES,
             max_field_size=_MAX_HEADER_BYTES,
         )
+
+
+def _without_credentials(proxy: str | None) -> tuple[str, ...]:
+    """Return the proxy's URL as the gate compares it; the connection takes name and password from the whole URL."""
+    if proxy is None:
+        return ()
+    try:
+        url = str(URL(proxy).with_user(None))
+        origin_of(url)
+    except (Blocked, ValueError):
+        raise Rejected(
+            "the proxy's URL cannot be used: it has to be http(s)://host:port", failure=Failure.BLOCKED
+        ) from None
+    return (url,)
 
 
 class _Attempt:

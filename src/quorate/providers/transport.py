@@ -42,12 +42,13 @@ class PhaseLimits:
 class TransportSettings:
     """How connections are made.
 
-    `proxy` is an http URL; names are then looked up by the proxy, so the outbound gate sees the URL only. `trust_env`
-    takes proxies from the environment. `ca_file` replaces the system's certificate authorities. `max_response_bytes`
-    counts decompressed bytes. `max_connections` 0 means no limit; `keepalive_s` is how long an idle one is kept.
+    `proxy` is an http URL, which may hold a name and a password and so does not show in `repr`; names are then looked
+    up by the proxy, so the outbound gate sees the URL only. `trust_env` takes proxies from the environment. `ca_file`
+    replaces the system's certificate authorities. `max_response_bytes` counts decompressed bytes. `max_connections` 0
+    means no limit; `keepalive_s` is how long an idle one is kept.
     """
 
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
     trust_env: bool = False
     ca_file: str | None = None
     verify: bool = True
