@@ -19,6 +19,8 @@ from quorate.wire.stream import ChatChunk
 
 _VERSIONED = re.compile(r"/v\d\w*$")
 
+_CREDENTIALS = re.compile(r"(bearer|basic|token|apikey|api-key)\s", re.IGNORECASE)
+
 #: Fields of a request that are ours or would configure the connection: whoever sends them, they never leave.
 OWN_FIELDS = frozenset({"parallel", "quorate", "api_base", "base_url", "api_key", "extra_headers", "extra_body"})
 
@@ -35,6 +37,13 @@ class Target:
     api_key: Secret | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     query: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def secrets(self) -> tuple[Secret, ...]:
+        """Return what must not show in messages, the longest first: the key, headers, and keys after `Bearer`."""
+        values = {self.api_key.reveal()} if self.api_key is not None else set[str]()
+        for value in self.headers.values():
+            values |= {value, value.rpartition(" ")[2]} if _CREDENTIALS.match(value) else {value}
+        return tuple(Secret(value) for value in sorted(values, key=len, reverse=True))
 
     def post(
         self,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from quorate.core.errors import Filtered, ProviderError, QuorateError
-from quorate.core.secret import Secret, redact
+from quorate.core.secret import redact
 from quorate.model.call import Call
 from quorate.model.completion import Completion, Delta
 from quorate.model.model import opens_reply
@@ -113,9 +113,7 @@ class Endpoint:
 
     def _sign(self, error: QuorateError) -> None:
         """Put the names of model and provider into an error, and take the key and the configured headers out."""
-        secrets = [Secret(value) for value in self.target.headers.values()]
-        if self.target.api_key is not None:
-            secrets.append(self.target.api_key)
+        secrets = self.target.secrets()
         message = redact(error.message, secrets)
         if isinstance(error, ProviderError):
             error.provider, error.model = self.provider, self.name

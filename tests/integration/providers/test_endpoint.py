@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -313,6 +314,15 @@ async def test_an_error_status_costs_nothing_and_never_shows_the_key() -> None:
     assert KEY not in repr(error) + str(vars(error))
     assert call.budget.spend.usage.total_tokens == 0
     assert call.budget.spend.unpriced == 0
+
+
+async def test_a_key_in_a_header_of_its_own_is_never_shown() -> None:
+    headers = {"Authorization": f"Bearer {KEY}-long", "X-Other": KEY}
+    body = json.dumps({"error": {"message": f"Wrong key {KEY}-long, not {KEY}."}}).encode()
+    async with endpoint_at(always(whole(body, 401, "No"))) as (endpoint, _):
+        with_headers = replace(endpoint, target=replace(endpoint.target, api_key=None, headers=headers))
+        error = await failure(with_headers, ASK, new_call())
+    assert error.message == "four: HTTP 401: Wrong key ***, not ***."
 
 
 async def test_a_retry_date_is_compared_with_the_calls_clock() -> None:
