@@ -10,7 +10,11 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 #: (prefix, suffix) of the headers that say when a used-up allowance is renewed: OpenAI and Groq; Anthropic.
 _ALLOWANCES = (
     ("x-ratelimit-remaining-", "x-ratelimit-reset-", ("requests", "tokens")),
-    ("anthropic-ratelimit-{}-remaining", "anthropic-ratelimit-{}-reset", ("requests", "tokens", "input-tokens")),
+    (
+        "anthropic-ratelimit-{}-remaining",
+        "anthropic-ratelimit-{}-reset",
+        ("requests", "tokens", "input-tokens", "output-tokens"),
+    ),
 )
 #: Numbers above this are points in time (seconds, or milliseconds, since 1970), not durations.
 _EPOCH_S = 1e9
@@ -38,7 +42,8 @@ def duration_s(text: str) -> float | None:
     parts = _DURATION.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text.strip():
         return None
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    return seconds if seconds < float("inf") else None
 
 
 def _renewals(headers: Mapping[str, str], now: datetime) -> list[float | None]:

@@ -22,6 +22,14 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
         ({"retry-after": "-1"}, None),
         ({"retry-after": "soon"}, None),
         ({"retry-after": "nan"}, None),
+        ({"retry-after": "9" * 400 + "s"}, None),
+        (
+            {
+                "anthropic-ratelimit-output-tokens-remaining": "0",
+                "anthropic-ratelimit-output-tokens-reset": "2026-11-20T12:00:07Z",
+            },
+            7.0,
+        ),
         ({"retry-after": ""}, None),
         ({"retry-after": "Fri, 20 Nov 2026 12:00:30 GMT"}, 30.0),
         ({"retry-after": "Fri, 20 Nov 2026 11:00:00 GMT"}, 0.0),
