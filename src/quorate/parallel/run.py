@@ -103,10 +103,9 @@ def _require_answer(plan: Plan, stage: Stage) -> None:
     """Raise unless the stage has an answer (and, with `fail_fast`, no failure)."""
     if stage.failure is not None:
         raise stage.failure
-    outcomes = _outcomes([stage])
-    if any(outcome.ok for outcome in outcomes):
+    if stage.answers:
         return
-    errors = [(outcome.branch, outcome.error) for outcome in outcomes if outcome.error is not None]
+    errors = [(outcome.branch, outcome.error) for outcome in _outcomes([stage]) if outcome.error is not None]
     if len(errors) == 1:
         raise errors[0][1]
     listed = "; ".join(f"{branch}: {error.message}" for branch, error in errors)
@@ -118,7 +117,7 @@ def _candidates(plan: Plan, stage: Stage, live: Live | None) -> Candidates:
         plan=plan,
         request=stage.request,
         call=stage.call,
-        outcomes=[outcome for outcome in _outcomes([stage]) if outcome.ok],
+        outcomes=stage.answers,
         members={branch.index: branch.member for branch in stage.branches},
         agreement=stage.agreement,
         live=live if plan.selector is Select.SYNTHESIS else None,

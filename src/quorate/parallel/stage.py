@@ -15,7 +15,7 @@ from quorate.parallel.branch import Branch
 from quorate.parallel.live import Live
 from quorate.parallel.plan import FailureStrategy, Mode, Plan
 from quorate.parallel.run_branch import BranchRun
-from quorate.parallel.stop import Standing, Stopped, stop_rule
+from quorate.parallel.stop import Standing, Stopped, min_models, stop_rule
 from quorate.wire.chat import ChatRequest
 
 _NOT_NEEDED = "the answer was settled before its turn"
@@ -31,7 +31,7 @@ class Stage:
 
     After `run`, `outcomes` holds one outcome for every branch, by its index. A failed branch is an outcome like any
     other; with `fail_fast` the first one ends the stage and `failure` is its error. `live` passes on the pieces of
-    the one branch that may speak: the first with a token in a race, or the only branch there is.
+    the one branch that may speak: the first with a token in a race for one answer, or the only branch there is.
     """
 
     plan: Plan
@@ -52,11 +52,20 @@ class Stage:
     _unread: list[Outcome] = field(default_factory=list[Outcome])
     _counted: set[int] = field(default_factory=set[int])
     _answered: int = 0
-    _spoken: bool = False
+    _speaker: int | None = None
 
     def __post_init__(self) -> None:
         """Begin an empty panel for the stage's question."""
         self._panel = Panel(self.request.prompt_text, kind=self.plan.kind, threshold=self.plan.threshold)
+
+    @property
+    def answers(self) -> list[Outcome]:
+        """The answers to choose from, in plan order: those the stop rule saw; once one has spoken, only that one."""
+        return [
+            outcome
+            for index, outcome in sorted(self.outcomes.items())
+            if outcome.ok and index in self._counted and self._speaker in (None, index)
+        ]
 
     async def run(self) -> None:
         """Run group after group until the rule is met or every branch has settled."""
@@ -80,17 +89,24 @@ class Stage:
         limit = self.plan.max_concurrent if self.plan.enabled else 1
         running = 0
         async with asyncio.TaskGroup() as tasks:
-            while running or (waiting and not self._spoken):
-                while waiting and running < limit and not self._spoken:
+            while running or (waiting and self._speaker is None):
+                while waiting and running < limit and self._speaker is None:
                     self._start(tasks, waiting.popleft())
                     running += 1
-                index = await self._done.get()
-                running -= 1
-                enough = self._count(index)
+                ended = await self._ended()
+                running -= len(ended)
+                enough = self._count()
                 if enough is not None:
-                    self._cancel_rest(f"{self.outcomes[index].branch} settled it: {enough}")
+                    self._cancel_rest(f"{self._runs[ended[-1]][0].branch.id} settled it: {enough}")
                     return enough
         return None
+
+    async def _ended(self) -> list[int]:
+        """Wait for a branch to end; return all that have ended by then."""
+        ended = [await self._done.get()]
+        while not self._done.empty():
+            ended.append(self._done.get_nowait())
+        return ended
 
     def _start(self, tasks: asyncio.TaskGroup, branch: Branch) -> None:
         timeout_s = branch.member.timeout_s if branch.member.timeout_s is not None else self.plan.timeout_s
@@ -100,19 +116,24 @@ class Stage:
             request=branch_request(self.request, branch),
             retry=branch.member.retry or self.plan.retry,
             settle=self._settle,
-            live=self.live if self.plan.mode is Mode.RACE or len(self.branches) == 1 else None,
+            live=self.live if self._one_decides() else None,
             on_speak=self._let_speak,
         )
         task = tasks.create_task(run.run())
         self._runs[branch.index] = (run, task)
         task.add_done_callback(lambda _: self._done.put_nowait(branch.index))
 
+    def _one_decides(self) -> bool:
+        """Whether the answer is certainly that of the first branch with a token."""
+        count = len(self.branches)
+        return count == 1 or (self.plan.mode is Mode.RACE and min_models(self.plan, count) == 1)
+
     def _settle(self, outcome: Outcome) -> None:
         self.outcomes[outcome.index] = outcome
 
     def _let_speak(self, branch: Branch) -> None:
         """In a streamed race the first token wins: the others are cancelled in the same moment."""
-        self._spoken = True
+        self._speaker = branch.index
         self._cancel_rest(f"{branch.id} had the first token", speaker=branch.index)
 
     def _cancel_rest(self, reason: str, *, speaker: int | None = None) -> None:
@@ -121,20 +142,25 @@ class Stage:
                 run.lose = reason
                 task.cancel()
 
-    def _count(self, index: int) -> Stopped | None:
-        """Take the outcome of a branch that has just settled into account; return why to stop, or `None`."""
-        self._counted.add(index)
-        outcome = self.outcomes.get(index)
-        if outcome is None or outcome.state is State.CANCELLED:
+    def _count(self) -> Stopped | None:
+        """Take all new outcomes into account, in plan order; return why to stop, or `None`.
+
+        Whatever is there counts before the rule is asked, so that the order within one moment changes nothing. A
+        failure may settle the matter as well: there is one less who could turn it.
+        """
+        fresh = [outcome for index, outcome in sorted(self.outcomes.items()) if index not in self._counted]
+        self._counted.update(outcome.index for outcome in fresh)
+        for outcome in fresh:
+            if outcome.ok:
+                self._add_answer(outcome)
+            elif outcome.error is not None and self.plan.failure_strategy is FailureStrategy.FAIL_FAST:
+                self.failure = self.failure or outcome.error
+        if self.failure is not None:
+            return Stopped.FAIL_FAST
+        if not fresh or (self._speaker is not None and self._speaker not in self._counted):
             return None
-        if outcome.completion is None:
-            if self.plan.failure_strategy is FailureStrategy.FAIL_FAST:
-                self.failure = outcome.error
-                return Stopped.FAIL_FAST
-            return None
-        self._add_answer(outcome)
         enough = stop_rule(self.plan, len(self.branches)).decide(self._standing())
-        return Stopped.FIRST_TOKEN if enough is Stopped.FIRST_SUCCESS and self._spoken else enough
+        return Stopped.FIRST_TOKEN if enough is Stopped.FIRST_SUCCESS and self._speaker is not None else enough
 
     def _add_answer(self, outcome: Outcome) -> None:
         self._unread.append(outcome)

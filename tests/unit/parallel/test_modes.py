@@ -76,6 +76,14 @@ def test_quorum_stops_when_the_leader_cannot_be_overtaken() -> None:
     assert not result.consensus
 
 
+def test_a_failure_may_make_the_leader_certain() -> None:
+    answers = {"a": "Paris", "b": "Paris", "c": "Paris", "d": "Lyon", "e": "Rome"}
+    late = {"f": after(1, error=Rejected("no")), "g": after(50, "Lyon")}
+    result = ask_virtually(models(**answers, **late), mode=Mode.QUORUM)
+    assert result.stopped is Stopped.CANNOT_BE_OVERTAKEN
+    assert result.latency.total_s == 1
+
+
 def test_quorum_without_agreement_waits_for_all_and_says_so() -> None:
     result = ask_virtually(models(a="Paris", b="Lyon", c="Rome"), mode=Mode.QUORUM)
     assert not result.consensus

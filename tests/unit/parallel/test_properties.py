@@ -12,7 +12,7 @@ from quorate.core.errors import QuorateError, Unavailable
 from quorate.model import Spend
 from quorate.model.event import BranchCancelled, BranchFailed, BranchFinished
 from quorate.parallel.ensemble import Ensemble
-from quorate.parallel.plan import Mode, Select
+from quorate.parallel.plan import Member, Mode, Select
 from quorate.parallel.stop import Stopped
 from quorate.resilience.retry_policy import RetryPolicy
 from quorate.testing import RecordingSink, ScriptedAnswer, ScriptedModel, VirtualLoop, run_virtual
@@ -50,6 +50,21 @@ def test_a_quorum_that_stopped_early_had_its_agreement_among_those_received(wait
         assert len(answered) >= 3
     else:
         assert not result.consensus or len(answered) == 5
+
+
+@given(st.permutations(TEXTS), st.permutations(range(5)), st.sampled_from(list(Mode)), st.integers(1, 3))
+def test_answers_of_one_moment_are_all_counted_whatever_their_order(
+    texts: list[str], order: list[int], mode: Mode, needed: int
+) -> None:
+    def run(priorities: list[int]) -> tuple[object, ...]:
+        answers = {f"m{i}": ScriptedAnswer(text=text, delay_s=1) for i, text in enumerate(texts)}
+        members = tuple(Member(model=f"m{i}", priority=priority) for i, priority in enumerate(priorities))
+        result = ask_virtually(models(**answers), mode=mode, min_models=needed, members=members)
+        assert result.agreement is not None
+        assert len(result.agreement.indexes) == sum(outcome.ok for outcome in result.branches)
+        return result.agreement.score, result.stopped, {outcome.state for outcome in result.branches}
+
+    assert run(order) == run([0] * 5)
 
 
 @given(delays, st.sampled_from(list(Mode)), st.sampled_from([Select.FIRST, Select.CONSENSUS]), st.integers(0, 3))

@@ -76,6 +76,21 @@ def test_a_failure_before_the_first_token_does_not_end_the_race() -> None:
     assert pieces == [("Paris", 1.0)]
 
 
+def test_a_race_for_several_answers_streams_no_single_one() -> None:
+    named = models(a=spoken(1, "Pa", "ris"), b=spoken(1, "Ly", "on"), c=spoken(2, "Par", "is"))
+    pieces, completion = run_virtual(read(named, mode=Mode.RACE, min_models=3, select=Select.CONSENSUS))
+    assert pieces == [("Paris", 4.0)]
+    assert result_of(completion).stopped is Stopped.FIRST_SUCCESS
+
+
+def test_an_empty_answer_of_the_same_moment_does_not_silence_the_speaker() -> None:
+    named = models(empty=ScriptedAnswer(text="", delay_s=1), speaks=spoken(1, "Pa", "ris"))
+    for first, second in (("empty", "speaks"), ("speaks", "empty")):
+        pieces, completion = run_virtual(read({first: named[first], second: named[second]}, mode=Mode.RACE))
+        assert "".join(text for text, _ in pieces) == completion.text
+        assert not pieces or result_of(completion).chosen == "speaks"
+
+
 def test_a_winner_that_is_cut_is_an_error_not_a_short_answer() -> None:
     cut = Unavailable("cut", failure=Failure.CUT_STREAM)
     named = models(a=spoken(1, "Pa", error=cut), b=spoken(5, "Paris"))
