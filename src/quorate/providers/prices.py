@@ -1,5 +1,6 @@
 """The price catalog: what the models of the known providers cost."""
 
+import re
 from pathlib import Path
 
 from quorate.core.clock import Clock, SystemClock
@@ -8,6 +9,8 @@ from quorate.providers.price_table import PricedModel, PricedProvider, PriceTabl
 
 __all__ = ["Price", "PriceCatalog"]
 
+#: What Google and Fireworks put before the ids of their own models, and the data does not.
+_FOLDER = re.compile(r"^(accounts/fireworks/)?models/")
 #: Names of models may come with requests: the memory of look-ups is emptied when it has this many.
 _MAX_REMEMBERED = 4096
 
@@ -33,8 +36,9 @@ class PriceCatalog:
         """Return what `model` costs at `provider`, or `None` if that is not known.
 
         Names are matched without regard to case: a model by its exact id, then by the rules of the data (aliases,
-        dated versions), then among the providers whose models this one resells. 1 us for a name seen before, up to
-        1 ms for a new one.
+        dated versions), then among the providers whose models this one resells. `models/...` and
+        `accounts/fireworks/models/...` are ids without their folder. 1 us for a name seen before, up to 1 ms for a new
+        one.
         """
         key = (provider.strip().lower(), model.strip().lower())
         if key not in self._found:
@@ -48,6 +52,7 @@ class PriceCatalog:
         seller = self._provider(provider)
         if seller is None:
             return None
+        model = _FOLDER.sub("", model)
         if (found := seller.find(model)) is not None:
             return found
         makers = (each for name in seller.fallbacks if (each := self._provider(name)) is not None)

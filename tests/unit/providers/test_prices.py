@@ -158,6 +158,22 @@ def test_finds_aliases_dated_versions_and_resold_models(catalog: PriceCatalog) -
     assert found.source.startswith("genai-prices ")
 
 
+@pytest.mark.parametrize(
+    ("provider", "long", "short"),
+    [
+        ("gemini", "models/gemini-2.5-flash", "gemini-2.5-flash"),
+        ("fireworks", "accounts/fireworks/models/deepseek-v3p2", "deepseek-v3p2"),
+    ],
+)
+def test_the_folder_of_an_id_does_not_matter(catalog: PriceCatalog, provider: str, long: str, short: str) -> None:
+    assert catalog.lookup(provider, long) == catalog.lookup(provider, short) is not None
+
+
+def test_a_model_of_one_s_own_has_no_list_price(catalog: PriceCatalog) -> None:
+    assert catalog.lookup("fireworks", "accounts/me/models/deepseek-v3p2") is None
+    assert catalog.lookup("gemini", "tunedModels/gemini-2.5-flash") is None
+
+
 def test_unknown_is_none_and_stays_so(catalog: PriceCatalog) -> None:
     assert catalog.lookup("nobody", "gpt-4o") is None
     assert catalog.lookup("openai", "no-such-model") is None
