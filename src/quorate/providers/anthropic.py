@@ -122,6 +122,14 @@ def _call(block: JsonObject) -> ToolCall:
     return tool_call(as_text(block, "id"), as_text(block, "name"), _arguments(block))
 
 
+def _spelled_input(text: str) -> object:
+    """Return what the text spells out, or the text: it is the provider's own tool that was to read it."""
+    try:
+        return msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError):
+        return text
+
+
 def _arguments(block: JsonObject) -> str:
     return msgspec.json.encode(block.get("input") or {}).decode()
 
@@ -218,8 +226,9 @@ class AnthropicStream:
             case "text" | None:
                 return ()
             case _:
-                whole = {**block, "input": json_object(spelled, "a tool's input")} if spelled else block
-                return (self._chunk(ChunkDelta(extra={"provider_blocks": [whole]})),)
+                if spelled:
+                    block["input"] = _spelled_input(spelled)
+                return (self._chunk(ChunkDelta(extra={"provider_blocks": [block]})),)
 
     def _arguments(self, index: int, text: str) -> Sequence[ChatChunk]:
         """Return a piece of the arguments of the call in a block; a tool that the provider itself runs has none."""

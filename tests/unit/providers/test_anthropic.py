@@ -349,6 +349,8 @@ def test_what_the_provider_s_own_tool_was_asked_is_kept() -> None:
     deltas = [{"type": "input_json_delta", "partial_json": piece} for piece in ('{"query": ', '"x"}')]
     response, _ = join(events(STREAM[0], *block(0, opened, *deltas), *STREAM[-2:]))
     assert response.message.extra == {"provider_blocks": [{**opened, "input": {"query": "x"}}]}
+    response, _ = join(events(STREAM[0], *block(0, opened, deltas[0]), *STREAM[-2:]))
+    assert response.message.extra == {"provider_blocks": [{**opened, "input": '{"query": '}]}
 
 
 def test_arguments_nested_too_deeply_are_the_callers_mistake() -> None:

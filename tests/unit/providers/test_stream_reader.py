@@ -85,6 +85,12 @@ async def test_noise_between_events_is_skipped(noise: str, at: int) -> None:
     assert (await read(["\n\n".join(lines).encode()]))[0] == "Héllo"
 
 
+async def test_a_piece_that_cannot_be_read_is_not_left_out() -> None:
+    odd: dict[str, object] = {"choices": [{"index": 0, "delta": {"content": 5}}]}
+    with pytest.raises(Malformed, match="content"):
+        await read([events(piece("one "), odd, piece("two"), piece(finish="stop"), "[DONE]")])
+
+
 async def test_what_follows_the_end_mark_is_not_read() -> None:
     text, response = await read([DATA, events(piece("more"))])
     assert text == "Héllo"
