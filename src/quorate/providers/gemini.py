@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from quorate.core.errors import Failure, Filtered, Malformed, ProviderError
+from quorate.core.errors import Failure, Filtered, Malformed, ProviderError, Rejected
 from quorate.model.usage import Usage
 from quorate.providers.dialect import StreamParser, Target, json_object, transfer_headers
 from quorate.providers.error_table import fault_error
@@ -33,7 +33,7 @@ _FINISH = {
     **dict.fromkeys(("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"), "content_filter"),
 }
 #: The model tried to call a tool and wrote nothing that can be used: worth another attempt.
-_MALFORMED = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "MALFORMED_RESPONSE"})
+_MALFORMED = frozenset({"MALFORMED_FUNCTION_CALL", "UNEXPECTED_TOOL_CALL", "TOO_MANY_TOOL_CALLS", "MALFORMED_RESPONSE"})
 #: Keys of a part that its translation carries.
 _KNOWN_PART = frozenset({"text", "thought", "functionCall", "thoughtSignature"})
 
@@ -193,6 +193,13 @@ def _finish(candidate: JsonObject, *, called: bool) -> str | None:
     if reason in _MALFORMED:
         message = as_text(candidate, "finishMessage")
         raise Malformed(f"the model's tool call cannot be read: {message or reason}", upstream_code=reason)
+    if reason == "MISSING_THOUGHT_SIGNATURE":
+        raise Rejected(
+            "a tool call in the conversation has lost its thought signature (extra_content.google.thought_signature)",
+            failure=Failure.BAD_REQUEST,
+            upstream_status=200,
+            upstream_code=reason,
+        )
     if not reason or reason == "FINISH_REASON_UNSPECIFIED":
         return None
     finish = _FINISH.get(reason, "stop")

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from quorate.core.errors import Failure, Filtered, InvalidRequest, Malformed, Unavailable
+from quorate.core.errors import Failure, Filtered, InvalidRequest, Malformed, Rejected, Unavailable
 from quorate.core.secret import Secret
 from quorate.model.usage import Usage
 from quorate.providers.dialect import Target
@@ -333,11 +333,20 @@ def test_a_refused_prompt_is_filtered() -> None:
         answer(candidate({"text": "x"}, finish=None)),
         answer(candidate(finish="MALFORMED_FUNCTION_CALL", finishMessage="print(")),
         answer(candidate(finish="FINISH_REASON_UNSPECIFIED")),
+        answer(candidate(finish="TOO_MANY_TOOL_CALLS")),
     ],
 )
 def test_bodies_that_are_no_answer_are_malformed(body: dict[str, Any]) -> None:
     with pytest.raises(Malformed):
         DIALECT.parse(json.dumps(body).encode())
+
+
+def test_a_lost_signature_is_the_request_s_fault() -> None:
+    lost = answer(candidate(finish="MISSING_THOUGHT_SIGNATURE"))
+    for give in (lambda: DIALECT.parse(json.dumps(lost).encode()), lambda: join(events(lost))):
+        with pytest.raises(Rejected, match="thought signature") as caught:
+            give()
+        assert not caught.value.retryable
 
 
 def test_an_error_event_is_an_error() -> None:
