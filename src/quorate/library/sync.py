@@ -3,10 +3,11 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future, wait
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Generic, Self, TypeVar, Unpack
 
 from quorate.engine.catalog import ModelCard
 from quorate.library.answer import Answer
@@ -29,6 +30,7 @@ class SyncQuorate:
         self._quorate = quorate
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
 
     @classmethod
     def from_file(cls, path: str | Path | None = None, *, overrides: Mapping[str, object] | None = None) -> Self:
@@ -46,10 +48,16 @@ class SyncQuorate:
         return cls(Quorate.of(models, plan=plan))
 
     def __enter__(self) -> Self:
-        ready = threading.Event()
-        self._thread = threading.Thread(target=self._run_loop, args=(ready,), name="quorate", daemon=True)
-        self._thread.start()
-        ready.wait()
+        if self._loop is not None:
+            raise RuntimeError("this SyncQuorate is in use already; enter it once and share it between threads")
+        loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=_run_loop, args=(loop,), name="quorate", daemon=True)
+        try:
+            self._thread.start()
+        except BaseException:
+            loop.close()
+            raise
+        self._loop = loop
         try:
             self.wait(self._quorate.__aenter__())
         except BaseException:
@@ -64,11 +72,14 @@ class SyncQuorate:
 
     def close(self) -> None:
         """Close all connections and end the thread; closing twice does nothing."""
-        if self._loop is not None and self._thread is not None:
-            self.wait(self._quorate.close())
-            self._loop.call_soon_threadsafe(self._loop.stop)
-            self._thread.join()
-            self._loop = self._thread = None
+        with self._lock:  # whoever submits before this is ended with the loop, whoever comes after is refused
+            loop, self._loop = self._loop, None
+        if loop is not None and self._thread is not None:
+            try:
+                _Job(loop, self._quorate.close()).result()
+            finally:
+                loop.call_soon_threadsafe(loop.stop)
+                self._thread.join()
 
     def models(self) -> tuple[ModelCard, ...]:
         """As `Quorate.models`."""
@@ -88,23 +99,65 @@ class SyncQuorate:
         finally:
             self.wait(_leave(context))
 
-    def _run_loop(self, ready: threading.Event) -> None:
-        with asyncio.Runner() as runner:
-            self._loop = runner.get_loop()
-            self._loop.call_soon(ready.set)
-            self._loop.run_forever()
-
     def wait(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine on the event loop's thread and return its result."""
-        if self._loop is None:
-            work.close()
-            raise RuntimeError("use SyncQuorate as a context manager: with SyncQuorate.from_file() as q: ...")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        """Run a coroutine on the event loop's thread and return its result; Ctrl-C cancels it and waits for its end."""
+        with self._lock:
+            if self._loop is None or threading.current_thread() is self._thread:
+                work.close()
+                raise RuntimeError(
+                    "use SyncQuorate as a context manager: with SyncQuorate.from_file() as q: ..."
+                    if self._loop is None
+                    else "a SyncQuorate cannot be used inside its own on_event: it would wait for itself"
+                )
+            job = _Job(self._loop, work)
+        return job.result()
+
+
+class _Job(Generic[T]):
+    """A live object: a coroutine on the loop of another thread.
+
+    `asyncio.run_coroutine_threadsafe` would do, but for its cancellation: that returns before the work has ended, and
+    whoever cleans up then meets generators that still run.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> None:
+        self._loop = loop
+        self._future = Future[T]()
+        self._work = work
+        self._task: asyncio.Task[T] | None = None
+        loop.call_soon_threadsafe(self._begin)
+
+    def result(self) -> T:
+        """Wait for the result; an interruption of the wait cancels the work and is raised when that has ended."""
         try:
-            return future.result()
+            return self._future.result()
         except BaseException:
-            future.cancel()
+            if not self._future.done():
+                self._loop.call_soon_threadsafe(self._cancel)
+                wait((self._future,))
             raise
+
+    def _begin(self) -> None:
+        self._task = self._loop.create_task(self._work)
+        self._task.add_done_callback(self._end)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _end(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self._future.cancel()
+            self._future.set_running_or_notify_cancel()
+        elif (error := task.exception()) is not None:
+            self._future.set_exception(error)
+        else:
+            self._future.set_result(task.result())
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    with asyncio.Runner(loop_factory=lambda: loop):
+        loop.run_forever()
 
 
 class SyncAnswer:

@@ -1,4 +1,7 @@
+import signal
+import threading
 from collections.abc import Mapping
+from concurrent.futures import CancelledError
 from typing import Any
 
 import pytest
@@ -188,6 +191,59 @@ def test_the_blocking_twin_does_the_same() -> None:
 def test_the_blocking_twin_leaves_a_stream_early() -> None:
     with SyncQuorate.simulated(time_scale=0.05) as q, q.stream(CAPITAL, models="sim-atlas", seed=1) as answer:
         assert next(iter(answer))
+
+
+@pytest.mark.parametrize("mode", ["race", "all"])
+def test_ctrl_c_in_the_blocking_twin_ends_everything_and_stays_itself(mode: Any) -> None:
+    named = [
+        ScriptedModel("a", ScriptedAnswer(pieces=tuple("x" * 1000), gap_s=0.05)),
+        ScriptedModel("b", ScriptedAnswer(text="y", delay_s=30)),
+    ]
+
+    def read_on() -> None:
+        with SyncQuorate.of(named) as q, q.stream(CAPITAL, mode=mode) as answer:
+            threading.Timer(0.2, signal.pthread_kill, (threading.main_thread().ident, signal.SIGINT)).start()
+            "".join(answer)
+
+    with pytest.raises(KeyboardInterrupt):
+        read_on()
+    assert [model.running for model in named] == [0, 0]
+    assert "quorate" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_closing_the_blocking_twin_ends_the_calls_of_other_threads() -> None:
+    model = ScriptedModel("a", ScriptedAnswer(text="x", delay_s=30))
+    ended: list[BaseException] = []
+
+    def ask_in_vain(q: SyncQuorate) -> None:
+        try:
+            q.ask(CAPITAL)
+        except (CancelledError, RuntimeError) as error:
+            ended.append(error)
+
+    with SyncQuorate.of([model]) as q:
+        threads = [threading.Thread(target=ask_in_vain, args=(q,)) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ended) == 8
+    assert model.running == 0
+
+
+def test_the_blocking_twin_does_not_wait_for_itself() -> None:
+    seen: list[str] = []
+    with SyncQuorate.of([ScriptedModel("a", "x")]) as q:
+
+        def watch(_: Event) -> None:
+            with pytest.raises(RuntimeError, match="wait for itself") as caught:
+                q.ask(CAPITAL)
+            seen.append(str(caught.value))
+
+        assert q.ask(CAPITAL, on_event=watch).answer == "x"
+        with pytest.raises(RuntimeError, match="in use already"):
+            q.__enter__()
+    assert seen
 
 
 def test_the_blocking_twin_says_how_it_is_used() -> None:
