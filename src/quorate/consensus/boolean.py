@@ -25,6 +25,8 @@ _QUESTION = lazy(
 )
 _DEMAND = lazy(r"\b(?:yes or no|yes/no|true or false|true/false)\b", re.IGNORECASE)
 _PROMPT_CHARS = 2_000
+#: Stems of a statement that somebody else makes.
+_REPORTED = frozenset({"think", "believ", "claim", "say", "argu", "myth", "assum", "suppos"})
 _ALTERNATIVE = lazy(r"\bor\b(?! (?:not|no|false)\b)", re.IGNORECASE)
 
 
@@ -52,7 +54,7 @@ def extract_boolean(text: str, marks: Sequence[Final]) -> str | None:
 
 def restated_boolean(asked: frozenset[str], said: Facts) -> str | None:
     """Return what a sentence that repeats all content of a yes/no question says ("the earth is not flat" is "no")."""
-    if not asked or not asked <= said.stems:
+    if not asked or not asked <= said.stems or said.stems & _REPORTED:
         return None
     return "no" if asked & said.negated else "yes"
 

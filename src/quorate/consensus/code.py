@@ -18,7 +18,33 @@ _DOMINANT = 0.4
 #: What a program without a fence has to hold; parsing every reply would cost more than all the rest.
 _STATEMENT = lazy(r"^(?:async\s+)?(?:def|class|import|from|for)\b", re.MULTILINE)
 _TOKEN = lazy(r"\w+|[^\w\s]")
-_COMMENT = lazy(r"(?:#|//)[^\n]*|/\*.*?\*/", re.DOTALL)
+_STRING = r"""\"(?:\\.|[^\"\\\n])*\"?|'(?:\\.|[^'\\\n])*'?|`(?:\\.|[^`\\])*`?"""
+#: Strings are tokens of their own, before anything in them could be taken for a comment. What is not closed runs on,
+#: so that nothing is scanned twice.
+_SLASHES = lazy(_STRING + r"|(?P<comment>//[^\n]*|/\*.*?(?:\*/|\Z))|\w+|[^\w\s]", re.DOTALL)
+_DASHES = lazy(_STRING + r"|(?P<comment>--[^\n]*|/\*.*?(?:\*/|\Z))|\w+|[^\w\s]", re.DOTALL)
+_SLASH_TAGS = frozenset(
+    {
+        "js",
+        "javascript",
+        "jsx",
+        "ts",
+        "typescript",
+        "tsx",
+        "java",
+        "c",
+        "cpp",
+        "c++",
+        "cs",
+        "c#",
+        "csharp",
+        "go",
+        "rust",
+    }
+    | {"rs", "kotlin", "scala", "swift", "php", "dart"}
+)
+_LINE_END = lazy(r"[ \t]+$", re.MULTILINE)
+_BLANK_LINES = lazy(r"\n{2,}")
 _DATA_TAGS = frozenset({"json", "text", "txt", "plaintext", "markdown", "md", "csv", "output", "console"})
 _PYTHON_TAGS = frozenset({"", "python", "py", "python3"})
 _CODE_REQUEST = lazy(
@@ -41,13 +67,13 @@ def extract_code(text: str) -> Code | None:
     blocks = _blocks(text)
     if blocks:
         tag, body = max(blocks, key=lambda block: len(block[1]))
-        return _code(body, python=tag in _PYTHON_TAGS, case_blind=tag == "sql") if body.strip() else None
+        return _code(body, tag) if body.strip() else None
     tree = _parse(text) if _STATEMENT().search(text) else None
     if tree is None or not any(
         isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Import | ast.For) for node in tree.body
     ):
         return None
-    return _code(text, python=True)
+    return _code(text, "python")
 
 
 def code_dominates(text: str) -> bool:
@@ -74,14 +100,24 @@ def code_score(one: Code, other: Code) -> float:
     return UNPROVEN_CAP * shared / most if most else 0.0
 
 
-def _code(body: str, *, python: bool, case_blind: bool = False) -> Code:
-    tree = _parse(body) if python else None
-    canonical = _canonical(tree) if tree is not None else None
-    if canonical is None:
-        body = body.casefold().rstrip().rstrip(";") if case_blind else body
-        tidy = " ".join(_TOKEN().findall(_COMMENT().sub(" ", body[:_MAX_CODE_CHARS])))
-        return Code(text=tidy, exact=False, tokens=Counter(tidy.split(" ")))
-    return Code(text=canonical, exact=True, tokens=Counter(_TOKEN().findall(canonical)))
+def _code(body: str, tag: str) -> Code:
+    tree = _parse(body) if tag in _PYTHON_TAGS else None
+    text = _canonical(tree) if tree is not None else None
+    exact = text is not None
+    if text is None:
+        text = _tidy(body, tag)
+    return Code(text=text, exact=exact, tokens=Counter(_TOKEN().findall(text[:_MAX_CODE_CHARS])))
+
+
+def _tidy(body: str, tag: str) -> str:
+    """Return a program without what its language ignores; of an unknown language, without blanks at line ends only."""
+    if tag in _SLASH_TAGS or tag == "sql":
+        pattern = _DASHES() if tag == "sql" else _SLASHES()
+        parts = [match.group() for match in pattern.finditer(body) if match.lastgroup != "comment"]
+        if tag == "sql":
+            parts = [part if part[0] in "'\"`" else part.casefold() for part in parts]
+        return " ".join(parts).rstrip("; ")
+    return _BLANK_LINES().sub("\n", _LINE_END().sub("", body)).strip("\n")
 
 
 def _parse(body: str) -> ast.Module | None:

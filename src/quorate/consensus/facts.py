@@ -5,13 +5,20 @@ from typing import NamedTuple
 from quorate.consensus.patterns import lazy
 from quorate.consensus.words import OPPOSED_STOP_WORDS, STOP_WORDS, content_stems, sentences, stem, tokens
 
-_NUMBER = lazy(r"\d+(?:,\d{3})*(?:\.\d+)?")
+_NUMBER = lazy(r"(?:\u00b1[ ]?|\\pm[ ]?)?\d+(?:,\d{3})*(?:\.\d+)?")
+#: Dates, times, scores, ratios, ranges: their order says something.
+_JOINED_NUMBERS = lazy(r"(?<![\w.-])\d+(?:[-:/\u2013]\d+){1,8}(?![\w-])")
 _NEGATION_WORDS = """
     not no never none neither nor cannot without isn't aren't wasn't weren't don't doesn't didn't won't can't
-    couldn't shouldn't wouldn't hasn't haven't hadn't nothing nobody false incorrect untrue avoid"""
+    couldn't shouldn't wouldn't hasn't haven't hadn't nothing nobody false incorrect untrue avoid hardly scarcely
+    barely rarely seldom dont doesnt didnt isnt arent wasnt werent cant wont couldnt shouldnt wouldnt
+    nicht kein keine keinen keiner keines niemals ne pas jamais aucun aucune nunca jam\u00e1s ning\u00fan ninguna
+    non n\u00e3o niet geen nooit inte ikke nie
+    \u043d\u0435 \u043d\u0435\u0442 \u043d\u0438\u043a\u043e\u0433\u0434\u0430"""
 _NEGATIONS = frozenset(_NEGATION_WORDS.split())
 _NEGATION_REACH = 4
 _DETAILED_SENTENCES = 24
+_LABELS = frozenset({"A", "I"})
 _CLAUSE_ENDS = frozenset(",.;:!?")
 _SCOPE_BREAKS = frozenset({"but", "because", "since", "although", "however", "instead", "rather"})
 
@@ -41,7 +48,8 @@ def facts(sentence: str) -> Facts:
     reach = 0
     opening = True
     previous = ""
-    for token in tokens(sentence):
+    words = tokens(sentence)
+    for position, token in enumerate(words):
         if token in _CLAUSE_ENDS:
             reach = 0
             previous = ""
@@ -52,7 +60,7 @@ def facts(sentence: str) -> Facts:
             reach = _NEGATION_REACH
         elif (word == "only" and previous == "not") or word in _SCOPE_BREAKS:
             reach = 0
-        elif word not in STOP_WORDS:
+        elif word not in STOP_WORDS or (token in _LABELS and not opening and _is_label(words, position)):
             (negated if reach else asserted).add(stem(word))
             reach = max(reach - 1, 0)
             if token[0].isupper() and (not opening or len(token) == 1 or token[1:].isupper()):
@@ -71,9 +79,19 @@ def facts(sentence: str) -> Facts:
     )
 
 
+def _is_label(words: list[str], position: int) -> bool:
+    """Whether a capital A or I stands for something (vitamin A, World War I) instead of being article or pronoun."""
+    before = words[position - 1]
+    if words[position] == "A":
+        return before not in _CLAUSE_ENDS
+    return before[0].isupper() and before.casefold() not in STOP_WORDS
+
+
 def numbers_in(text: str) -> frozenset[str]:
     """Return the numbers written in digits, without thousands separators or trailing zeros."""
-    return frozenset(_canonical(match) for match in _NUMBER().findall(text))
+    joined = _JOINED_NUMBERS().findall(text)
+    rest = _JOINED_NUMBERS().sub(" ", text) if joined else text
+    return frozenset((*joined, *(_canonical(match) for match in _NUMBER().findall(rest))))
 
 
 def _canonical(digits: str) -> str:

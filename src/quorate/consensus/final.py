@@ -29,6 +29,12 @@ _FIELD_END = lazy(r"""["']?\s{0,8}(?:,\s{0,8}["']\w{1,40}["']\s{0,4}:|\}|\n|$)""
 _MAX_SPAN_CHARS = 400
 EMPTY_TEXT = "''"
 _MOST_STATED = 4
+_REPORTED_CHARS = 80
+_REPORTED = lazy(
+    r"\b(?:some|many|most|people|others|they)\b[^.!?\n]{0,30}"
+    r"\b(?:say|think|believe|claim|assume|argue|guess|suppose)\b[^.!?\n,;]{0,20}$",
+    re.IGNORECASE,
+)
 
 
 class Marker(StrEnum):
@@ -150,7 +156,7 @@ def _stated(text: str) -> Iterator[str]:
     Base models go on after the first. "The result is", "the solution is" often speak of workings and come after every
     "answer".
     """
-    matches = list(_STATED().finditer(text))
+    matches = [match for match in _STATED().finditer(text) if not _is_reported(text, match.start())]
     named = [match.end() for match in matches if match.group()[:6].lower() == "answer"]
     others = [match.end() for match in matches if match.group()[:6].lower() != "answer"]
     starts = named or [match.end() for match in _SHORT_LABEL().finditer(text)]
@@ -158,6 +164,11 @@ def _stated(text: str) -> Iterator[str]:
         span = _span(text, start)
         if span:
             yield span
+
+
+def _is_reported(text: str, position: int) -> bool:
+    """Whether what is stated there is what others say ("some believe the answer is 5")."""
+    return _REPORTED().search(text, max(position - _REPORTED_CHARS, 0), position) is not None
 
 
 def _span(text: str, start: int) -> str:

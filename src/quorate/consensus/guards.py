@@ -7,7 +7,7 @@ import re
 
 from quorate.consensus.facts import Facts
 from quorate.consensus.patterns import lazy
-from quorate.consensus.words import stem, tokens
+from quorate.consensus.words import stem
 
 _ANTONYMS = """true/false yes/no increase/decrease increases/decreases rise/fall rises/falls safe/unsafe safe/dangerous
     possible/impossible legal/illegal always/never more/less higher/lower high/low before/after for/against buy/sell
@@ -16,7 +16,8 @@ _ANTONYMS = """true/false yes/no increase/decrease increases/decreases rise/fall
     enabled/disabled allow/forbid allowed/forbidden allow/deny first/last maximum/minimum positive/negative win/lose
     success/failure succeed/fail include/exclude guilty/innocent healthy/unhealthy likely/unlikely correct/incorrect
     valid/invalid legal/unlawful reliable/unreliable necessary/unnecessary equal/unequal male/female old/young
-    dead/alive synchronous/asynchronous encrypt/decrypt ascending/descending even/odd internal/external"""
+    dead/alive synchronous/asynchronous encrypt/decrypt ascending/descending even/odd internal/external
+    am/pm"""
 _ALTERNATIVES = lazy(r"\b(\w{1,40}),? (?:or|vs\.?|versus) (?:an? |the |to )?(\w{1,40})", re.IGNORECASE)
 _FROM_TO = lazy(r"\bfrom (?:the )?(\w{1,40}) (?:in)?to (?:the )?(\w{1,40})", re.IGNORECASE)
 _JOINERS = frozenset({"and", "or", "&", ","})
@@ -99,15 +100,13 @@ def reversed_direction(one: str, other: str) -> bool:
 
 
 def _swapped_ends(one: str, other: str) -> bool:
-    """The same words with the first and the last exchanged around an unchanged middle that does not merely join."""
-    first = [token.casefold() for token in tokens(one)]
-    second = [token.casefold() for token in tokens(other)]
-    while first and first[-1] in ".!":
-        first.pop()
-    while second and second[-1] in ".!":
-        second.pop()
-    if len(first) != len(second) or len(first) < len(("one", "verb", "other")):
+    """The same words but for two that are exchanged around a middle that does not merely join."""
+    first, second = ([word.strip(".,!;:\"'") for word in text.casefold().split()] for text in (one, other))
+    if len(first) != len(second):
         return False
-    swapped = first[0] == second[-1] and first[-1] == second[0] and first[0] != first[-1]
-    middle = first[1:-1]
-    return swapped and middle == second[1:-1] and not set(middle) <= _JOINERS
+    moved = [at for at, (word, its) in enumerate(zip(first, second, strict=True)) if word != its]
+    if len(moved) != len(("one", "other")):
+        return False
+    start, end = moved
+    swapped = first[start] == second[end] and first[end] == second[start]
+    return swapped and not set(first[start + 1 : end]) <= _JOINERS

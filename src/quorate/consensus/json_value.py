@@ -1,10 +1,12 @@
 """JSON replies: finding the value and comparing two values leaf by leaf."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeAlias, cast
 
+from quorate.consensus.patterns import lazy
 from quorate.consensus.words import content_stems
 
 Leaf: TypeAlias = tuple[str, str]
@@ -16,6 +18,8 @@ _ENVELOPE_FIELDS = """
     step_by_step work working analysis confidence justification"""
 _ENVELOPE = frozenset(_ENVELOPE_FIELDS.split())
 _FENCE = "```"
+_EXACT_FLOAT = 2.0**53
+_PLAIN_NUMBER = lazy(r"-?(?:0|[1-9]\d{0,2}(?:,\d{3}){1,5}|[1-9]\d{0,17})(?:\.\d{1,18})?(?:e[-+]?\d{1,2})?", re.ASCII)
 
 
 class JsonValue(NamedTuple):
@@ -124,19 +128,23 @@ def _scalar(value: object) -> str:
         case bool() | None:
             return str(value).lower()
         case int():
-            return str(value) if abs(value) > 2**53 else f"{float(value):.10g}"
+            return str(value)
         case float():
-            return f"{value:.10g}"
+            return _number(value)
         case _:
             return _text_scalar(str(value))
 
 
 def _text_scalar(text: str) -> str:
     plain = " ".join(text.casefold().split()).rstrip(".")
-    try:
-        return f"{float(plain.replace(',', '')):.10g}"
-    except ValueError:
+    if _PLAIN_NUMBER().fullmatch(plain) is None:  # "01234" is a code, "1,5" may be anything
         return "'" + plain
+    digits = plain.replace(",", "")
+    return _number(float(digits)) if "." in digits or "e" in digits else str(int(digits))
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < _EXACT_FLOAT else f"{value:.10g}"
 
 
 def _leaf_f1(one: tuple[Leaf, ...], other: tuple[Leaf, ...]) -> float:

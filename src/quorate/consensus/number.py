@@ -35,6 +35,24 @@ _NUMBER = lazy(
 _LATEX_FRACTION = lazy(r"(?P<whole>\d+)?\s?\\[dt]?frac\s?\{(?P<top>[^{}]{1,40})\}\s?\{(?P<bottom>[^{}]{1,40})\}")
 _SYMBOLIC = lazy(r"\d(?:[xyzabnkipqruvw]|\\(?:alpha|beta|theta))(?![A-Za-z])|\b[A-Za-z](?:\^|\*\*)|\^\{?[A-Za-z]")
 _RANGE = lazy(r"\d\s?%?\s?(?:-|\u2013|\bto\b)\s?\$?\d")
+_DENIED = lazy(
+    r"\b(?:not|isn['\u2019]t|never|no longer|wasn['\u2019]t|aren['\u2019]t)\s(?:equal to |exactly )?[$\u20ac\u00a3]?$",
+    re.IGNORECASE,
+)
+_LOWER_BOUND = lazy(
+    r"\b(?:at least|no (?:less|fewer) than|not (?:less|fewer) than|(?<!no )(?<!not )(?:more|greater) than|minimum)\b",
+    re.IGNORECASE,
+)
+_UPPER_BOUND = lazy(
+    r"\b(?:at most|no more than|not more than|(?<!no )(?<!not )(?:less|fewer) than|up to|maximum)\b", re.IGNORECASE
+)
+_BOUNDED_WORDS = 16
+_DENIAL_CHARS = 40
+_DIGITS = lazy(r"\d[\d.,]*")
+_SUPERSCRIPT = lazy(r"(?<=\d)[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+")
+_SUPERSCRIPT_DIGITS = {
+    ord(sign): str(value) for value, sign in enumerate("\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
+}
 _SCALES = {
     "hundred": 1e2,
     "thousand": 1e3,
@@ -44,6 +62,11 @@ _SCALES = {
     "k": 1e3,
     "m": 1e6,
     "bn": 1e9,
+    "mio": 1e6,
+    "mrd": 1e9,
+    "dozen": 12,
+    "lakh": 1e5,
+    "crore": 1e7,
 }
 _ONE_WORDS = """
     zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
@@ -130,6 +153,24 @@ def same_quantity(one: Quantity, other: Quantity) -> bool:
     )
 
 
+def opposite_bounds(one: str, other: str) -> bool:
+    """Whether one short reply says "at least" and the other "at most"."""
+    first, second = _bound(one), _bound(other)
+    return bool(first and second and first != second)
+
+
+def _bound(text: str) -> str:
+    if len(text.split(None, _BOUNDED_WORDS)) > _BOUNDED_WORDS:
+        return ""
+    lower, upper = _LOWER_BOUND().search(text), _UPPER_BOUND().search(text)
+    return "" if bool(lower) == bool(upper) else "lower" if lower else "upper"
+
+
+def only_quantities(text: str) -> bool:
+    """Whether a text is nothing but numbers, units and words like "about"."""
+    return _only_fillers(_DIGITS().sub(" ", text))
+
+
 def parse_quantity(span: str) -> Quantity | None:
     """Return the quantity that a marked answer states: after the last equals sign, else the first number."""
     plain = _plain(span[:_MAX_SPAN_CHARS])
@@ -181,13 +222,17 @@ def _from_ending(text: str, given: frozenset[str]) -> Quantity | None:
     ending = sentences(text[-4 * _MAX_SPAN_CHARS :])
     for position in range(len(ending) - 1, max(len(ending) - 4, -1), -1):
         plain = _plain(ending[position])
-        matches = list(_NUMBER().finditer(plain))
+        matches = [match for match in _NUMBER().finditer(plain) if not _is_denied(plain, match.start())]
         if matches:
             fractions = list(_LATEX_FRACTION().finditer(plain))
             if fractions and fractions[-1].end() >= matches[-1].start():
                 return _latex_fraction(fractions[-1])
             return _concluded(plain, matches, _last_result(ending[:position]), given)
     return _in_words(last_paragraph(text)) if ending else None
+
+
+def _is_denied(plain: str, position: int) -> bool:
+    return _DENIED().search(plain, max(position - _DENIAL_CHARS, 0), position) is not None
 
 
 def _concluded(plain: str, matches: list[re.Match[str]], result: str, given: frozenset[str]) -> Quantity:
@@ -222,6 +267,8 @@ def _plain(span: str) -> str:
     for symbol, fraction in _VULGAR.items():
         if symbol in span:
             span = span.replace(symbol, f" {fraction}")
+    if not span.isascii():
+        span = _SUPERSCRIPT().sub(lambda match: "^" + match.group().translate(_SUPERSCRIPT_DIGITS), span)
     return span.replace("**", "").replace("$$", "").strip(" `*_\"'")
 
 

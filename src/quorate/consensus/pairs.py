@@ -5,7 +5,7 @@ from typing import NamedTuple, assert_never
 from quorate.consensus.code import code_score
 from quorate.consensus.json_value import json_score
 from quorate.consensus.kind import Kind
-from quorate.consensus.number import same_quantity
+from quorate.consensus.number import opposite_bounds, same_quantity
 from quorate.consensus.prose import prose_score
 from quorate.consensus.question import Question
 from quorate.consensus.reading import Reading
@@ -44,6 +44,8 @@ def compare(
                 if one.code is None or other.code is None
                 else Comparison(score=code_score(one.code, other.code))
             )
+        case Kind.SHORT if question.options and (one.choice is None) != (other.choice is None):
+            return Comparison(score=0.0, guards=("choice",))
         case Kind.SHORT:
             score, guards = short_score(
                 question, (one.literal, one.short_profile), (other.literal, other.short_profile)
@@ -59,6 +61,8 @@ def compare(
 def _numbers(one: Reading, other: Reading) -> Comparison:
     if one.number is None or other.number is None:
         return DIFFERENT
+    if opposite_bounds(one.text, other.text):
+        return Comparison(score=0.0, guards=("bound",))
     if same_quantity(one.number, other.number):
         return SAME
     return Comparison(score=0.0, guards=("unit",)) if one.number.text == other.number.text else DIFFERENT

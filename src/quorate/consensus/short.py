@@ -3,6 +3,7 @@
 from quorate.consensus.facts import Profile
 from quorate.consensus.guards import conflicts, reversed_direction
 from quorate.consensus.literal import Literal, same_literal
+from quorate.consensus.number import only_quantities
 from quorate.consensus.question import Question
 
 # A word that each side has and the other lacks may be the very difference ("moved", "cancelled").
@@ -22,6 +23,10 @@ def short_score(
     if same is not None:
         return float(same), () if same else ("literal",)
     guards = conflicts(one_profile.whole, other_profile.whole, question.alternatives)
+    if one_profile.whole.numbers != other_profile.whole.numbers and all(
+        only_quantities(profile.text) for profile in (one_profile, other_profile)
+    ):
+        guards += ("count",)
     if reversed_direction(one_profile.text, other_profile.text):
         guards += ("direction",)
     if guards:

@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from quorate.consensus.patterns import lazy
 
-_TOKEN = lazy(r"[^\W_]+(?:['\u2019][^\W_]+)*|[,.;:!?]")
+_TOKEN = lazy(r"[^\W_]+(?:['\u2019][^\W_]+)*(?:(?:\+{1,2}|#)(?!\w))?|[,.;:!?]")
 _SENTENCE_END = lazy(r"(?<=[.!?])\s+|\n+")
 _STEM_CACHE_WORDS = 32_768
 _SUFFIXES: tuple[tuple[str, str, int], ...] = (
@@ -49,7 +49,7 @@ _IRREGULAR_FORMS = """
 _IRREGULAR: dict[str, str] = {
     form: base for form, _, base in (each.partition("/") for each in _IRREGULAR_FORMS.split())
 }
-OPPOSED_STOP_WORDS = frozenset({"on", "off", "up", "down", "more"})
+OPPOSED_STOP_WORDS = frozenset({"on", "off", "up", "down", "more", "am"})
 STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
 
 
