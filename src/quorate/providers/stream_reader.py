@@ -2,8 +2,6 @@
 
 from collections.abc import AsyncGenerator, Iterator
 
-import msgspec
-
 from quorate.core.errors import Failure, Malformed, TooLarge, Unavailable
 from quorate.model.completion import Delta
 from quorate.providers.dialect import StreamParser
@@ -20,9 +18,9 @@ DRAIN_S = 0.02
 class StreamReader:
     """Reads one stream; a live object. `joiner` holds what has arrived, whatever happens.
 
-    `answers` is how many were asked for. Noise (what is no JSON object) is skipped if the answer proves whole without
-    it: every answer that began says why it ended, or the provider's end mark comes. Without either the stream was cut.
-    An object that does not follow the format ends the stream: a part of the answer would be missing.
+    `answers` is how many were asked for. Noise (what does not begin like a JSON object) is skipped if the answer proves
+    whole without it: every answer that began says why it ended, or the provider's end mark comes. Without either the
+    stream was cut. An object that cannot be read ends the stream: a part of the answer would be missing.
     """
 
     def __init__(self, parser: StreamParser, joiner: Joiner, *, answers: int = 1) -> None:
@@ -61,7 +59,7 @@ class StreamReader:
             try:
                 yield from self._parser.feed(event)
             except Malformed as error:
-                if not _is_noise(event.data):
+                if event.data.lstrip().startswith("{"):
                     raise
                 self._unread = self._unread or error
 
@@ -77,13 +75,6 @@ class StreamReader:
         if self._parser.finished:
             raise Malformed("the stream ended properly and held no answer")
         raise Unavailable("the stream was cut before the answer was complete", failure=Failure.CUT_STREAM)
-
-
-def _is_noise(data: str) -> bool:
-    try:
-        return not isinstance(msgspec.json.decode(data), dict)
-    except (msgspec.DecodeError, RecursionError):
-        return True
 
 
 def _says_something(chunk: ChatChunk) -> bool:

@@ -269,8 +269,8 @@ async def test_a_second_answer_is_waited_for(monkeypatch: pytest.MonkeyPatch) ->
     assert [choice.message.text for choice in completion.response.choices] == ["Four.", "Four."]
 
 
-async def test_one_bad_event_in_a_good_stream_is_skipped() -> None:
-    data = events(TEXT[0], "{not json", *TEXT[1:], COUNT, "[DONE]")
+async def test_noise_in_a_good_stream_is_skipped() -> None:
+    data = events(TEXT[0], "keep-alive", *TEXT[1:], COUNT, "[DONE]")
     async with endpoint_at(always(*streamed(data))) as (endpoint, _):
         assert (await complete(endpoint, STREAMED, new_call())).text == "Four."
 
