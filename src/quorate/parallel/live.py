@@ -10,11 +10,15 @@ _WAITING = 64
 
 
 class Live:
-    """One branch at most may speak: the first to `claim` it. A full queue makes the speaker wait (back-pressure)."""
+    """One branch at most may speak: the first to `claim` it. A full queue makes the speaker wait (back-pressure).
+
+    `told` says whether any text has gone out.
+    """
 
     def __init__(self) -> None:
         self._queue: asyncio.Queue[Delta | None] = asyncio.Queue(_WAITING)
         self.owner: str | None = None
+        self.told = False
         self._closed = False
 
     def claim(self, branch: str) -> bool:
@@ -23,8 +27,13 @@ class Live:
             self.owner = branch
         return self.owner == branch
 
+    def release(self) -> None:
+        """Let the answer of somebody else go out, because the owner's attempt came to nothing before it `told` text."""
+        self.owner = None
+
     async def send(self, delta: Delta) -> None:
         """Pass a piece on."""
+        self.told = self.told or bool(delta.text.strip())
         await self._queue.put(delta)
 
     def close(self) -> None:

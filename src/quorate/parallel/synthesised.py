@@ -7,7 +7,10 @@ from quorate.parallel.candidates import Candidates
 
 
 async def synthesised(candidates: Candidates, synthesiser: Model) -> tuple[Completion | None, str]:
-    """Return the synthesis and how it was made, or `None` and why there is none."""
+    """Return the synthesis and how it was made, or `None` and why there is none.
+
+    Raises the synthesiser's error when a reader has seen part of its text: no other answer can follow that.
+    """
     names = labels(len(candidates.outcomes))
     messages = synthesis_messages(
         candidates.question,
@@ -17,6 +20,10 @@ async def synthesised(candidates: Candidates, synthesiser: Model) -> tuple[Compl
         nonce=new_nonce(),
     )
     outcome = await candidates.ask(synthesiser, "synthesiser", messages, live=candidates.live)
+    if candidates.live is not None and not outcome.text.strip():
+        if candidates.live.told and outcome.error is not None:
+            raise outcome.error
+        candidates.live.release()
     if outcome.completion is None:
         why = outcome.error.message if outcome.error is not None else "it was cancelled"
         return None, f"the synthesiser failed: {why}"

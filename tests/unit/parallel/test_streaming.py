@@ -130,6 +130,22 @@ def test_a_synthesis_streams_its_writer_only() -> None:
     assert completion.text == "Paris, mostly"
 
 
+def test_a_synthesis_that_is_cut_after_its_first_words_is_an_error_not_another_answer() -> None:
+    cut = Unavailable("cut", failure=Failure.CUT_STREAM)
+    named = {**models(a="Paris", b="Lyon"), "writer": ScriptedModel("writer", spoken(1, "Syn", "thesis", error=cut))}
+    members = (Member(model="a"), Member(model="b"))
+    with pytest.raises(Unavailable, match="cut"):
+        run_virtual(read(named, members=members, select=Select.SYNTHESIS, synthesiser="writer"))
+
+
+@pytest.mark.parametrize("script", [Unavailable("down"), ScriptedAnswer(pieces=(" ", "\n")), ScriptedAnswer(text="")])
+def test_a_synthesis_that_said_nothing_gives_way_to_the_consensus(script: Any) -> None:
+    named = {**models(a="Paris", b="Paris"), "writer": ScriptedModel("writer", script)}
+    members = (Member(model="a"), Member(model="b"))
+    pieces, completion = run_virtual(read(named, members=members, select=Select.SYNTHESIS, synthesiser="writer"))
+    assert "".join(text for text, _ in pieces).strip() == completion.text == "Paris"
+
+
 def test_leaving_a_stream_early_cancels_everything() -> None:
     async def leave() -> int:
         named = models(a=spoken(1, *("x" * 500), gap_s=0.1), b=after(3))
