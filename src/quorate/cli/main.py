@@ -39,7 +39,10 @@ class ReportingGroup(TyperGroup):
         except (OSError, EOFError) as error:
             if isinstance(error, BrokenPipeError | EOFError):  # whoever read along has had enough
                 raise
-            raise typer.Exit(report_bug(error, session_of(ctx))) from None
+            if (session := session_of(ctx)).debug:
+                raise
+            told = QuorateError(f"the system refused: {error}")  # a full disk, a folder that is gone: nobody's bug
+            raise typer.Exit(report(told, session)) from None
         except Exception as error:
             if type(error).__module__.startswith("typer"):  # typer's own: usage errors, exits
                 # Typer gives the class of usage errors no public name but as the base of this one.

@@ -18,7 +18,7 @@ ERRORS: dict[str, tuple[Exception, ExitCode, str]] = {
     "late": (DeadlineExceeded("too late"), ExitCode.FAILED, "error: too late"),
     "config": (Misconfigured("odd", where="f:1:2"), ExitCode.MISCONFIGURED, "error: f:1:2: odd"),
     "bug": (ValueError("odd"), ExitCode.FAILED, "error: unexpected ValueError: odd"),
-    "disk": (OSError(28, "No space left"), ExitCode.FAILED, "error: unexpected OSError: [Errno 28] No space left"),
+    "disk": (OSError(28, "No space left"), ExitCode.FAILED, "error: the system refused: [Errno 28] No space left\n"),
     "usage": (typer.BadParameter("odd"), ExitCode.USAGE, "odd"),
 }
 
