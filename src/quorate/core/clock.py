@@ -80,6 +80,11 @@ class Deadline:
         at = self.clock.monotonic() + seconds
         return self if self.at is not None and self.at <= at else Deadline(clock=self.clock, at=at)
 
+    def ahead(self, *, share: float, most_s: float) -> "Deadline":
+        """Return a deadline before this one, by a share of what is left and at most `most_s`: time to conclude."""
+        remaining_s = self.remaining_s()
+        return self if remaining_s is None else self.capped(remaining_s - min(remaining_s * share, most_s))
+
     def require(self, what: str) -> None:
         """Raise `DeadlineExceeded` naming `what` if the time is over."""
         if self.at is not None and self.clock.monotonic() >= self.at:

@@ -26,8 +26,9 @@ class TraceContext:
 class Call:
     """Who asks (`tenant`, `principal`), until when (`deadline`), for how much (`budget`), watched by whom (`sink`).
 
-    `branch` is the path of the part of the work this context belongs to, empty at the top; `seed` makes every random
-    choice of the call reproducible (`random`). `params` are named values of this run that a plan may read.
+    `branch` is the path of the part of the work this context belongs to (empty at the top), `depth` the number
+    of its parts; `seed` makes every random choice of the call reproducible (`random`). `params` are named
+    values of this run that a plan may read.
     """
 
     id: RunId
@@ -42,6 +43,7 @@ class Call:
     seed: int = 0
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
     branch: str = ""
+    depth: int = 0
 
     @property
     def at_s(self) -> float:
@@ -71,6 +73,7 @@ class Call:
             seed=self.seed,
             params=self.params,
             branch=f"{self.branch}/{name}" if self.branch else name,
+            depth=self.depth + 1,
         )
 
 

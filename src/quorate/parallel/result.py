@@ -126,6 +126,12 @@ def outcome_dict(outcome: Outcome) -> dict[str, Any]:
     }
 
 
+def sequential_s(outcome: Outcome) -> float:
+    """Return what the calls behind an outcome take one after another: an ensemble's are many."""
+    detail = outcome.completion.detail if outcome.completion is not None else None
+    return max(outcome.latency_s, detail.latency.sequential_s) if isinstance(detail, Result) else outcome.latency_s
+
+
 def _usage_dict(spend: Spend) -> dict[str, int]:
     usage = spend.usage
     return {

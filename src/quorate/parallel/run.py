@@ -11,7 +11,7 @@ from quorate.parallel.branch import Branch, Resolve, expand
 from quorate.parallel.candidates import Candidates, Chosen
 from quorate.parallel.live import Live
 from quorate.parallel.plan import Plan, Select
-from quorate.parallel.result import Latency, Result
+from quorate.parallel.result import Latency, Result, sequential_s
 from quorate.parallel.select import select
 from quorate.parallel.stage import Stage
 from quorate.parallel.stop import min_models
@@ -20,6 +20,8 @@ from quorate.wire.chat import ChatRequest
 
 #: Ensembles of ensembles deeper than this are a loop that the configuration check did not see.
 _MAX_DEPTH = 8
+#: What an inner plan keeps of the time it has, so that a member who hangs does not cost it the answers of the others.
+_RESERVE, _MOST_RESERVE_S = 0.05, 0.25
 
 
 async def run_plan(
@@ -31,9 +33,10 @@ async def run_plan(
     whose they are. Raises `InvalidRequest` for a plan that cannot run, the branch's own error when the plan has one
     branch or fails fast, else `AllFailed` when no branch answered. A failure of some branches is part of the result.
     """
-    if call.branch.count("/") >= _MAX_DEPTH:
+    if call.depth > _MAX_DEPTH:
         raise InvalidRequest(f"ensembles are nested deeper than {_MAX_DEPTH}: {call.branch}", param="models")
-    call = replace(call, deadline=call.deadline.capped(plan.deadline_s), budget=call.budget.child())
+    limit = call.deadline.ahead(share=_RESERVE, most_s=_MOST_RESERVE_S) if call.depth else call.deadline
+    call = replace(call, deadline=limit.capped(plan.deadline_s), budget=call.budget.child())
     began_s = call.at_s
     branches = expand(plan, resolve, call.params)
     stages = _stages(plan, branches)
@@ -146,7 +149,7 @@ def _result(plan: Plan, stages: Sequence[Stage], candidates: Candidates, chosen:
             total_s=last.call.at_s - began_s,
             critical_path_s=sum(stage.critical_path_s for stage in stages)
             + max((outcome.latency_s for outcome in helpers), default=0.0),
-            sequential_s=sum(outcome.latency_s for outcome in (*outcomes, *helpers)),
+            sequential_s=sum(sequential_s(outcome) for outcome in (*outcomes, *helpers)),
         ),
         stopped=last.stopped,
         warnings=tuple(_warnings((*outcomes, *helpers), answered, needed)),

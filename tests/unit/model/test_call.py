@@ -40,7 +40,7 @@ def test_a_child_has_its_path_its_account_and_the_rest_of_its_parent() -> None:
     trace = TraceContext(traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
     parent = new_call(clock=ManualClock(), limit_microusd=10, trace=trace, principal="p")
     child = parent.child("panel").child("a#1")
-    assert child.branch == "panel/a#1"
+    assert (child.branch, child.depth) == ("panel/a#1", 2)
     assert (child.id, child.seed, child.trace, child.principal) == (parent.id, parent.seed, trace, "p")
     child.budget.charge(Charge(usage=Usage(), cost_microusd=4))
     assert parent.budget.spend.known_microusd == 4
@@ -78,10 +78,10 @@ def test_calls_differ_and_seeds_are_drawn() -> None:
     new_call().emit(Warned(call_id="c", at_s=0.0, code="c", message="nobody watches"))
 
 
-def test_a_child_keeps_every_field_but_its_branch_deadline_and_budget() -> None:
+def test_a_child_keeps_every_field_but_its_place_deadline_and_budget() -> None:
     call = new_call(clock=ManualClock(), params={"n": 3}, seed=4, principal="p", tenant=TenantId("t"))
     child = call.child("a")
-    own = {"branch", "deadline", "budget"}
+    own = {"branch", "depth", "deadline", "budget"}
     kept = {field.name for field in dataclasses.fields(Call)} - own
     assert {name: getattr(child, name) for name in kept} == {name: getattr(call, name) for name in kept}
 

@@ -1,14 +1,53 @@
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
 
-from plans import after, ask_virtually, models
-from quorate.core.errors import AllFailed, Unavailable
-from quorate.model import State
-from quorate.parallel.plan import Member, Mode, Params
+from plans import after, ask_virtually, models, plan
+from quorate.core.errors import AllFailed, InvalidRequest, Unavailable
+from quorate.model import Model, State
+from quorate.parallel.ensemble import Ensemble
+from quorate.parallel.plan import Member, Mode, Params, Plan
+from quorate.parallel.result import Result
 from quorate.parallel.stop import Stopped
 from quorate.templating import TemplateError
 from quorate.wire.chat import ChatRequest, Message
 
 NEXT = "{{ prompt }} | {% for answer in answers %}{{ answer.model }}: {{ answer.text }}; {% endfor %}"
+
+
+def inner(name: str, named: Mapping[str, Model], **fields: Any) -> Ensemble:
+    return Ensemble(name=name, plan=plan(named, **fields), resolve=named.__getitem__)
+
+
+def test_a_member_that_hangs_does_not_cost_an_inner_ensemble_its_other_answers() -> None:
+    panel = inner("panel", models(x=after(1), y=after(1000)), timeout_s=10)
+    result = ask_virtually({"panel": panel, **models(z="Paris")}, timeout_s=10)
+    assert result.branches[0].text == "Paris"
+    assert 9 < result.branches[0].latency_s < 10
+    detail = result.branches[0].completion and result.branches[0].completion.detail
+    assert isinstance(detail, Result)
+    assert detail.stopped is Stopped.DEADLINE
+    assert [branch for branch, _ in detail.failures] == ["y"]
+
+
+def test_the_calls_of_an_inner_ensemble_count_one_by_one() -> None:
+    panel = inner("panel", models(x=after(10), y=after(10)))
+    latency = ask_virtually({"panel": panel, **models(z=after(10))}).latency
+    assert (latency.total_s, latency.critical_path_s, latency.sequential_s) == (10, 10, 30)
+
+
+def test_depth_is_counted_in_ensembles_not_in_slashes() -> None:
+    slashes = "a/b/c/d/e/f/g/h/i/j"
+    panel = inner(slashes, models(x="Paris"))
+    assert ask_virtually({slashes: panel}).answer == "Paris"
+
+
+def test_an_ensemble_inside_itself_is_refused() -> None:
+    named: dict[str, Model] = {}
+    named["loop"] = Ensemble(name="loop", plan=Plan(members=(Member(model="loop"),)), resolve=named.__getitem__)
+    with pytest.raises(InvalidRequest, match="nested deeper than 8"):
+        ask_virtually(named)
 
 
 def test_groups_run_one_after_another() -> None:
