@@ -99,7 +99,7 @@ class BranchCancelled(BranchEvent, frozen=True, kw_only=True, tag="branch.cancel
 
 
 class AgreementUpdated(Event, frozen=True, kw_only=True, tag="agreement.updated"):
-    """An answer changed the agreement; `answered` of `total` branches have answered."""
+    """One answer, or several of one moment, changed the agreement; `answered` of `total` branches have answered."""
 
     path: str
     score: float

@@ -150,10 +150,9 @@ class Stage:
         """
         fresh = [outcome for index, outcome in sorted(self.outcomes.items()) if index not in self._counted]
         self._counted.update(outcome.index for outcome in fresh)
+        self._add_answers([outcome for outcome in fresh if outcome.ok])
         for outcome in fresh:
-            if outcome.ok:
-                self._add_answer(outcome)
-            elif outcome.error is not None and self.plan.failure_strategy is FailureStrategy.FAIL_FAST:
+            if outcome.error is not None and self.plan.failure_strategy is FailureStrategy.FAIL_FAST:
                 self.failure = self.failure or outcome.error
         if self.failure is not None:
             return Stopped.FAIL_FAST
@@ -162,10 +161,11 @@ class Stage:
         enough = stop_rule(self.plan, len(self.branches)).decide(self._standing())
         return Stopped.FIRST_TOKEN if enough is Stopped.FIRST_SUCCESS and self._speaker is not None else enough
 
-    def _add_answer(self, outcome: Outcome) -> None:
-        self._unread.append(outcome)
-        self._answered += 1
-        if self._answered < _COMPARABLE:
+    def _add_answers(self, outcomes: Sequence[Outcome]) -> None:
+        """Measure the agreement with some more answers, once for all that came in the same moment."""
+        self._unread.extend(outcomes)
+        self._answered += len(outcomes)
+        if not outcomes or self._answered < _COMPARABLE:
             return
         for waiting in self._unread:
             self._panel.add(waiting.index, self._answer(waiting))

@@ -6,10 +6,11 @@ import pytest
 from plans import after, ask_virtually, models
 from quorate.core.errors import AllFailed, DeadlineExceeded, Failure, Rejected, Unavailable
 from quorate.model import Call, State
+from quorate.model.event import AgreementUpdated
 from quorate.parallel.plan import FailureStrategy, Member, Mode, Parallelization
 from quorate.parallel.result import Result
 from quorate.parallel.stop import Stopped
-from quorate.testing import ScriptedAnswer
+from quorate.testing import RecordingSink, ScriptedAnswer
 from quorate.wire.chat import ChatRequest, Message
 
 
@@ -74,6 +75,12 @@ def test_quorum_stops_when_the_leader_cannot_be_overtaken() -> None:
     assert result.latency.total_s == 4
     assert result.answer == "Paris"
     assert not result.consensus
+
+
+def test_the_agreement_of_answers_of_one_moment_is_measured_once() -> None:
+    sink = RecordingSink()
+    ask_virtually(models(a=after(1), b=after(1), c=after(1), d=after(2)), sink=sink)
+    assert [event.answered for event in sink.of(AgreementUpdated)] == [3, 4]
 
 
 def test_a_failure_may_make_the_leader_certain() -> None:
