@@ -2,7 +2,7 @@
 
 QuorateError
 ├─ InvalidRequest 400 · Unauthenticated 401 · Forbidden 403 · NotFound 404
-    ├─ Conflict 409 · TooLarge 413 · Unprocessable 422
+├─ Conflict 409 · TooLarge 413 · Unprocessable 422
 ├─ OverLimit 429: RateLimited (retryable) · BudgetSpent (not retryable) · QueueFull (retryable)
 ├─ DeadlineExceeded 504 · ClientGone 499 (log only)
 ├─ ProviderError (provider, model, failure, upstream_status, retry_after_s)
@@ -185,7 +185,7 @@ class ProviderError(QuorateError):
     """A provider did not give an answer.
 
     `failure` classifies it; `upstream_status` is the provider's HTTP status, `None` when no response came;
-    `upstream_code` is the provider's own word for it; `attempts` counts the requests that were sent.
+    `upstream_code` is the provider's own word for it.
     """
 
     code = "provider_error"

@@ -52,5 +52,5 @@ def _mean_agreement(candidates: Candidates, outcome: Outcome) -> float:
 def _mean_logprob(outcome: Outcome) -> float:
     choices = outcome.completion.response.choices if outcome.completion is not None else ()
     tokens: list[dict[str, Any]] = ((choices[0].logprobs or {}).get("content") or []) if choices else []
-    values = [float(token["logprob"]) for token in tokens if "logprob" in token]
+    values = [mark for token in tokens if isinstance(mark := token.get("logprob"), int | float)]
     return fmean(values) if values else _LOWEST

@@ -86,7 +86,7 @@ def test_best_by_score(score: Score, chosen: str) -> None:
 
 
 def test_best_by_logprob_takes_the_most_confident() -> None:
-    def sure(name: str, logprob: float) -> ScriptedModel:
+    def sure(name: str, logprob: float | None) -> ScriptedModel:
         class Sure(ScriptedModel):
             @opens_reply
             async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
@@ -97,7 +97,7 @@ def test_best_by_logprob_takes_the_most_confident() -> None:
 
         return Sure(name)
 
-    named = {"a": sure("a", -2.0), "b": sure("b", -0.1), **models(c="no logprobs")}
+    named = {"a": sure("a", -2.0), "b": sure("b", -0.1), "n": sure("n", None), **models(c="no logprobs")}
     result = ask_virtually(named, select=Select.BEST, score=Score.LOGPROB)
     assert result.chosen == "b"
 
