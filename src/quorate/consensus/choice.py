@@ -10,7 +10,6 @@ _OPTION_LINE = lazy(r"^[ \t]{0,8}[(\[]?([A-Za-z])[)\].:][ \t]+(\S.*)$", re.MULTI
 _OPTION_INLINE = lazy(r"\(([A-Za-z])\)\s{0,3}([^()\n]{1,200})")
 _DEFAULT_LABELS = "ABCDEFGHIJ"
 _LEAST_OPTIONS = 2
-_BRIEF_CHARS = 80
 _DENIAL_CHARS = 40
 _PROSE_AFTER_A = lazy(r"\s+(?!because|since|as\b|and|or\b|which|that|is\b|would|for\b|with\b|due|based|\()[a-z]")
 _PROSE_AFTER_I = lazy(r"['\u2019]|\s+(?:am|think|would|believe|do|did|can|could|have|will|was|cannot|need)\b")
@@ -23,7 +22,7 @@ _LEADING = lazy(
 _NAMED = lazy(r"\b(?:option|choice|letter|alternative)\s{1,2}[\"'*`(]{0,4}([A-Za-z])(?![A-Za-z0-9'\u2019])")
 _LONE = lazy(r"(?<!\w)[A-Z](?!\w)")
 _IN_A_SENTENCE = lazy(r"['\u2019]|\s+[a-z]")
-_ANOTHER = lazy(r"[)\]\"'*`}]{0,4}\s{0,2}(?:&|/|\band\b|\bor\b)\s{0,2}[(\[\"'*`]{0,4}([A-HJ-Z])(?![A-Za-z0-9'\u2019])")
+_OR_ANOTHER = lazy(r"[)\]\"'*`}]{0,4}\s{0,2}(?:/|\bor\b)\s{0,2}[(\[\"'*`]{0,4}([A-HJ-Z])(?![A-Za-z0-9'\u2019])")
 _DENIED_AFTER = lazy(
     r"[)\]\"'*`.]{0,4}\s(?:isn['\u2019]t\b|(?:is|was|seems|can(?:no|')t be)\s(?:not|wrong|incorrect|false|ruled out)\b)"
 )
@@ -84,7 +83,7 @@ def _leading_label(span: str, allowed: frozenset[str]) -> str | None:
     if match is None or match.group(1).upper() not in allowed:
         return None
     rest = span.lstrip()
-    other = _ANOTHER().match(rest, match.end())
+    other = _OR_ANOTHER().match(rest, match.end())
     if other is not None and other.group(1) in allowed and other.group(1) != match.group(1).upper():
         return None  # "A or B" picks neither
     return match.group(1).upper() if _is_label(match, rest) and not _DENIED_AFTER().match(rest, match.end()) else None
@@ -118,8 +117,9 @@ def _last_label(offered: dict[str, str], body: str) -> str | None:
     Benchmarks of multiple choice grade such replies so. The article and the pronoun are no labels.
     """
     labels = [match for match in _LONE().finditer(body) if match.group() in offered]
-    if len(body) <= _BRIEF_CHARS and any(_ANOTHER().match(body, match.end()) for match in labels):
-        return None  # "either A or B" commits to nothing
+    seconds = [other.start(1) for match in labels if (other := _OR_ANOTHER().match(body, match.end()))]
+    if seconds and seconds[-1] == labels[-1].start():
+        return None  # "... either A or B" commits to nothing
     for match in reversed(labels):
         label = match.group()
         if not _is_denied(body, match) and not (label in "AI" and _IN_A_SENTENCE().match(body, match.end())):
