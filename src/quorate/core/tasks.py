@@ -1,9 +1,10 @@
 """The one place that starts a task outside a task group, and never lets it outlive its context."""
 
 import asyncio
+import concurrent.futures
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -34,3 +35,45 @@ async def _settle(task: asyncio.Task[Any]) -> None:
         task.exception()
     if interrupted is not None:
         raise interrupted
+
+
+class Elsewhere(Generic[T]):
+    """A live object: a coroutine on the loop of another thread.
+
+    `asyncio.run_coroutine_threadsafe` would do, but for its cancellation: that returns before the work has ended, and
+    whoever cleans up then meets generators that still run.
+    """
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> None:
+        self._loop = loop
+        self._future = concurrent.futures.Future[T]()
+        self._work = work
+        self._task: asyncio.Task[T] | None = None
+        loop.call_soon_threadsafe(self._begin)
+
+    def result(self) -> T:
+        """Wait for the result; an interruption of the wait cancels the work and is raised when that has ended."""
+        try:
+            return self._future.result()
+        except BaseException:
+            if not self._future.done():
+                self._loop.call_soon_threadsafe(self._cancel)
+                concurrent.futures.wait((self._future,))
+            raise
+
+    def _begin(self) -> None:
+        self._task = self._loop.create_task(self._work)
+        self._task.add_done_callback(self._end)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _end(self, task: asyncio.Task[T]) -> None:
+        if task.cancelled():
+            self._future.cancel()
+            self._future.set_running_or_notify_cancel()
+        elif (error := task.exception()) is not None:
+            self._future.set_exception(error)
+        else:
+            self._future.set_result(task.result())

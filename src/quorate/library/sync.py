@@ -3,12 +3,12 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Iterator, Mapping
-from concurrent.futures import Future, wait
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
+from quorate.core.tasks import Elsewhere
 from quorate.engine.catalog import ModelCard
 from quorate.library.answer import Answer
 from quorate.library.options import AskOptions, Prompt
@@ -76,7 +76,7 @@ class SyncQuorate:
             loop, self._loop = self._loop, None
         if loop is not None and self._thread is not None:
             try:
-                _Job(loop, self._quorate.close()).result()
+                Elsewhere(loop, self._quorate.close()).result()
             finally:
                 loop.call_soon_threadsafe(loop.stop)
                 self._thread.join()
@@ -109,50 +109,8 @@ class SyncQuorate:
                     if self._loop is None
                     else "a SyncQuorate cannot be used inside its own on_event: it would wait for itself"
                 )
-            job = _Job(self._loop, work)
+            job = Elsewhere(self._loop, work)
         return job.result()
-
-
-class _Job(Generic[T]):
-    """A live object: a coroutine on the loop of another thread.
-
-    `asyncio.run_coroutine_threadsafe` would do, but for its cancellation: that returns before the work has ended, and
-    whoever cleans up then meets generators that still run.
-    """
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, T]) -> None:
-        self._loop = loop
-        self._future = Future[T]()
-        self._work = work
-        self._task: asyncio.Task[T] | None = None
-        loop.call_soon_threadsafe(self._begin)
-
-    def result(self) -> T:
-        """Wait for the result; an interruption of the wait cancels the work and is raised when that has ended."""
-        try:
-            return self._future.result()
-        except BaseException:
-            if not self._future.done():
-                self._loop.call_soon_threadsafe(self._cancel)
-                wait((self._future,))
-            raise
-
-    def _begin(self) -> None:
-        self._task = self._loop.create_task(self._work)
-        self._task.add_done_callback(self._end)
-
-    def _cancel(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-
-    def _end(self, task: asyncio.Task[T]) -> None:
-        if task.cancelled():
-            self._future.cancel()
-            self._future.set_running_or_notify_cancel()
-        elif (error := task.exception()) is not None:
-            self._future.set_exception(error)
-        else:
-            self._future.set_result(task.result())
 
 
 def _run_loop(loop: asyncio.AbstractEventLoop) -> None:

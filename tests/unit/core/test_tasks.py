@@ -1,8 +1,10 @@
 import asyncio
+import threading
+from concurrent.futures import CancelledError
 
 import pytest
 
-from quorate.core.tasks import background
+from quorate.core.tasks import Elsewhere, background
 
 
 async def test_work_that_still_runs_is_cancelled_and_awaited() -> None:
@@ -64,3 +66,28 @@ async def test_a_cancellation_while_it_settles_is_kept() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended == ["stubborn"]
+
+
+def test_work_on_another_threads_loop_gives_its_result_its_error_or_its_cancellation() -> None:
+    async def answer() -> int:
+        return 42
+
+    async def fail() -> None:
+        raise ValueError("no")
+
+    async def give_up() -> None:
+        raise asyncio.CancelledError
+
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        assert Elsewhere(loop, answer()).result() == 42
+        with pytest.raises(ValueError, match="no"):
+            Elsewhere(loop, fail()).result()
+        with pytest.raises(CancelledError):
+            Elsewhere(loop, give_up()).result()
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
