@@ -33,6 +33,9 @@ _NUMBER = lazy(
     re.VERBOSE | re.IGNORECASE,
 )
 _LATEX_FRACTION = lazy(r"(?P<whole>\d+)?\s?\\[dt]?frac\s?\{(?P<top>[^{}]{1,40})\}\s?\{(?P<bottom>[^{}]{1,40})\}")
+_POWER_OF_TEN = lazy(
+    r"(?<![\w.^*/\u00d7\u00b7])(?<![*x\u00d7\u00b7] )(?<!times )(?<!cdot )10(?:\^|\*\*)\{?(-?\d{1,2})\}?(?![\w^])"
+)
 _SYMBOLIC = lazy(r"\d(?:[xyzabnkipqruvw]|\\(?:alpha|beta|theta))(?![A-Za-z])|\b[A-Za-z](?:\^|\*\*)|\^\{?[A-Za-z]")
 _RANGE = lazy(r"\d\s?%?\s?(?:-|\u2013|\bto\b)\s?\$?\d")
 _DENIED = lazy(
@@ -269,6 +272,8 @@ def _plain(span: str) -> str:
             span = span.replace(symbol, f" {fraction}")
     if not span.isascii():
         span = _SUPERSCRIPT().sub(lambda match: "^" + match.group().translate(_SUPERSCRIPT_DIGITS), span)
+    if "10" in span:
+        span = _POWER_OF_TEN().sub(r"1e\1", span)
     return span.replace("**", "").replace("$$", "").strip(" `*_\"'")
 
 
@@ -281,8 +286,10 @@ def _quantity(match: re.Match[str]) -> Quantity:
     rest = match.group("rest")
     if rest:
         value = _with_fraction(value, rest)
-    unit_text = (match.group("unit") or "").lower()
-    scale = _SCALES.get(unit_text, 1.0) if len(unit_text) > 1 or match.group("currency") else 1.0
+    written = match.group("unit") or ""
+    unit_text = written.lower()
+    scaled = len(written) > 1 or match.group("currency") or written == "k"  # "5 M" may be metres, "5k" is a number
+    scale = _SCALES.get(unit_text, 1.0) if scaled else 1.0
     value *= scale
     negative = match.group("sign") in {"-", "\u2212"} or bool(match.group("minus"))
     currency = CURRENCIES.get(match.group("currency").upper(), "")

@@ -12,6 +12,8 @@ from quorate.consensus.words import content_stems
 from quorate.core.lazy import lazy_property
 
 _MAX_CHARS = 32_000
+_LEAST_QUOTE = 12
+_MOST_QUOTE = 4_000
 _QUANTITY = lazy(
     r"\bhow (?:many|much)\b|\bcalculate\b|\bcompute\b|\bwhat (?:percent|percentage|fraction|number)\b"
     r"|\bwhat(?:'s| is| are| was| will be) (?:the )?(?:\w+ ){0,2}"
@@ -37,6 +39,12 @@ class Question:
         """The part that is analysed: a very long prompt (documents first, question last) keeps both ends."""
         half = _MAX_CHARS // 2
         return self.prompt if len(self.prompt) <= _MAX_CHARS else f"{self.prompt[:half]}\n{self.prompt[-half:]}"
+
+    @lazy_property
+    def quotable(self) -> str:
+        """The question as a reply may quote it; empty if it is so short that its words may be the answer."""
+        text = self.prompt.strip()
+        return text if _LEAST_QUOTE <= len(text) <= _MOST_QUOTE else ""
 
     @lazy_property
     def options(self) -> dict[str, str]:

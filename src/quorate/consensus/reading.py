@@ -20,12 +20,20 @@ _SHORT_WORDS = 40
 _MARKED_WORDS = 12
 
 
+def _without_quote(text: str, quotable: str) -> str:
+    """Return a reply without the question it repeats word for word: what stands in the question answers nothing."""
+    if not quotable or quotable not in text:
+        return text
+    rest = text.replace(quotable, " ")
+    return rest if any(character.isalnum() for character in rest) else text
+
+
 class Reading:
     """A reply in every form that some kind compares; nothing is computed before it is asked for."""
 
     def __init__(self, question: Question, text: str, *, complete: bool = True) -> None:
         self.question = question
-        self.cleaned: Cleaned = clean(text, complete=complete)
+        self.cleaned: Cleaned = clean(_without_quote(text, question.quotable), complete=complete)
 
     @property
     def text(self) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.consensus import Answer, agreement
+from quorate.consensus import Answer, Kind, agreement
 
 OPTIONS = "Which one?\nA) north\nB) south"
 JS = "```js\n{}\n```"
@@ -110,3 +110,27 @@ def test_hostile_length_takes_no_longer(piece: str) -> None:
         score(prompt, text, f"```js\n{text}\n```")
         score(prompt, text, f"x{text}")
     assert time.perf_counter() - began_s < 4
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("10^6", "1,000,000", True),
+        ("10^6", "6", False),
+        ("10**3", "1000", True),
+        ("2 \u00d7 10^6", "2 million", True),
+        ("5k", "5000", True),
+        ("5k", "5", False),
+        ("$5k", "$5,000", True),
+    ],
+)
+def test_powers_and_thousands_are_read_as_values(one: str, other: str, same: bool) -> None:
+    score = agreement("How many people live there?", [Answer(text=one), Answer(text=other)]).score
+    assert score == (1.0 if same else 0.5)
+
+
+def test_quoting_the_question_is_no_answer() -> None:
+    replies = ("I was asked: What is 2+2?", "Somebody wants to know this: 'What is 2+2?'")
+    result = agreement("What is 2+2?", [Answer(text=reply) for reply in replies])
+    assert result.kind is not Kind.NUMBER
+    assert not result.agreed
