@@ -6,12 +6,13 @@ import platform
 import sys
 from collections.abc import Callable, Iterable
 
-from bench import concurrency, headline, imports, losers, overhead
+from bench import agreement, concurrency, headline, imports, losers, overhead
 from bench.report import Row, render
 
 BENCHES: dict[str, Callable[[], Iterable[Row]]] = {
     "overhead": overhead.run,
     "losers": losers.run,
+    "agreement": agreement.run,
     "concurrency": concurrency.run,
     "headline": headline.run,
     "imports": imports.run,

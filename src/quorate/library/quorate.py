@@ -87,9 +87,10 @@ class Quorate:
         await self.close()
 
     async def close(self) -> None:
-        """Close all connections; closing twice does nothing."""
-        if self._setup is not None:
-            await self._setup.close()
+        """Close all connections; closing twice does nothing. Entering it again reads the configuration again."""
+        setup, self._setup = self._setup, None
+        if setup is not None:
+            await setup.close()
 
     def models(self) -> tuple[ModelCard, ...]:
         """Return what is known about every model of the catalog."""

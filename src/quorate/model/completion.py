@@ -61,11 +61,8 @@ class Delta:
 
     @property
     def says_something(self) -> bool:
-        """Whether it holds a token: text, reasoning or a tool call. Many providers open with an empty piece."""
-        return any(
-            choice.delta.content or choice.delta.tool_calls or choice.delta.reasoning_content or choice.delta.reasoning
-            for choice in self.chunk.choices
-        )
+        """Whether it brings anything of the answer. Many providers open with an empty piece."""
+        return self.chunk.says_something
 
     @classmethod
     def of(cls, completion: Completion) -> "Delta":

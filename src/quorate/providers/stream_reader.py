@@ -39,7 +39,7 @@ class StreamReader:
                 continue  # only the connection's end is awaited now
             for chunk in self._chunks(data):
                 self.joiner.add(chunk)
-                if not self._began and _says_something(chunk):
+                if not self._began and (chunk.says_something or any(choice.finish_reason for choice in chunk.choices)):
                     self._began = True
                     response.began()
                 yield Delta(chunk=chunk)
@@ -75,16 +75,3 @@ class StreamReader:
         if self._parser.finished:
             raise Malformed("the stream ended properly and held no answer")
         raise Unavailable("the stream was cut before the answer was complete", failure=Failure.CUT_STREAM)
-
-
-def _says_something(chunk: ChatChunk) -> bool:
-    """Whether the chunk brings anything of an answer, not only its role."""
-    return any(
-        choice.finish_reason
-        or choice.delta.content
-        or choice.delta.tool_calls
-        or choice.delta.refusal
-        or choice.delta.reasoning_content
-        or choice.delta.reasoning
-        for choice in chunk.choices
-    )

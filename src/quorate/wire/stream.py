@@ -49,6 +49,14 @@ class ChatChunk(Open, frozen=True, kw_only=True):
         """The text this chunk adds to the first choice."""
         return next((choice.delta.content or "" for choice in self.choices if choice.index == 0), "")
 
+    @property
+    def says_something(self) -> bool:
+        """Whether it brings anything of an answer: text, reasoning, a refusal or a tool call, not only a role."""
+        return any(
+            delta.content or delta.tool_calls or delta.refusal or delta.reasoning_content or delta.reasoning
+            for delta in (choice.delta for choice in self.choices)
+        )
+
 
 def text_chunk(text: str, *, model: str = "", finish_reason: str | None = None) -> ChatChunk:
     """Return a chunk that adds `text` to the first choice."""

@@ -13,7 +13,7 @@ from quorate.engine.catalog import Catalog, ModelCard, ModelKind
 from quorate.library.setup import Setup
 from quorate.model import Event
 from quorate.parallel.ensemble import Ensemble
-from quorate.testing import ScriptedAnswer, ScriptedModel, VirtualClock, run_virtual
+from quorate.testing import Respond, ScriptedAnswer, ScriptedModel, Upstream, VirtualClock, run_virtual
 
 
 def quorate(**answers: str | QuorateError | ScriptedAnswer) -> tuple[Quorate, dict[str, ScriptedModel]]:
@@ -166,6 +166,15 @@ def test_streaming_gives_text_and_then_the_result() -> None:
         return texts, answer.result.answer
 
     assert run_virtual(main()) == (["Pa", "ris"], "Paris")
+
+
+async def test_it_can_be_entered_again_after_it_was_closed() -> None:
+    async with Upstream(Respond(text="Paris")) as upstream:
+        config = {"version": 1, "providers.up.type": "openai", "providers.up.base_url": upstream.base_url}
+        q = Quorate.from_file(overrides={**config, "models.m.provider": "up", "defaults.models": ["m"]})
+        for _ in range(2):
+            async with q:
+                assert (await q.ask(CAPITAL)).answer == "Paris"
 
 
 async def test_the_simulated_models_answer_and_say_that_they_are_simulated() -> None:
