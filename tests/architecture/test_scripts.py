@@ -50,6 +50,7 @@ def test_unwanted_text_is_found(tmp_path: Path, text: str) -> None:
 
 
 def test_ordinary_text_passes(tmp_path: Path) -> None:
+    # \x72 is an r: this file is read by the check as well
     (tmp_path / "README.md").write_text("Use sk-... as the key; see https://example.org/home/ and ./wo\x72k/a.\n")
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\0\r\n")
     result = start(tmp_path, "check_text.py", sys.executable)
