@@ -5,6 +5,8 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from quorate.core.errors import Filtered, ProviderError, QuorateError
 from quorate.core.secret import redact
 from quorate.model.call import Call
@@ -16,7 +18,7 @@ from quorate.providers.price import Price
 from quorate.providers.stream_reader import StreamReader
 from quorate.providers.transport import HttpResponse, PhaseLimits, Transport
 from quorate.wire.chat import ChatRequest, ChatResponse
-from quorate.wire.open import dump, load
+from quorate.wire.open import load
 from quorate.wire.stream import chunk_of
 
 #: Headers under which providers name a request, for asking them about it.
@@ -44,6 +46,12 @@ class Endpoint:
     price: Price | None = None
     unpriced_warning: bool = True
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    _given: ChatRequest | None = field(init=False, repr=False, default=None)
+
+    def __post_init__(self) -> None:
+        """Read the parameters once; raises `InvalidRequest` for one of the wrong type."""
+        if self.params:
+            object.__setattr__(self, "_given", load({"messages": [], **self.params}, ChatRequest))
 
     @opens_reply
     async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
@@ -81,11 +89,17 @@ class Endpoint:
         return RequestAccount(request, call, model=self.name, price=self.price, warns_if_unpriced=self.unpriced_warning)
 
     def _with_params(self, request: ChatRequest) -> ChatRequest:
-        if not self.params:
+        given = self._given
+        if given is None:
             return request
-        said = dump(request)
         taken = _OUTPUT_LIMITS if request.output_limit is not None else frozenset[str]()
-        return load({**{name: value for name, value in self.params.items() if name not in taken}, **said}, ChatRequest)
+        changes: dict[str, Any] = {
+            name: value
+            for name in self.params
+            if name in ChatRequest.__struct_fields__ and name not in taken and getattr(request, name) is None
+            for value in (getattr(given, name),)
+        }
+        return msgspec.structs.replace(request, **changes, extra={**given.extra, **request.extra})
 
     async def _error(self, response: HttpResponse, call: Call) -> ProviderError:
         try:
