@@ -67,7 +67,7 @@ class Candidates:
             messages=tuple(Message(role=message.role, content=message.content) for message in messages),
             stream=True if live is not None else None,
         )
-        index = len(self.members) + next(self._numbers)
+        index = max(self.members) + 1 + next(self._numbers)
         member = Member(model=model.name, group=max(member.group for member in self.members.values()) + 1)
         run = BranchRun(
             branch=Branch(id=name, index=index, member=member, model=model),

@@ -7,7 +7,7 @@ from plans import after, ask_virtually, models, plan
 from quorate.core.errors import AllFailed, InvalidRequest, Unavailable
 from quorate.model import Model, State
 from quorate.parallel.ensemble import Ensemble
-from quorate.parallel.plan import Member, Mode, Params, Plan
+from quorate.parallel.plan import Member, Mode, Params, Plan, Select
 from quorate.parallel.result import Result
 from quorate.parallel.stop import Stopped
 from quorate.templating import TemplateError
@@ -144,3 +144,13 @@ def test_members_have_parameters_of_their_own() -> None:
     assert sent.user == "u"
     assert sent.model == "a"
     assert [message.role for message in sent.messages] == ["system", "user"]
+
+
+def test_the_calls_of_a_selector_have_numbers_of_their_own() -> None:
+    named = models(a="draft", b="Paris", c="Lyon", writer="Paris, mostly")
+    members = (Member(model="a"), Member(model="b", group=1), Member(model="c", group=1))
+    result = ask_virtually(
+        named, members=members, group_prompts={1: NEXT}, select=Select.SYNTHESIS, synthesiser="writer"
+    )
+    numbers = [outcome.index for outcome in (*result.branches, *result.helpers)]
+    assert numbers == [0, 1, 2, 3]
