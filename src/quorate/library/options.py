@@ -13,7 +13,6 @@ from quorate.consensus import Kind
 from quorate.core.errors import InvalidRequest
 from quorate.core.units import MICROUSD_PER_USD
 from quorate.model import EventSink
-from quorate.parallel.branch import require_limits
 from quorate.parallel.plan import (
     FailureStrategy,
     Member,
@@ -114,9 +113,7 @@ def plan_from(base: Plan, options: AskOptions) -> Plan:
         changes |= {"count": options["count"], "parallelization": Parallelization.STATIC_COUNT}
     if "retries" in options:
         changes["retry"] = replace(base.retry, max_retries=options["retries"])
-    plan = replace(base, **changes)
-    require_limits(plan)
-    return plan
+    return replace(base, **changes)
 
 
 def one_of(kind: type[E], value: object, param: str) -> E:

@@ -42,7 +42,7 @@ def expand(plan: Plan, resolve: Resolve, params: Mapping[str, Any]) -> tuple[Bra
     `params` are the run's named parameters (for `config_param`). Raises `InvalidRequest` for a plan that cannot run and
     whatever `resolve` raises for a name it does not know.
     """
-    require_limits(plan)
+    _require_limits(plan)
     copies = _capped(plan, _copies(plan, params))
     if not copies:
         raise InvalidRequest("the plan has no members; name at least one model", param="models")
@@ -60,7 +60,7 @@ def expand(plan: Plan, resolve: Resolve, params: Mapping[str, Any]) -> tuple[Bra
     )
 
 
-def require_limits(plan: Plan) -> None:
+def _require_limits(plan: Plan) -> None:
     """Raise `InvalidRequest` naming a limit or weight of the plan that nothing could run under."""
     limits = {
         "min_models": plan.min_models,

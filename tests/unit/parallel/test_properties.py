@@ -140,9 +140,10 @@ async def _cancel_after(
     task.cancel()
     await asyncio.wait([task])
     assert len(asyncio.all_tasks()) == 1, f"{len(asyncio.all_tasks()) - 1} tasks left"
-    spent = sum(charged.known_microusd for charged in [call.budget.spend])
-    begun = sum(model.finished for model in named.values())
-    assert spent >= 8 * min(begun - named["writer"].finished, 1)
+    answered = sum(named[member.model].finished for member in members)
+    charged = {id(asked.budget): asked.budget.spend for model in named.values() for asked in model.calls}
+    assert call.budget.spend == sum(charged.values(), Spend())
+    assert call.budget.spend.known_microusd >= 8 * answered
     if ended and not task.cancelled() and (error := task.exception()) is not None:
         assert isinstance(error, QuorateError)
     return ended
