@@ -10,6 +10,6 @@ trap 'rm -rf "$tools"' EXIT
 "$tools/bin/python" -m pip --disable-pip-version-check --no-input install --quiet uv
 # Versions in the present file are kept where they still fit; ARGS="--upgrade" (or --upgrade-package NAME) moves them.
 # shellcheck disable=SC2086 # ARGS holds several words on purpose
-"$tools/bin/uv" pip compile pyproject.toml --quiet --group dev --extra plot --universal --python-version 3.11 \
+"$tools/bin/uv" pip compile pyproject.toml --quiet --group dev --all-extras --universal --python-version 3.11 \
   --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -o requirements/dev.lock ${ARGS:-}
 printf 'lock: %s packages in requirements/dev.lock\n' "$(grep -c '^[a-z].*==' requirements/dev.lock)"
