@@ -2,9 +2,9 @@
 
 QuorateError
 ├─ InvalidRequest 400 · Unauthenticated 401 · Forbidden 403 · NotFound 404
-├─ Conflict 409 · TooLarge 413 · Unprocessable 422
+├─ MethodNotAllowed 405 · Conflict 409 · TooLarge 413 · UnsupportedMedia 415 · Unprocessable 422
 ├─ OverLimit 429: RateLimited (retryable) · BudgetSpent (not retryable) · QueueFull (retryable)
-├─ DeadlineExceeded 504 · ClientGone 499 (log only)
+├─ Overloaded 503 · DeadlineExceeded 504 · ClientGone 499 (log only)
 ├─ ProviderError (provider, model, failure, upstream_status, retry_after_s)
 │   ├─ Unavailable   transient, overload, silence, cut stream
 │   ├─ Rejected      bad request, context length, authentication, quota, blocked address
@@ -75,6 +75,17 @@ class NotFound(QuorateError):
     default_status = 404
 
 
+class MethodNotAllowed(QuorateError):
+    """The path exists and does not answer this method; `allowed` are those it answers."""
+
+    code = "method_not_allowed"
+    default_status = 405
+
+    def __init__(self, message: str, *, allowed: Sequence[str] = ()) -> None:
+        super().__init__(message)
+        self.allowed = tuple(allowed)
+
+
 class Conflict(QuorateError):
     """The request contradicts the present state."""
 
@@ -87,6 +98,13 @@ class TooLarge(QuorateError):
 
     code = "too_large"
     default_status = 413
+
+
+class UnsupportedMedia(QuorateError):
+    """The body is in a format or an encoding that is not read here."""
+
+    code = "unsupported_media_type"
+    default_status = 415
 
 
 class Unprocessable(QuorateError):
@@ -120,6 +138,14 @@ class QueueFull(OverLimit):
     """Too much is waiting already."""
 
     code = "queue_full"
+    default_retryable = True
+
+
+class Overloaded(QuorateError):
+    """The gateway cannot take more work now: it is shutting down, or records wait to be written."""
+
+    code = "overloaded"
+    default_status = 503
     default_retryable = True
 
 
@@ -179,6 +205,12 @@ FAILURES: dict[Failure, tuple[int, bool]] = {
     Failure.BAD_REQUEST: (400, False),
     Failure.BLOCKED: (502, False),
 }
+#: Where the provider's own status tells the caller more than the table.
+_OWN_STATUS: dict[tuple[Failure, int | None], int] = {
+    (Failure.OVERLOAD, 503): 503,
+    (Failure.OVERLOAD, 529): 503,
+    (Failure.BAD_REQUEST, 404): 404,
+}
 
 
 class ProviderError(QuorateError):
@@ -211,8 +243,13 @@ class ProviderError(QuorateError):
 
     @property
     def http_status(self) -> int:
-        """HTTP status for the caller, from the `FAILURES` table."""
-        return FAILURES[self.failure][0]
+        """HTTP status for the caller, from the `FAILURES` table.
+
+        Two of the provider's own statuses say more: 503 for an overload that is nobody's rate limit, 404 for a model
+        the provider does not have.
+        """
+        own = _OWN_STATUS.get((self.failure, self.upstream_status))
+        return FAILURES[self.failure][0] if own is None else own
 
     @property
     def retryable(self) -> bool:

@@ -17,9 +17,11 @@ from quorate.core.errors import (
     Forbidden,
     InvalidRequest,
     Malformed,
+    MethodNotAllowed,
     Misconfigured,
     NotFound,
     OverLimit,
+    Overloaded,
     ProviderError,
     QueueFull,
     QuorateError,
@@ -29,6 +31,7 @@ from quorate.core.errors import (
     Unauthenticated,
     Unavailable,
     Unprocessable,
+    UnsupportedMedia,
 )
 from quorate.wire.problem import openai_error_body, problem_body
 
@@ -40,6 +43,9 @@ PROMISED: dict[type[QuorateError], tuple[str, int, bool]] = {
     NotFound: ("not_found", 404, False),
     Conflict: ("conflict", 409, False),
     TooLarge: ("too_large", 413, False),
+    MethodNotAllowed: ("method_not_allowed", 405, False),
+    UnsupportedMedia: ("unsupported_media_type", 415, False),
+    Overloaded: ("overloaded", 503, True),
     Unprocessable: ("unprocessable", 422, False),
     OverLimit: ("over_limit", 429, False),
     RateLimited: ("rate_limited", 429, True),
@@ -120,9 +126,9 @@ def test_every_failure_has_a_status() -> None:
 
 @pytest.mark.parametrize("failure", Failure)
 def test_a_provider_s_failure_decides(failure: Failure) -> None:
-    error = Unavailable("down", failure=failure, retry_after_s=2.0, provider="p", model="m", upstream_status=503)
+    error = Unavailable("down", failure=failure, retry_after_s=2.0, provider="p", model="m", upstream_status=500)
     assert (error.http_status, error.retryable) == FAILURES[failure]
-    assert (error.provider, error.model, error.upstream_status, error.retry_after_s) == ("p", "m", 503, 2.0)
+    assert (error.provider, error.model, error.upstream_status, error.retry_after_s) == ("p", "m", 500, 2.0)
 
 
 def overload(after_s: float | None = None) -> Unavailable:
@@ -157,3 +163,16 @@ def test_all_failed_lists_its_branches() -> None:
 def test_misconfigured_says_where() -> None:
     assert str(Misconfigured("bad", where="q.yaml:3:7")) == "q.yaml:3:7: bad"
     assert str(Misconfigured("bad")) == "bad"
+
+
+@pytest.mark.parametrize(
+    ("failure", "upstream_status", "status"),
+    [
+        (Failure.OVERLOAD, 503, 503),
+        (Failure.OVERLOAD, 529, 503),
+        (Failure.OVERLOAD, 429, 429),
+        (Failure.BAD_REQUEST, 404, 404),
+    ],
+)
+def test_the_provider_s_own_status_says_more(failure: Failure, upstream_status: int, status: int) -> None:
+    assert Unavailable("no", failure=failure, upstream_status=upstream_status).http_status == status
