@@ -85,14 +85,15 @@ def _split(value: object, kind: type[Open]) -> object:
     """Move the keys that `kind` does not name into `extra`, recursively; anything but an object is left as it is."""
     if not isinstance(value, dict):
         return value
-    rest = dict(cast("JsonObject", value))
-    known: JsonObject = {}
-    for _, key, child, _, _ in _fields(kind):
-        item = rest.pop(key, _NOTHING)
-        if item is _NOTHING:
-            continue
-        known[key] = item if child is None else _split_nested(item, child)
-    known["extra"] = rest
+    children = _children(kind)
+    rest: JsonObject = {}
+    known: JsonObject = {"extra": rest}
+    for key, item in cast("JsonObject", value).items():
+        child = children.get(key, _NOTHING)
+        if child is _NOTHING:
+            rest[key] = item
+        else:
+            known[key] = item if child is None else _split_nested(item, cast("type[Open]", child))
     return known
 
 
@@ -100,6 +101,12 @@ def _split_nested(item: object, child: type[Open]) -> object:
     if isinstance(item, list):
         return [_split(part, child) for part in cast("list[object]", item)]
     return _split(item, child)
+
+
+@cache
+def _children(kind: type[Open]) -> dict[str, object]:
+    """Return the keys that `kind` names, each with the `Open` struct inside it or `None`."""
+    return {field.key: field.child for field in _fields(kind)}
 
 
 @cache

@@ -27,6 +27,10 @@ def encode_sse(data: bytes, *, event: str | None = None, event_id: str | None = 
     return head + b"data: " + data + b"\n\n"
 
 
+#: The event that ends a chat stream as OpenAI's API does.
+END = encode_sse(DONE.encode())
+
+
 def encode_comment(text: str) -> bytes:
     """Return a comment: heartbeat and progress that every client ignores."""
     return b": " + text.replace("\r", " ").replace("\n", " ").encode() + b"\n\n"

@@ -1,0 +1,69 @@
+"""Cutting a stream into whole events without changing a byte."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quorate.core.errors import TooLarge
+from quorate.wire.sse import SseDecoder
+from quorate.wire.sse_lines import SseCutter, payload_of
+
+LINE = st.text(alphabet=st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=12)
+EVENT = st.one_of(
+    LINE.map(lambda text: f"data: {text}\n\n"),
+    LINE.map(lambda text: f"data:{text}\r\n\r\n"),
+    LINE.map(lambda text: f"data: {text}\n\r\n"),
+    LINE.map(lambda text: f"data: {text}\r\n\n"),
+    LINE.map(lambda text: f": {text}\n\n"),
+    st.tuples(LINE, LINE).map(lambda two: f"event: x\ndata: {two[0]}\ndata: {two[1]}\n\n"),
+)
+
+
+def cut(whole: bytes, cuts: list[int]) -> list[bytes]:
+    return [whole[a:b] for a, b in zip([0, *cuts], [*cuts, len(whole)], strict=True)]
+
+
+@given(st.lists(EVENT, min_size=1, max_size=6), st.data())
+def test_cut_anywhere_the_events_are_the_same(events: list[str], data: st.DataObject) -> None:
+    whole = "".join(events).encode()
+    cuts = sorted(data.draw(st.sets(st.integers(0, len(whole)))))
+    cutter = SseCutter()
+    pieces = [event for piece in cut(whole, cuts) for event in cutter.feed(piece)]
+    assert pieces == SseCutter().feed(whole)
+    assert b"".join(event for event, _ in pieces) == whole
+
+
+@given(st.lists(EVENT, min_size=1, max_size=6))
+def test_payloads_are_what_the_decoder_reads(events: list[str]) -> None:
+    whole = "".join(events).encode()
+    payloads = [payload.decode() for _, payload in SseCutter().feed(whole) if payload]
+    assert payloads == [event.data for event in SseDecoder().feed(whole)]
+
+
+def test_an_event_waits_for_its_end() -> None:
+    cutter = SseCutter()
+    assert cutter.feed(b"data: a\r\n\r") == []
+    assert cutter.feed(b"\ndata: b\n") == [(b"data: a\r\n\r\n", b"a")]
+    assert cutter.feed(b"\n") == [(b"data: b\n\n", b"b")]
+
+
+@pytest.mark.parametrize(
+    ("event", "payload"),
+    [
+        (b"data: x\n\n", b"x"),
+        (b"data:x\n\n", b"x"),
+        (b"data: x\r\rdata", b"x"),
+        (b": comment\n\n", b""),
+        (b"id: 1\nevent: e\ndata: a\ndata: b\n\n", b"a\nb"),
+        (b"\n\n", b""),
+    ],
+)
+def test_payload(event: bytes, payload: bytes) -> None:
+    assert payload_of(event) == payload
+
+
+def test_an_event_that_never_ends() -> None:
+    cutter = SseCutter(max_event_bytes=10)
+    assert cutter.feed(b"data: 1234") == []
+    with pytest.raises(TooLarge):
+        cutter.feed(b"5")
