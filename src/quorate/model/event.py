@@ -79,6 +79,8 @@ class BranchFinished(BranchEvent, frozen=True, kw_only=True, tag="branch.finishe
     prompt_tokens: int
     completion_tokens: int
     cost_microusd: int | None
+    estimated: bool = False
+    attempts: int = 1
 
 
 class BranchFailed(BranchEvent, frozen=True, kw_only=True, tag="branch.failed"):
@@ -88,6 +90,10 @@ class BranchFailed(BranchEvent, frozen=True, kw_only=True, tag="branch.failed"):
     code: str
     message: str
     cost_microusd: int | None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    estimated: bool = False
+    attempts: int = 1
 
 
 class BranchCancelled(BranchEvent, frozen=True, kw_only=True, tag="branch.cancelled"):
@@ -96,6 +102,10 @@ class BranchCancelled(BranchEvent, frozen=True, kw_only=True, tag="branch.cancel
     latency_s: float
     reason: str
     cost_microusd: int | None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    estimated: bool = False
+    attempts: int = 1
 
 
 class AgreementUpdated(Event, frozen=True, kw_only=True, tag="agreement.updated"):

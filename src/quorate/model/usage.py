@@ -1,14 +1,13 @@
-"""Tokens used and money spent."""
+"""Tokens used and money spent. Structs rather than dataclasses: several are made for every request."""
 
-from dataclasses import dataclass
+import msgspec
 
 from quorate.core.errors import BudgetSpent
 from quorate.core.units import format_usd
 from quorate.wire.chat import CompletionTokensDetails, PromptTokensDetails, WireUsage
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
     """Token counts.
 
     `cached_tokens` and `cache_write_tokens` are parts of `prompt_tokens`, `reasoning_tokens` of `completion_tokens`.
@@ -66,8 +65,7 @@ class Usage:
 NO_USAGE = Usage()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Charge:
+class Charge(msgspec.Struct, frozen=True, kw_only=True):
     """What one attempt used. `cost_microusd` is `None` when the model's price is not known: never zero.
 
     `estimated` marks what had to be counted without the provider's own numbers, e.g. of a cancelled stream.
@@ -78,8 +76,7 @@ class Charge:
     estimated: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spend:
+class Spend(msgspec.Struct, frozen=True, kw_only=True):
     """Charges added up. `known_microusd` is the sum of the known ones; `unpriced` counts those without a price."""
 
     usage: Usage = NO_USAGE

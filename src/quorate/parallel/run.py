@@ -1,7 +1,8 @@
 """The one engine: runs any plan, stage by stage, to one result."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+
+import msgspec
 
 from quorate.core.errors import AllFailed, InvalidRequest
 from quorate.model import Call, Outcome
@@ -36,7 +37,7 @@ async def run_plan(
     if call.depth > _MAX_DEPTH:
         raise InvalidRequest(f"ensembles are nested deeper than {_MAX_DEPTH}: {call.branch}", param="models")
     limit = call.deadline.ahead(share=_RESERVE, most_s=_MOST_RESERVE_S) if call.depth else call.deadline
-    call = replace(call, deadline=limit.capped(plan.deadline_s), budget=call.budget.child())
+    call = msgspec.structs.replace(call, deadline=limit.capped(plan.deadline_s), budget=call.budget.child())
     began_s = call.at_s
     branches = expand(plan, resolve, call.params)
     stages = _stages(plan, branches)

@@ -124,10 +124,7 @@ class BranchRun:
         self.call.emit(
             BranchFinished(
                 **self._head(),
-                latency_s=outcome.latency_s,
-                prompt_tokens=outcome.spend.usage.prompt_tokens,
-                completion_tokens=outcome.spend.usage.completion_tokens,
-                cost_microusd=outcome.spend.cost_microusd,
+                **_spent(outcome),
             )
         )
         self.settle(outcome)
@@ -137,10 +134,9 @@ class BranchRun:
         self.call.emit(
             BranchFailed(
                 **self._head(),
-                latency_s=outcome.latency_s,
+                **_spent(outcome),
                 code=error.code,
                 message=error.message,
-                cost_microusd=outcome.spend.cost_microusd,
             )
         )
         self.settle(outcome)
@@ -150,9 +146,8 @@ class BranchRun:
         self.call.emit(
             BranchCancelled(
                 **self._head(),
-                latency_s=outcome.latency_s,
+                **_spent(outcome),
                 reason=self.lose,
-                cost_microusd=outcome.spend.cost_microusd,
             )
         )
         self.settle(outcome)
@@ -182,6 +177,18 @@ class BranchRun:
             spend=self.call.budget.spend,
             attempts=self.attempts,
         )
+
+
+def _spent(outcome: Outcome) -> dict[str, Any]:
+    spend = outcome.spend
+    return {
+        "latency_s": outcome.latency_s,
+        "prompt_tokens": spend.usage.prompt_tokens,
+        "completion_tokens": spend.usage.completion_tokens,
+        "cost_microusd": spend.cost_microusd,
+        "estimated": spend.estimated,
+        "attempts": outcome.attempts,
+    }
 
 
 def _is_cancelled() -> bool:

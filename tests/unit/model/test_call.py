@@ -1,7 +1,6 @@
 """The context of a call: parts of it inherit, and chance is reproducible."""
 
-import dataclasses
-
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -82,7 +81,7 @@ def test_a_child_keeps_every_field_but_its_place_deadline_and_budget() -> None:
     call = new_call(clock=ManualClock(), params={"n": 3}, seed=4, principal="p", tenant=TenantId("t"))
     child = call.child("a")
     own = {"branch", "depth", "deadline", "budget"}
-    kept = {field.name for field in dataclasses.fields(Call)} - own
+    kept = {field.name for field in msgspec.structs.fields(Call)} - own
     assert {name: getattr(child, name) for name in kept} == {name: getattr(call, name) for name in kept}
 
 

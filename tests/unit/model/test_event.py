@@ -12,6 +12,7 @@ from quorate.model.event import BranchEvent, Warned, fan_out
 from quorate.testing import RecordingSink
 
 SAMPLES: dict[object, Any] = {
+    bool: True,
     str: "x",
     float: 1.5,
     int: 3,

@@ -1,0 +1,151 @@
+"""What the events of a call add up to."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quorate.core.ids import RunId
+from quorate.engine.recorder import Recorder
+from quorate.model.event import (
+    AgreementUpdated,
+    BranchCancelled,
+    BranchFailed,
+    BranchFinished,
+    BranchFirstToken,
+    BranchRetry,
+    BranchStarted,
+    PlanStarted,
+    Selected,
+    State,
+    Warned,
+)
+from quorate.model.run import BranchRecord
+
+ENDS: dict[State, tuple[Any, dict[str, str]]] = {
+    State.FINISHED: (BranchFinished, {}),
+    State.FAILED: (BranchFailed, {"code": "provider_unavailable", "message": "x"}),
+    State.CANCELLED: (BranchCancelled, {"reason": "x"}),
+}
+
+
+def head(at_s: float = 0.0, branch: str = "m") -> dict[str, Any]:
+    return {"call_id": RunId("run_1"), "at_s": at_s, "branch": branch, "model": branch.rpartition("/")[2]}
+
+
+def plan(**fields: Any) -> PlanStarted:
+    """The start of a plan."""
+    given: dict[str, Any] = {"path": "", "mode": "all", "branches": (), "weights": (), **fields}
+    return PlanStarted(call_id=RunId("run_1"), at_s=0.0, **given)
+
+
+def spent(cost: int | None = 5, prompt: int = 3, completion: int = 2) -> dict[str, Any]:
+    return {
+        "latency_s": 1.0,
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "cost_microusd": cost,
+        "estimated": False,
+    }
+
+
+def ended(state: State, at_s: float = 1.0, branch: str = "m", **fields: Any) -> Any:
+    kind, more = ENDS[state]
+    return kind(**head(at_s, branch), **{**spent(), **fields}, **more)
+
+
+def rows(recorder: Recorder, now_s: float = 9.0) -> tuple[BranchRecord, ...]:
+    return recorder.branches(1000.0, now_s, lambda model: f"provider of {model}")
+
+
+@pytest.mark.parametrize("state", ENDS)
+def test_one_branch(state: State) -> None:
+    recorder = Recorder()
+    for event in (
+        BranchStarted(**head(0.5)),
+        BranchRetry(**head(1), attempt=1, delay_s=1, code="x", message="x"),
+        BranchFirstToken(**head(2)),
+        ended(state, 3),
+    ):
+        recorder(event)
+    (row,) = rows(recorder)
+    assert (row.branch, row.model, row.provider, row.state) == ("m", "m", "provider of m", state)
+    assert (row.started_at_s, row.first_token_at_s, row.finished_at_s) == (1000.5, 1002.0, 1003.0)
+    assert (row.attempts, row.prompt_tokens, row.completion_tokens, row.cost_microusd) == (2, 3, 2, 5)
+    assert row.error_code == ("provider_unavailable" if state is State.FAILED else None)
+    assert recorder.first_token_s == 2
+    assert recorder.mode == "single"
+
+
+def test_a_branch_without_an_end_was_cut_off_now() -> None:
+    recorder = Recorder()
+    recorder(BranchStarted(**head(0.5)))
+    (row,) = rows(recorder, 4.0)
+    assert (row.state, row.finished_at_s, row.cost_microusd) == (State.CANCELLED, 1004.0, 0)
+
+
+def test_only_the_outermost_plan_tells_of_the_run() -> None:
+    recorder = Recorder()
+    for event in (
+        plan(mode="quorum"),
+        BranchStarted(**head(0, "panel")),
+        plan(path="panel", mode="race"),
+        BranchStarted(**head(0, "panel/a")),
+        AgreementUpdated(**_agreement("panel", 0.2)),
+        Selected(call_id=RunId("run_1"), at_s=1, path="panel", branch="panel/a", method="first", reason="x"),
+        ended(State.FINISHED, 1, "panel/a"),
+        ended(State.FINISHED, 1, "panel"),
+        AgreementUpdated(**_agreement("", 0.9)),
+        Selected(call_id=RunId("run_1"), at_s=2, path="", branch="panel", method="first", reason="x"),
+    ):
+        recorder(event)
+    assert (recorder.mode, recorder.agreement, recorder.selected) == ("quorum", 0.9, "panel")
+    outer, inner = rows(recorder)
+    assert (outer.leaf, outer.selected, inner.leaf, inner.selected) == (False, True, True, False)
+
+
+def _agreement(path: str, score: float) -> dict[str, Any]:
+    shared: dict[str, Any] = {"call_id": RunId("run_1"), "at_s": 1.0, "kind": "number", "answered": 2, "total": 2}
+    return {**shared, "path": path, "score": score}
+
+
+def test_a_plan_that_stands_for_one_model() -> None:
+    recorder = Recorder()
+    recorder.single = True
+    recorder(plan(mode="race"))
+    assert recorder.mode == "single"
+
+
+def test_a_synthesis_is_chosen() -> None:
+    recorder = Recorder()
+    recorder(BranchStarted(**head(0, "synthesiser")))
+    recorder(Selected(call_id=RunId("run_1"), at_s=1, path="", branch=None, method="synthesis", reason="x"))
+    assert [row.selected for row in rows(recorder)] == [True]
+
+
+def test_what_it_does_not_know_it_lets_pass() -> None:
+    recorder = Recorder()
+    for event in (
+        ended(State.FINISHED),
+        BranchFirstToken(**head(3)),
+        BranchRetry(**head(1), attempt=1, delay_s=1, code="x", message="x"),
+        Warned(call_id=RunId("run_1"), at_s=1, code="x", message="x"),
+    ):
+        recorder(event)
+    assert rows(recorder) == ()
+
+
+@given(st.lists(st.tuples(st.sampled_from(sorted(ENDS)), st.integers(0, 1000)), max_size=12))
+def test_costs_of_leaves_add_up_in_any_order(branches: list[tuple[State, int]]) -> None:
+    recorder = Recorder()
+    for number, _ in enumerate(branches):
+        recorder(BranchStarted(**head(0, f"p/m#{number}")))
+    recorder(BranchStarted(**head(0, "p")))
+    for number, (state, cost) in reversed(list(enumerate(branches))):
+        recorder(ended(state, 1, f"p/m#{number}", cost_microusd=cost))
+    recorder(ended(State.FINISHED, 1, "p", cost_microusd=sum(cost for _, cost in branches)))
+    found = rows(recorder)
+    leaves = [row for row in found if row.leaf and row.branch != "p"]
+    assert sum(row.cost_microusd or 0 for row in leaves) == sum(cost for _, cost in branches)
+    assert [row.state for row in leaves] == [state for state, _ in branches]
