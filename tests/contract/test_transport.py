@@ -29,6 +29,7 @@ from quorate.core.errors import (
 from quorate.core.net import Blocked, OutboundGate
 from quorate.providers.aiohttp_errors import RAISED, provider_error
 from quorate.providers.aiohttp_transport import AiohttpTransport
+from quorate.providers.http1_transport import Http1Transport
 from quorate.providers.transport import HttpRequest, PhaseLimits, Transport, TransportSettings
 from raw_server import STREAM_HEAD, Connection, Received, always, chunk, head, raw_server, whole
 
@@ -41,7 +42,11 @@ def aiohttp_transport(url: str, settings: TransportSettings | None = None) -> Tr
     return AiohttpTransport(OutboundGate.for_base_urls([url]), settings)
 
 
-@pytest.fixture(params=[aiohttp_transport], ids=["aiohttp"])
+def http1_transport(url: str, settings: TransportSettings | None = None) -> Transport:
+    return Http1Transport(OutboundGate.for_base_urls([url]), settings)
+
+
+@pytest.fixture(params=[aiohttp_transport, http1_transport], ids=["aiohttp", "http1"])
 async def make(request: pytest.FixtureRequest) -> AsyncGenerator[Make]:
     made: list[Transport] = []
 
@@ -387,13 +392,14 @@ async def test_a_closed_transport_refuses(make: Make) -> None:
         await server.all_closed()
 
 
-def test_one_transport_serves_loops_one_after_another() -> None:
+@pytest.mark.parametrize("kind", [AiohttpTransport, Http1Transport])
+def test_one_transport_serves_loops_one_after_another(kind: type[AiohttpTransport | Http1Transport]) -> None:
     async def once(transport: Transport, port: int) -> tuple[bytes, int]:
         async with raw_server(always(whole(b"ok"))) as server:
             return await fetch(transport, server.url), port
 
     gate = OutboundGate(trusted=frozenset(("http", "127.0.0.1", port) for port in range(1024, 65536)))
-    transport = AiohttpTransport(gate)
+    transport = kind(gate)
     assert asyncio.run(once(transport, 0))[0] == b"ok"
     assert asyncio.run(once(transport, 0))[0] == b"ok"
     asyncio.run(transport.close())
@@ -408,17 +414,22 @@ async def test_headers_that_http_forbids_are_refused(make: Make) -> None:
         assert server.requests == []
 
 
-async def test_a_name_that_cannot_be_looked_up_is_transient() -> None:
-    class NoName(AbstractResolver):
-        async def resolve(
-            self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-        ) -> list[ResolveResult]:
-            raise OSError(None, "Name or service not known")
+class NoName(AbstractResolver):
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        raise OSError(None, "Name or service not known")
 
-        async def close(self) -> None:
-            pass
+    async def addresses(self, host: str, port: int) -> list[str]:
+        raise OSError(None, "Name or service not known")
 
-    transport = AiohttpTransport(OutboundGate(), resolver=NoName())
+    async def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("kind", [AiohttpTransport, Http1Transport])
+async def test_a_name_that_cannot_be_looked_up_is_transient(kind: type[AiohttpTransport | Http1Transport]) -> None:
+    transport = kind(OutboundGate(), resolver=NoName())
     with pytest.raises(Unavailable, match="looked up") as caught:
         await fetch(transport, "https://models.example/v1")
     assert caught.value.failure is Failure.TRANSIENT

@@ -13,10 +13,20 @@ from quorate.core.errors import Failure, QuorateError, Rejected, Unavailable
 from quorate.core.net import Blocked, OutboundGate
 from quorate.providers.aiohttp_transport import AiohttpTransport
 from quorate.providers.gated_resolver import GatedResolver
-from quorate.providers.transport import HttpRequest, PhaseLimits, TransportSettings
+from quorate.providers.http1_names import GatedNames
+from quorate.providers.http1_target import read_target
+from quorate.providers.http1_transport import Http1Transport
+from quorate.providers.transport import HttpRequest, PhaseLimits, Transport, TransportSettings
 from raw_server import RawServer, always, raw_server, whole
 
 FOREVER = Deadline(clock=SystemClock())
+Kind = type[AiohttpTransport | Http1Transport]
+
+
+@pytest.fixture(params=[AiohttpTransport, Http1Transport], ids=["aiohttp", "http1"])
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return request.param
+
 
 PRIVATE = [
     "http://127.0.0.1/",
@@ -93,19 +103,21 @@ class Names(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        self.asked.append(host)
-        lists = self.answers[host.rstrip(".")]
-        addresses = lists.pop(0) if len(lists) > 1 else lists[0]
         return [
             ResolveResult(hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0)
-            for address in addresses
+            for address in await self.addresses(host, port)
         ]
+
+    async def addresses(self, host: str, port: int) -> list[str]:
+        self.asked.append(host)
+        lists = self.answers[host.rstrip(".")]
+        return lists.pop(0) if len(lists) > 1 else lists[0]
 
     async def close(self) -> None:
         pass
 
 
-async def get(transport: AiohttpTransport, url: str) -> bytes:
+async def get(transport: Transport, url: str) -> bytes:
     try:
         async with transport.send(HttpRequest(url=url), PhaseLimits(connect_s=1), FOREVER) as response:
             return await response.read()
@@ -113,7 +125,7 @@ async def get(transport: AiohttpTransport, url: str) -> bytes:
         await transport.close()
 
 
-async def refused(transport: AiohttpTransport, url: str) -> Rejected:
+async def refused(transport: Transport, url: str) -> Rejected:
     with pytest.raises(Rejected) as caught:
         await get(transport, url)
     assert caught.value.failure is Failure.BLOCKED
@@ -128,54 +140,54 @@ async def server() -> AsyncGenerator[RawServer]:
 
 
 @pytest.mark.parametrize("url", [*PRIVATE, *METADATA, *NOT_URLS])
-async def test_the_transport_refuses(url: str) -> None:
+async def test_the_transport_refuses(kind: Kind, url: str) -> None:
     names = Names()
-    await refused(AiohttpTransport(OutboundGate(), resolver=names), url)
+    await refused(kind(OutboundGate(), resolver=names), url)
     assert names.asked == []
 
 
 @pytest.mark.parametrize("url", METADATA)
-async def test_metadata_services_are_refused_even_when_configured(url: str) -> None:
-    await refused(AiohttpTransport(OutboundGate.for_base_urls([url])), url)
+async def test_metadata_services_are_refused_even_when_configured(kind: Kind, url: str) -> None:
+    await refused(kind(OutboundGate.for_base_urls([url])), url)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
-async def test_a_configured_private_base_url_works(server: RawServer, host: str) -> None:
+async def test_a_configured_private_base_url_works(kind: Kind, server: RawServer, host: str) -> None:
     base = f"http://{host}:{server.port}/v1"
-    transport = AiohttpTransport(OutboundGate.for_base_urls([base]))
+    transport = kind(OutboundGate.for_base_urls([base]))
     assert await get(transport, base + "/chat/completions") == b"inside"
 
 
-async def test_configured_spellings_of_a_host_are_one(server: RawServer) -> None:
+async def test_configured_spellings_of_a_host_are_one(kind: Kind, server: RawServer) -> None:
     base = f"http://LocalHost.:{server.port}/v1"
     names = Names(localhost=[["127.0.0.1"]])
-    assert await get(AiohttpTransport(OutboundGate.for_base_urls([base]), resolver=names), base) == b"inside"
+    assert await get(kind(OutboundGate.for_base_urls([base]), resolver=names), base) == b"inside"
 
 
-async def test_another_port_of_a_configured_host_is_refused(server: RawServer) -> None:
+async def test_another_port_of_a_configured_host_is_refused(kind: Kind, server: RawServer) -> None:
     gate = OutboundGate.for_base_urls([f"http://127.0.0.1:{server.port}"])
-    await refused(AiohttpTransport(gate), "http://127.0.0.1:1/")
+    await refused(kind(gate), "http://127.0.0.1:1/")
 
 
-async def test_a_name_that_leads_to_a_private_address_is_refused(server: RawServer) -> None:
+async def test_a_name_that_leads_to_a_private_address_is_refused(kind: Kind, server: RawServer) -> None:
     for address in ("127.0.0.1", "::ffff:127.0.0.1", "10.1.2.3", "169.254.169.254", "::1"):
         names = Names(models_example=[[address]])
-        error = await refused(AiohttpTransport(OutboundGate(), resolver=names), f"http://models.example:{server.port}/")
+        error = await refused(kind(OutboundGate(), resolver=names), f"http://models.example:{server.port}/")
         assert "models.example" in error.message or "metadata" in error.message
     assert server.connections == []
 
 
-async def test_one_private_address_among_public_ones_refuses_the_name(server: RawServer) -> None:
+async def test_one_private_address_among_public_ones_refuses_the_name(kind: Kind, server: RawServer) -> None:
     names = Names(models_example=[["93.184.216.34", "127.0.0.1"]])
-    await refused(AiohttpTransport(OutboundGate(), resolver=names), f"http://models.example:{server.port}/")
+    await refused(kind(OutboundGate(), resolver=names), f"http://models.example:{server.port}/")
     assert server.connections == []
 
 
-async def test_the_checked_address_is_the_one_connected_to(server: RawServer) -> None:
+async def test_the_checked_address_is_the_one_connected_to(kind: Kind, server: RawServer) -> None:
     """A name that answers differently the second time (rebinding): the connection asks once, and that is checked."""
     base = f"http://models.example:{server.port}"
     names = Names(models_example=[["127.0.0.1"], ["10.9.9.9"]])
-    assert await get(AiohttpTransport(OutboundGate.for_base_urls([base]), resolver=names), base) == b"inside"
+    assert await get(kind(OutboundGate.for_base_urls([base]), resolver=names), base) == b"inside"
     assert names.asked == ["models.example"]
 
 
@@ -187,10 +199,19 @@ async def test_rebinding_between_requests_is_refused() -> None:
     await resolver.close()
 
 
-async def test_a_redirect_to_a_private_address_is_not_followed(server: RawServer) -> None:
+async def test_rebinding_between_requests_is_refused_by_our_own_client() -> None:
+    gate = OutboundGate()
+    target = read_target("https://models.example/", gate)
+    resolver = Names(models_example=[["93.184.216.34"], ["127.0.0.1"]])
+    assert await GatedNames(gate, resolver).addresses(target) == ("93.184.216.34",)
+    with pytest.raises(Blocked, match="not a public address"):
+        await GatedNames(gate, resolver).addresses(target)
+
+
+async def test_a_redirect_to_a_private_address_is_not_followed(kind: Kind, server: RawServer) -> None:
     moved = whole(b"", 307, "Temporary Redirect", location=f"http://127.0.0.1:{server.port}/secret")
     async with raw_server(always(moved)) as outside:
-        transport = AiohttpTransport(OutboundGate.for_base_urls([outside.url]))
+        transport = kind(OutboundGate.for_base_urls([outside.url]))
         error = await refused(transport, outside.url)
     assert "redirect" in error.message
     assert server.connections == []
@@ -249,7 +270,7 @@ def test_public_addresses_pass(address: str) -> None:
     assert ipaddress.ip_address(address)
 
 
-async def test_a_refusal_is_an_error_of_ours_only() -> None:
+async def test_a_refusal_is_an_error_of_ours_only(kind: Kind) -> None:
     with pytest.raises(QuorateError) as caught:
-        await get(AiohttpTransport(OutboundGate()), "http://[::1]/")
+        await get(kind(OutboundGate()), "http://[::1]/")
     assert caught.value.__cause__ is None

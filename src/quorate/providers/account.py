@@ -1,26 +1,48 @@
 """What one request to a provider costs: settled when it is answered, estimated when it ends in any other way."""
 
+from collections.abc import Callable
+from typing import Protocol
+
 from quorate.core.errors import ProviderError, QuorateError
 from quorate.model.call import Call
-from quorate.model.event import Warned
+from quorate.model.event import Warned, ignore_events
 from quorate.model.usage import Charge, Usage
 from quorate.providers.estimate import estimate_usage
 from quorate.providers.price import Price
 from quorate.wire.chat import ChatRequest, ChatResponse
-from quorate.wire.stream import Joiner
+
+
+class Arrived(Protocol):
+    """What has arrived of an answer (`Joiner` is one)."""
+
+    @property
+    def finished(self) -> bool:
+        """Whether every answer that began has said why it ended."""
+        ...
+
+    def response(self) -> ChatResponse:
+        """Return the answer as far as it has come."""
+        ...
 
 
 class RequestAccount:
     """Charges the call for one request, exactly once, or not at all; a live object.
 
     Nothing is charged before the request left (`sent`) or when the provider refused it without giving anything
-    (`refused`). `joiner` holds what has arrived of the answer.
+    (`refused`). `arrived` holds what has come of the answer; `request` is asked only if its tokens must be estimated.
     """
 
     def __init__(
-        self, request: ChatRequest, call: Call, *, model: str, price: Price | None, warns_if_unpriced: bool
+        self,
+        request: Callable[[], ChatRequest],
+        arrived: Arrived,
+        call: Call,
+        *,
+        model: str,
+        price: Price | None,
+        warns_if_unpriced: bool,
     ) -> None:
-        self.joiner = Joiner()
+        self._arrived = arrived
         self._request = request
         self._call = call
         self._model = model
@@ -39,23 +61,29 @@ class RequestAccount:
 
     def settle(self, response: ChatResponse) -> Charge:
         """Charge a whole answer and return the charge: the provider's own counts, or an estimate if it gave none."""
-        self._open = True
         return self._charge(response, whole=True)
+
+    def settle_counted(self, usage: Usage) -> Charge:
+        """Charge a whole answer whose tokens the provider counted."""
+        return self._book(usage, exact=True)
 
     def close(self) -> None:
         """Charge what has arrived and the prompt, unless that is settled. Never waits: it runs on cancellation too."""
         if self._open:
-            self._charge(self.joiner.response(), whole=False)
+            self._charge(self._arrived.response(), whole=False)
 
     def _charge(self, response: ChatResponse, *, whole: bool) -> Charge:
-        self._open = False
         counted = None if response.usage is None else Usage.from_wire(response.usage)
-        exact = counted is not None and counted.total_tokens > 0 and (whole or self.joiner.finished)
-        usage = counted if counted is not None and exact else estimate_usage(self._request, response)
+        if counted is not None and counted.total_tokens > 0 and (whole or self._arrived.finished):
+            return self._book(counted, exact=True)
+        return self._book(estimate_usage(self._request(), response), exact=False)
+
+    def _book(self, usage: Usage, *, exact: bool) -> Charge:
+        self._open = False
         cost = None if self._price is None else self._price.cost_microusd(usage)
         charge = Charge(usage=usage, cost_microusd=cost, estimated=not exact)
         self._call.budget.charge(charge)
-        if cost is None and self._warns:
+        if cost is None and self._warns and self._call.sink is not ignore_events:
             self._warn()
         return charge
 
@@ -68,5 +96,5 @@ class RequestAccount:
     def _has_received(self) -> bool:
         return any(
             choice.message.text or choice.message.thoughts or choice.message.tool_calls or choice.message.refusal
-            for choice in self.joiner.response().choices
+            for choice in self._arrived.response().choices
         )

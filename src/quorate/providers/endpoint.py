@@ -1,8 +1,8 @@
 """One model at one provider: the leaf of every composition, and the place where money is spent."""
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -12,19 +12,36 @@ from quorate.core.secret import redact
 from quorate.model.call import Call
 from quorate.model.completion import Completion, Delta
 from quorate.model.model import opens_reply
-from quorate.providers.account import RequestAccount
+from quorate.providers.account import Arrived, RequestAccount
 from quorate.providers.dialect import Dialect, Target
 from quorate.providers.price import Price
 from quorate.providers.stream_reader import StreamReader
 from quorate.providers.transport import HttpResponse, PhaseLimits, Transport
 from quorate.wire.chat import ChatRequest, ChatResponse
 from quorate.wire.open import load
-from quorate.wire.stream import chunk_of
+from quorate.wire.stream import Joiner
 
 #: Headers under which providers name a request, for asking them about it.
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-goog-request-id", "cf-ray")
 _OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 _FIRST_ERROR_STATUS = 400
+_NO_ANSWER = ChatResponse(choices=())
+
+
+class WholeAnswer:
+    """What has arrived of an answer that is not streamed: all or nothing; a live object."""
+
+    def __init__(self) -> None:
+        self.answer: ChatResponse | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is there."""
+        return self.answer is not None
+
+    def response(self) -> ChatResponse:
+        """Return it, or one without an answer."""
+        return _NO_ANSWER if self.answer is None else self.answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,31 +79,38 @@ class Endpoint:
         """
         request = self._with_params(request)
         outgoing = self.dialect.build(request, self.target)
+        if call.trace is not None:
+            headers = {**outgoing.headers, "traceparent": call.trace.traceparent}
+            outgoing = replace(outgoing, headers=headers)
         call.deadline.require(f"{self.name!r} was asked")
         call.budget.require(f"{self.name!r} was asked")
-        account = self._account(request, call)
+        arrived = Joiner() if request.stream else WholeAnswer()
+        account = self.account(lambda: request, arrived, call)
         try:
             async with self.transport.send(outgoing, self.limits, call.deadline, on_sent=account.sent) as response:
                 if response.status >= _FIRST_ERROR_STATUS:
-                    raise await self._error(response, call)
-                if request.stream:
-                    reader = StreamReader(self.dialect.stream(), account.joiner, answers=request.n or 1)
+                    raise await self.error(response, call)
+                if isinstance(arrived, Joiner):
+                    reader = StreamReader(self.dialect.stream(), arrived, answers=request.n or 1)
                     async with aclosing(reader.deltas(response)) as deltas:
                         async for delta in deltas:
                             yield delta
                 else:
-                    account.joiner.add(chunk_of(self.dialect.parse(await response.read())))
-            completion = self._completion(account, response)
+                    arrived.answer = self.dialect.parse(await response.read())
+            completion = self._completion(account, arrived.response(), response)
         except QuorateError as error:
             account.refused(error)
-            self._sign(error)
+            self.sign(error)
             raise
         finally:
             account.close()
         yield completion
 
-    def _account(self, request: ChatRequest, call: Call) -> RequestAccount:
-        return RequestAccount(request, call, model=self.name, price=self.price, warns_if_unpriced=self.unpriced_warning)
+    def account(self, request: Callable[[], ChatRequest], arrived: Arrived, call: Call) -> RequestAccount:
+        """Return the account of one request to this model."""
+        return RequestAccount(
+            request, arrived, call, model=self.name, price=self.price, warns_if_unpriced=self.unpriced_warning
+        )
 
     def _with_params(self, request: ChatRequest) -> ChatRequest:
         given = self._given
@@ -101,15 +125,15 @@ class Endpoint:
         }
         return msgspec.structs.replace(request, **changes, extra={**given.extra, **request.extra})
 
-    async def _error(self, response: HttpResponse, call: Call) -> ProviderError:
+    async def error(self, response: HttpResponse, call: Call) -> ProviderError:
+        """Return what a response with an error status means."""
         try:
             body = await response.read()
         except ProviderError:
             body = b""  # the status says enough
         return self.dialect.error(response.status, response.headers, body, now=call.clock.now())
 
-    def _completion(self, account: RequestAccount, response: HttpResponse) -> Completion:
-        answer = account.joiner.response()
+    def _completion(self, account: RequestAccount, answer: ChatResponse, response: HttpResponse) -> Completion:
         charge = account.settle(answer)
         if answer.finish_reason == "content_filter" and not answer.text and not answer.message.tool_calls:
             raise Filtered(_refusal(answer), upstream_status=response.status, upstream_code="content_filter")
@@ -125,7 +149,7 @@ class Endpoint:
             metadata={name: value for name, value in facts.items() if value},
         )
 
-    def _sign(self, error: QuorateError) -> None:
+    def sign(self, error: QuorateError) -> None:
         """Put the names of model and provider into an error, and take the key and the configured headers out."""
         secrets = self.target.secrets()
         message = redact(error.message, secrets)

@@ -73,11 +73,16 @@ def build(request: ChatRequest, target: Target, *, key_header: KeyHeader, includ
         body["stream_options"] = {**body.get("stream_options", {}), "include_usage": True}
     else:
         body.pop("stream_options", None)
-    headers = transfer_headers(request)
-    if target.api_key is not None:
-        key = target.api_key.reveal()
-        headers[key_header.value] = f"Bearer {key}" if key_header is KeyHeader.BEARER else key
+    headers = {**transfer_headers(request), **key_headers(target, key_header)}
     return target.post("/chat/completions", body, headers)
+
+
+def key_headers(target: Target, key_header: KeyHeader) -> dict[str, str]:
+    """Return the header that carries the target's key; nothing if it has none."""
+    if target.api_key is None:
+        return {}
+    key = target.api_key.reveal()
+    return {key_header.value: f"Bearer {key}" if key_header is KeyHeader.BEARER else key}
 
 
 def parse(body: bytes) -> ChatResponse:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+import msgspec
+
 from quorate.core.clock import Deadline
 from quorate.core.errors import DeadlineExceeded, Failure, QuorateError, Unavailable
 
@@ -122,8 +124,7 @@ class Phase(StrEnum):
     TOTAL = "end of the answer"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaitLimit:
+class WaitLimit(msgspec.Struct, frozen=True, kw_only=True):
     """How long one wait may last, and why: `phase` is `None` when the call's deadline is what comes first."""
 
     seconds: float | None

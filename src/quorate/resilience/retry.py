@@ -50,31 +50,38 @@ class Retrying:
                     yield await reply.completion()
                     return
             except QuorateError as error:
-                decision = decide_retry(
-                    self._policy,
-                    error,
-                    attempt=attempt,
-                    remaining_s=call.deadline.remaining_s(),
-                    rng=call.random(f"retry/{attempt}"),
-                )
-                if begun or decision.delay_s is None:
+                retry = None if begun else next_retry(self._policy, error, call, model=self.name, attempt=attempt)
+                if retry is None:
                     raise
-                self._report(call, error, attempt, decision.delay_s)
-                delay_s = decision.delay_s
-            await asyncio.sleep(delay_s)
+                if self._on_retry is not None:
+                    self._on_retry(retry)
+            await asyncio.sleep(retry.delay_s)
             attempt += 1
 
-    def _report(self, call: Call, error: QuorateError, attempt: int, delay_s: float) -> None:
-        event = BranchRetry(
-            call_id=call.id,
-            at_s=call.at_s,
-            branch=call.branch,
-            model=self.name,
-            attempt=attempt,
-            delay_s=delay_s,
-            code=error.code,
-            message=error.message,
-        )
-        call.emit(event)
-        if self._on_retry is not None:
-            self._on_retry(event)
+
+def next_retry(policy: RetryPolicy, error: QuorateError, call: Call, *, model: str, attempt: int) -> BranchRetry | None:
+    """Return the retry that follows a failed attempt, after telling the call of it; `None` if there is to be none.
+
+    `attempt` counts from 1. Whoever asks waits for `delay_s`.
+    """
+    decision = decide_retry(
+        policy,
+        error,
+        attempt=attempt,
+        remaining_s=call.deadline.remaining_s(),
+        rng=call.random(f"retry/{attempt}"),
+    )
+    if decision.delay_s is None:
+        return None
+    retry = BranchRetry(
+        call_id=call.id,
+        at_s=call.at_s,
+        branch=call.branch or model,
+        model=model,
+        attempt=attempt,
+        delay_s=decision.delay_s,
+        code=error.code,
+        message=error.message,
+    )
+    call.emit(retry)
+    return retry

@@ -1,0 +1,360 @@
+"""Passing requests and answers of an OpenAI-compatible endpoint on, byte for byte apart from the fields we own.
+
+The top level of the body is decoded to raw values (`dict[str, msgspec.Raw]`), so messages, tools and fields that nobody
+here knows leave as they came; of the answer only the facts are read that the ledger needs.
+"""
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from quorate.core.errors import Failure, Malformed, ProviderError, QuorateError, TooLarge, Unavailable
+from quorate.model.call import Call
+from quorate.model.usage import Charge, Usage
+from quorate.providers.account import RequestAccount
+from quorate.providers.dialect import OWN_FIELDS, Target
+from quorate.providers.endpoint import Endpoint
+from quorate.providers.openai import OpenAIDialect, OpenAIStream, key_headers
+from quorate.providers.relay_facts import UNREAD, Heard, read_answer, read_chunk
+from quorate.providers.stream_reader import DRAIN_S, GRACE_S
+from quorate.providers.transport import HttpRequest, HttpResponse
+from quorate.wire.chat import ChatRequest
+from quorate.wire.open import decode
+from quorate.wire.sse import DONE, END, SseEvent
+from quorate.wire.sse_lines import SseCutter
+
+Fields = dict[str, msgspec.Raw]
+
+_FIRST_ERROR_STATUS = 400
+_OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
+_DONE = DONE.encode()
+_RAW_TRUE = msgspec.Raw(b"true")
+_USAGE_WANTED = msgspec.Raw(b'{"include_usage":true}')
+_fields = msgspec.json.Decoder(Fields)
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where one kind of request of one endpoint goes, and with which headers: worked out once."""
+
+    url: str
+    headers: Mapping[str, str]
+    stream_headers: Mapping[str, str]
+
+
+class RelayEndpoint:
+    """Relays requests to an `Endpoint` that speaks OpenAI's language; a live object, made once for each endpoint."""
+
+    def __init__(self, endpoint: Endpoint, dialect: OpenAIDialect) -> None:
+        self.endpoint = endpoint
+        self._dialect = dialect
+        self._model = msgspec.Raw(_encode(endpoint.target.model_id))
+        self._params = {
+            name: msgspec.Raw(_encode(value)) for name, value in endpoint.params.items() if name not in OWN_FIELDS
+        }
+        self._chat = _destination(endpoint.target, dialect, "/chat/completions")
+        self._embeddings = _destination(endpoint.target, dialect, "/embeddings")
+
+    @property
+    def name(self) -> str:
+        """The catalog name."""
+        return self.endpoint.name
+
+    async def chat(self, fields: Fields, call: Call) -> "WholeAnswer":
+        """Send a chat request that is not streamed and return the whole answer.
+
+        Raises `ProviderError`s as `Endpoint.open` does, and charges `call.budget` as it does.
+        """
+        async with self._sent(_encode(self._filled(fields)), self._chat, fields, call, Heard()) as (response, account):
+            await self._require_answer(response, call)
+            body = await response.read()
+            usage = read_answer(body)
+            charge = account.settle(self._dialect.parse(body)) if usage is None else account.settle_counted(usage)
+            return WholeAnswer(body=body, charge=charge)
+
+    async def embeddings(self, fields: Fields, call: Call) -> "WholeAnswer":
+        """Send an embeddings request and return the whole answer."""
+        body = {name: value for name, value in fields.items() if name not in OWN_FIELDS}
+        body["model"] = self._model
+        async with self._sent(_encode(body), self._embeddings, fields, call, Heard()) as (response, account):
+            await self._require_answer(response, call)
+            answer = await response.read()
+            return WholeAnswer(body=answer, charge=account.settle_counted(_embedding_usage(answer)))
+
+    @asynccontextmanager
+    async def stream(self, fields: Fields, call: Call) -> AsyncGenerator["RelayedStream"]:
+        """Send a streamed chat request; the context holds the stream, to be read to its end.
+
+        The usage is always asked for; the caller sees it only if it asked as well.
+        """
+        body, shown = self._stream_body(fields)
+        heard = Heard()
+        async with self._sent(body, self._chat, fields, call, heard, stream=True) as (response, account):
+            await self._require_answer(response, call)
+            yield RelayedStream(
+                response, heard, account, dialect=self._dialect, answers=_answers(fields), shows_usage=shown
+            )
+
+    def _filled(self, fields: Fields) -> Fields:
+        body = {name: value for name, value in fields.items() if name not in OWN_FIELDS}
+        body["model"] = self._model
+        if self._params:
+            limited = not _OUTPUT_LIMITS.isdisjoint(fields)
+            for name, value in self._params.items():
+                if not (limited and name in _OUTPUT_LIMITS):
+                    body.setdefault(name, value)
+        return body
+
+    def _stream_body(self, fields: Fields) -> tuple[bytes, bool]:
+        """Return the body and whether the caller asked for the usage."""
+        body = self._filled(fields)
+        body["stream"] = _RAW_TRUE
+        options = _options(body.pop("stream_options", None))
+        shown = options.get("include_usage") == _RAW_TRUE
+        if self._dialect.include_usage:
+            body["stream_options"] = (
+                msgspec.Raw(_encode({**options, "include_usage": _RAW_TRUE})) if options else _USAGE_WANTED
+            )
+        return _encode(body), shown
+
+    async def _require_answer(self, response: HttpResponse, call: Call) -> None:
+        """Raise what an error status means."""
+        if response.status >= _FIRST_ERROR_STATUS:
+            raise await self.endpoint.error(response, call)
+
+    def _sent(
+        self, body: bytes, destination: Destination, fields: Fields, call: Call, heard: Heard, *, stream: bool = False
+    ) -> "_Sent":
+        endpoint = self.endpoint
+        call.deadline.require(f"{endpoint.name!r} was asked")
+        call.budget.require(f"{endpoint.name!r} was asked")
+        account = endpoint.account(lambda: _request(fields), heard, call)
+        headers = destination.stream_headers if stream else destination.headers
+        if call.trace is not None:
+            headers = {**headers, "traceparent": call.trace.traceparent}
+        return _Sent(endpoint, HttpRequest(url=destination.url, headers=headers, body=body), account, call)
+
+
+class _Sent:
+    """One request on its way, as an async context manager: the response and the account, which is closed at the end.
+
+    Written out: a generator would cost several times as much, and every request pays for it.
+    """
+
+    __slots__ = ("_account", "_endpoint", "_sending")
+
+    def __init__(self, endpoint: Endpoint, request: HttpRequest, account: RequestAccount, call: Call) -> None:
+        self._endpoint = endpoint
+        self._account = account
+        self._sending = endpoint.transport.send(request, endpoint.limits, call.deadline, on_sent=account.sent)
+
+    async def __aenter__(self) -> tuple[HttpResponse, RequestAccount]:
+        try:
+            return await self._sending.__aenter__(), self._account
+        except BaseException as error:
+            self._close(error)
+            raise
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            await self._sending.__aexit__(kind, error, trace)
+        finally:
+            self._close(error)
+
+    def _close(self, error: BaseException | None) -> None:
+        if isinstance(error, QuorateError):
+            self._account.refused(error)
+            self._endpoint.sign(error)
+        self._account.close()
+
+
+def relay_of(model: object) -> RelayEndpoint | None:
+    """Return the relay to a model that speaks OpenAI's language; `None` for every other."""
+    if isinstance(model, Endpoint) and isinstance(model.dialect, OpenAIDialect):
+        return RelayEndpoint(model, model.dialect)
+    return None
+
+
+class WholeAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer as it came, and what it was charged."""
+
+    body: bytes
+    charge: Charge
+
+
+class RelayedStream:
+    """The events of a stream as they came; a live object. Iterate for chunks of bytes, each of them whole events.
+
+    Ends when the answer is whole and its end mark was passed on (one that is missing is added). Raises `ProviderError`
+    when the stream is cut or tells of an error, so that whoever passes it on says so instead of ending it.
+    """
+
+    def __init__(
+        self,
+        response: HttpResponse,
+        heard: Heard,
+        account: RequestAccount,
+        *,
+        dialect: OpenAIDialect,
+        answers: int,
+        shows_usage: bool,
+    ) -> None:
+        self._response = response
+        self._dialect = dialect
+        self._heard = heard
+        self._account = account
+        self._answers = answers
+        self._shows_usage = shows_usage
+        self._cutter = SseCutter()
+        self._odd = OpenAIStream()
+        self._unread: Malformed | None = None
+        self._done = False
+        self._began = False
+        self.charge: Charge | None = None
+
+    @property
+    def text(self) -> str:
+        """What has been said so far, all answers and tool calls in one."""
+        return self._heard.response().text
+
+    async def chunks(self, first: Callable[[], None]) -> AsyncGenerator[bytes]:
+        """Yield the bytes; `first` is called when the first piece of the answer has come."""
+        lingering = False
+        async for data in self._response:
+            if self._done:
+                continue  # only the connection's end is awaited now
+            events, error = self._passed(data)
+            if not self._began and (self._heard.spoke or self._heard.ended):
+                self._began = True
+                self._response.began()
+                first()
+            if events and (error is None or self._heard.spoke):
+                yield events
+            if error is not None:
+                raise error
+            if self._done:
+                self._response.linger(DRAIN_S)
+            elif not lingering and self._heard.finished and self._heard.ended >= self._answers:
+                lingering = True
+                self._response.linger(GRACE_S)
+        self._require_whole()
+        self._settle()
+        yield END
+
+    def _passed(self, data: bytes) -> tuple[bytes, QuorateError | None]:
+        """Read the events that `data` completes; return those that the caller is to see, and the error after them."""
+        passed: list[bytes] = []
+        try:
+            for event, payload in self._cutter.feed(data):
+                if self._passes(payload):
+                    passed.append(event)
+        except TooLarge as error:
+            return b"".join(passed), Malformed(error.message)
+        except ProviderError as error:
+            return b"".join(passed), error
+        return b"".join(passed), None
+
+    def _passes(self, payload: bytes) -> bool:
+        """Take note of one event; return whether the caller sees it."""
+        if not payload:
+            return True  # a comment
+        if payload == _DONE:
+            self._done = True
+            return False
+        facts = read_chunk(payload)
+        if facts is None:
+            return self._read_odd(payload)
+        self._heard.add(facts)
+        return self._shows_usage or facts.usage is None or bool(facts.choices)
+
+    def _read_odd(self, payload: bytes) -> bool:
+        """Let the dialect's parser read what is not plain; it raises for an error that the event tells of."""
+        try:
+            chunks = self._odd.feed(SseEvent(payload.decode("utf-8", "replace")))
+        except Malformed as error:
+            if payload.startswith(b"{"):
+                raise
+            self._unread = self._unread or error
+            return False
+        for chunk in chunks:
+            self._heard.add_chunk(chunk)
+        return self._shows_usage or not chunks or any(chunk.choices or chunk.usage is None for chunk in chunks)
+
+    def _require_whole(self) -> None:
+        if self._heard.finished or (self._done and self._heard.spoke):
+            return
+        if self._unread is not None:
+            raise self._unread
+        if self._done:
+            raise Malformed("the stream ended properly and held no answer")
+        if not self._began and self._cutter.rest.lstrip().startswith(b"{"):
+            self._dialect.parse(self._cutter.rest)  # raises what an error says that came as plain JSON
+            raise Malformed("the answer to a streamed request is not a stream")
+        raise Unavailable("the stream was cut before the answer was complete", failure=Failure.CUT_STREAM)
+
+    def _settle(self) -> None:
+        usage = self._heard.usage
+        if usage is not None and usage.total_tokens > 0:
+            self.charge = self._account.settle_counted(usage)
+        else:
+            self.charge = self._account.settle(self._heard.response())
+
+
+def _destination(target: Target, dialect: OpenAIDialect, path: str) -> Destination:
+    key = key_headers(target, dialect.key_header)
+    headers = {"accept": "application/json", "accept-encoding": "identity", **key}
+    plain = target.post(path, {}, headers)
+    stream = target.post(path, {}, {**headers, "accept": "text/event-stream"})
+    return Destination(url=plain.url, headers=plain.headers, stream_headers=stream.headers)
+
+
+def _options(raw: msgspec.Raw | None) -> Fields:
+    if raw is None:
+        return {}
+    try:
+        return _fields.decode(raw)
+    except UNREAD:
+        return {}  # null, or nothing that has options
+
+
+def _answers(fields: Fields) -> int:
+    raw = fields.get("n")
+    try:
+        return 1 if raw is None else msgspec.json.decode(raw, type=int)
+    except msgspec.DecodeError:
+        return 1
+
+
+def _request(fields: Fields) -> ChatRequest:
+    """Return the request in full, for counting its tokens; one that cannot be read counts as an empty one."""
+    try:
+        return decode(_encode({name: fields[name] for name in ("messages", "tools") if name in fields}), ChatRequest)
+    except QuorateError:
+        return ChatRequest(messages=())
+
+
+class _EmbeddingUsage(msgspec.Struct, frozen=True, kw_only=True):
+    prompt_tokens: int = 0
+    total_tokens: int = 0
+
+
+class _EmbeddingFacts(msgspec.Struct, frozen=True, kw_only=True):
+    usage: _EmbeddingUsage = _EmbeddingUsage()
+    data: Any = None
+
+
+def _embedding_usage(body: bytes) -> Usage:
+    try:
+        facts = msgspec.json.decode(body, type=_EmbeddingFacts)
+    except msgspec.DecodeError as error:
+        raise Malformed(f"the answer is not an embeddings response: {error}") from None
+    if facts.data is None:
+        raise Malformed("the answer is not an embeddings response: it has no data")
+    return Usage(prompt_tokens=facts.usage.prompt_tokens or facts.usage.total_tokens)
