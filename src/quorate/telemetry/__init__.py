@@ -1,0 +1,1 @@
+"""What operators watch: metrics, traces, logs; each of them optional."""

@@ -1,0 +1,298 @@
+"""Spans: their tree, their names, what they say and never say; once all the way to a collector."""
+
+import gzip
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.sdk.trace import ReadableSpan
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import SpanKind, StatusCode
+
+from quorate.core.errors import Misconfigured
+from quorate.core.secret import Secret
+from quorate.model.call import TraceContext
+from quorate.model.event import BranchDelta, BranchRetry, PlanStarted, Selected, State
+from quorate.model.run import RunRecord
+from quorate.telemetry import names
+from quorate.telemetry.redaction import Redactor
+from quorate.telemetry.traceparent import parse_traceparent
+from quorate.telemetry.tracing import CallTrace, Tracing
+from run_records import branch_record, run_record
+
+TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+CALLER = TraceContext(traceparent=f"00-{TRACE}-{SPAN}-01", tracestate="a=1")
+
+
+def tracing(exporter: SpanExporter | None, **settings: Any) -> Tracing:
+    given: dict[str, Any] = {
+        "endpoint": "http://127.0.0.1:9",
+        "service": "test",
+        "ids": random.Random(1),
+        "exporter": exporter,
+        "version": "1.2.3",
+    }
+    return Tracing(**{**given, **settings})
+
+
+def spans_of(
+    record: RunRecord,
+    *,
+    caller: TraceContext | None = None,
+    watch: Callable[[CallTrace], object] = lambda _: None,
+    **settings: Any,
+) -> tuple[CallTrace, dict[str, ReadableSpan]]:
+    """The call's trace and its spans by name."""
+    exporter = InMemorySpanExporter()
+    made = tracing(exporter, **settings)
+    call = made.begin(caller)
+    watch(call)
+    call.end(record)
+    call.end(record)
+    made.close(5)
+    return call, {span.name: span for span in exporter.get_finished_spans()}
+
+
+def said(span: ReadableSpan) -> dict[str, object]:
+    return dict(span.attributes or {})
+
+
+def test_a_single_call_is_a_server_span_with_a_client_span_below() -> None:
+    exporter = InMemorySpanExporter()
+    made = tracing(exporter)
+    call = made.begin(CALLER)
+    call.end(run_record(first_token_at_s=1000.1, stream=True, cached_tokens=7))
+    made.close(5)
+    branch, top = exporter.get_finished_spans()
+    assert (top.name, branch.name) == ("chat fast", "chat fast")
+    assert (top.kind, branch.kind) == (SpanKind.SERVER, SpanKind.CLIENT)
+    assert top.context is not None
+    assert top.parent is not None
+    assert branch.parent is not None
+    assert f"{top.context.trace_id:032x}" == TRACE == call.trace_id
+    assert f"{top.parent.span_id:016x}" == SPAN
+    assert branch.parent.span_id == top.context.span_id
+    assert call.traceparent == f"00-{TRACE}-{top.context.span_id:016x}-01"
+    assert call.context == TraceContext(traceparent=call.traceparent, tracestate="a=1")
+    assert (top.start_time, top.end_time) == (1000_000_000_000, 1000_300_000_000)
+    assert (branch.start_time, branch.end_time) == (1000_000_000_000, 1000_200_000_000)
+    assert top.resource.attributes == {names.SERVICE_NAME: "test", names.SERVICE_VERSION: "1.2.3"}
+    assert said(top) == {
+        names.OPERATION: "chat",
+        names.REQUEST_MODEL: "fast",
+        names.REQUEST_STREAM: True,
+        names.INPUT_TOKENS: 10,
+        names.OUTPUT_TOKENS: 20,
+        names.CACHED_TOKENS: 7,
+        names.TIME_TO_FIRST_CHUNK: pytest.approx(0.1),
+        names.STATUS_CODE: 200,
+        names.RUN_ID: "run_1",
+        names.REQUEST_ID: "req-1",
+        names.TENANT: "acme",
+        names.MODE: "single",
+        names.STATE: "finished",
+        names.COST: 5,
+    }
+
+
+def test_a_model_that_the_engine_asks_by_a_plan_of_one_is_no_workflow() -> None:
+    def watch(call: CallTrace) -> None:
+        call.sink(
+            PlanStarted(call_id="run_1", at_s=0.0, path="", mode="race", branches=("fast",), weights=(1.0,)),
+        )
+
+    exporter = InMemorySpanExporter()
+    made = tracing(exporter)
+    call = made.begin(None)
+    watch(call)
+    call.end(run_record())
+    made.close(5)
+    assert [span.name for span in exporter.get_finished_spans()] == ["chat fast", "chat fast"]
+
+
+def test_an_ensemble_with_an_inner_one_a_judge_and_a_synthesis() -> None:
+    branches = (
+        branch_record("inner", leaf=False, provider=""),
+        branch_record("inner/fast", provider="gemini"),
+        branch_record("judge#2", model="judge"),
+        branch_record("strong", state=State.FAILED, error_code="provider_unavailable", attempts=2),
+        branch_record("judge#1", model="strong"),
+        branch_record("synthesiser", model="strong", selected=True),
+    )
+
+    def watch(call: CallTrace) -> None:
+        head: dict[str, Any] = {"call_id": "run_1", "at_s": 0.05}
+        strong: dict[str, Any] = {**head, "branch": "strong", "model": "strong"}
+        call.sink(
+            PlanStarted(**head, path="", mode="all", branches=("inner", "judge#2", "strong"), weights=(0.3, 0.3, 0.4))
+        )
+        call.sink(PlanStarted(**head, path="inner", mode="race", branches=("inner/fast",), weights=(1.0,)))
+        call.sink(BranchDelta(**strong, text="never seen"))
+        call.sink(BranchRetry(**strong, attempt=1, delay_s=0.1, code="provider_unavailable", message="never seen"))
+        call.sink(Selected(**head, path="", branch=None, method="synthesis", reason="never seen"))
+
+    record = run_record("panel", mode="all", agreement=0.8, agreement_kind="choice", branches=branches)
+    _, spans = spans_of(record, watch=watch)
+    assert set(spans) == {
+        "invoke_workflow panel",
+        "invoke_workflow inner",
+        "chat fast",
+        "chat judge",
+        "chat strong",
+        "judge strong",
+        "synthesis strong",
+    }
+    top, inner, leaf = (spans[name] for name in ("invoke_workflow panel", "invoke_workflow inner", "chat fast"))
+    assert (inner.kind, leaf.kind) == (SpanKind.INTERNAL, SpanKind.CLIENT)
+    assert [span.parent and span.parent.span_id for span in (leaf, inner, spans["judge strong"])] == [
+        span.context and span.context.span_id for span in (inner, top, top)
+    ]
+    assert said(top)[names.AGREEMENT_SCORE] == 0.8
+    assert said(top)[names.SELECTION] == "synthesis"
+    assert said(leaf)[names.PROVIDER] == "gcp.gemini"
+    assert names.PROVIDER not in said(inner)
+    assert said(spans["synthesis strong"])[names.BRANCH_ROLE] == "synthesis"
+    failed = spans["chat strong"]
+    assert failed.status.status_code is StatusCode.ERROR
+    assert said(failed)[names.ERROR_TYPE] == "provider_unavailable"
+    (retry,) = failed.events
+    assert (retry.name, retry.timestamp) == (names.RETRY, 1000_050_000_000)
+    assert top.status.status_code is StatusCode.UNSET
+    everything = "".join(span.to_json() for span in spans.values())
+    assert "never seen" not in everything
+
+
+def test_an_error_is_named_and_never_quoted() -> None:
+    _, spans = spans_of(run_record(state=State.FAILED, status=502, error_code="all_failed", branches=()))
+    top = spans["chat fast"]
+    assert top.status.status_code is StatusCode.ERROR
+    assert top.status.description is None
+    assert said(top)[names.ERROR_TYPE] == "all_failed"
+
+
+def test_no_secret_reaches_a_span() -> None:
+    secret = Secret("canary-4711")
+    record = run_record("canary-4711 sk-abcdefgh", request_id="Bearer abcdefghijk", branches=())
+    _, spans = spans_of(record, redact=Redactor([secret]))
+    text = "".join(span.to_json() for span in spans.values())
+    assert not any(word in text for word in ("canary", "abcdefgh"))
+    _, spans = spans_of(run_record("m" * 10_000, branches=()))
+    assert max(map(len, spans)) < 250
+
+
+def test_a_callers_decision_is_followed() -> None:
+    unsampled = TraceContext(traceparent=f"00-{TRACE}-{SPAN}-00")
+    call, spans = spans_of(run_record(), caller=unsampled, sample=1.0)
+    assert not spans
+    assert call.traceparent.startswith(f"00-{TRACE}-")
+    assert call.traceparent.endswith("-00")
+    _, spans = spans_of(run_record(), caller=CALLER, sample=0.0)
+    assert spans
+
+
+def test_a_share_of_the_other_traces_is_kept() -> None:
+    exporter = InMemorySpanExporter()
+    made = tracing(exporter, sample=0.25)
+    calls = [made.begin(TraceContext(traceparent="nonsense")) for _ in range(400)]
+    kept = [place for call in calls if (place := parse_traceparent(call.traceparent)) and place.sampled]
+    assert 60 < len(kept) < 140
+    assert len({call.trace_id for call in calls}) == 400
+    for call in calls:
+        call.end(run_record(branches=()))
+    made.close(5)
+    finished = exporter.get_finished_spans()
+    assert {f"{span.context.trace_id:032x}" for span in finished if span.context} == {place.trace_id for place in kept}
+
+
+def test_without_the_extra_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "quorate.telemetry.spans", raising=False)
+    monkeypatch.setitem(sys.modules, "opentelemetry.context", None)
+    with pytest.raises(Misconfigured, match=r"quorate\[otel\]"):
+        tracing(InMemorySpanExporter())
+
+
+class Slow(SpanExporter):
+    """Takes as long as a collector that does not answer."""
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.over.wait(20)
+        return SpanExportResult.FAILURE
+
+    def shutdown(self) -> None:
+        self.over.set()
+
+
+def test_closing_does_not_wait_for_a_collector_that_does_not_answer() -> None:
+    slow = Slow()
+    made = tracing(slow)
+    made.begin(None).end(run_record())
+    began = time.monotonic()
+    made.close(0.2)
+    assert time.monotonic() - began < 5
+    assert slow.over.is_set()
+
+
+def test_spans_that_cannot_be_made_or_wait_too_long_harm_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    exporter = InMemorySpanExporter()
+    made = tracing(exporter)
+    made.begin(None).end(run_record(branches=(branch_record(started_at_s=float("inf")),)))
+    made.begin(None).end(run_record("strong", branches=()))
+    monkeypatch.setattr("quorate.telemetry.tracing._MAX_WAITING", 0)
+    made.begin(None).end(run_record("late"))
+    made.close(5)
+    assert [span.name for span in exporter.get_finished_spans()] == ["chat strong"]
+    assert made.dropped == 1
+
+
+@contextmanager
+def collector() -> Generator[tuple[str, list[tuple[str, ExportTraceServiceRequest]]]]:
+    received: list[tuple[str, ExportTraceServiceRequest]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            if self.headers["content-encoding"] == "gzip":
+                body = gzip.decompress(body)
+            received.append((self.path, ExportTraceServiceRequest.FromString(body)))
+            self.send_response(200)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", received
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_spans_reach_a_collector_as_otlp() -> None:
+    with collector() as (url, received):
+        made = tracing(None, endpoint=url)
+        made.begin(CALLER).end(run_record())
+        made.close(5)
+    ((path, request),) = received
+    assert path == "/v1/traces"
+    (resource,) = request.resource_spans
+    assert {item.key: item.value.string_value for item in resource.resource.attributes}[names.SERVICE_NAME] == "test"
+    branch, top = resource.scope_spans[0].spans
+    assert top.trace_id.hex() == TRACE
+    assert top.parent_span_id.hex() == SPAN
+    assert branch.parent_span_id == top.span_id
+    assert {item.key: item.value.int_value for item in branch.attributes}[names.OUTPUT_TOKENS] == 20
