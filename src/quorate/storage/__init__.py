@@ -1,0 +1,1 @@
+"""What outlives the process: runs, keys, tenants; SQLite or PostgreSQL behind one schema."""

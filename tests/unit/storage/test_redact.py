@@ -1,0 +1,152 @@
+"""Kept texts are without what is private, in time that grows with their length alone."""
+
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quorate.core.secret import Secret
+from quorate.storage.redact import Redactor
+
+PRIVATE = {
+    "a.b+c@sub-domain.example.org": "[email]",
+    "Ünal@exämple.de": "[email]",
+    "4111 1111 1111 1111": "[card]",
+    "5500-0055-5555-5559": "[card]",
+    "378282246310005": "[card]",
+    "3782 822463 10005": "[card]",
+    "DE89 3704 0044 0532 0130 00": "[iban]",
+    "GB82WEST12345698765432": "[iban]",
+    "NO93 8601 1117 947": "[iban]",
+    "+49 (0)30 901820": "[phone]",
+    "+1-212-555-0100": "[phone]",
+    "(212) 555-0100": "[phone]",
+    "212.555.0100": "[phone]",
+    "030/9018201": "[phone]",
+    "sk-" + "proj-abcDEF123456_7890-xyz": "[key]",
+    "qk_" + "01jabcdefghjkmnp_qrstvwxyz0123": "[key]",
+    "ghp_" + "a1B2" * 9: "[key]",
+    "AKIA" + "ABCDEFGH12345678": "[key]",
+    "eyJ" + "hbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl": "[key]",
+    "-----BEGIN RSA PRIVATE " + "KEY-----\nMIIEow==\n-----END RSA PRIVATE KEY-----": "[key]",
+}
+ORDINARY = [
+    "What is 17 * 23? 391, not 392.",
+    "2024-01-02 12:34:56, version 3.14.159, 192.168.100.200",
+    "1234567890123 items",  # as long as a card, with other check digits
+    "IT12 WORD WORD WORD",
+    "0000 0000 0000 0000",
+    "@decorator user@ @host a @ b",
+    "sk-short, task-force-of-seventeen-people",
+    "bearer of bad news",
+    "",
+]
+
+
+@pytest.mark.parametrize(("private", "label"), PRIVATE.items())
+@pytest.mark.parametrize("around", ["{}", "see {}.", "({})", "a: {}\nb", "12 {} and", "\t{},"])
+def test_what_is_private_goes(private: str, label: str, around: str) -> None:
+    assert Redactor()(around.format(private)) == around.format(label)
+
+
+@pytest.mark.parametrize("text", ORDINARY)
+def test_what_is_ordinary_stays(text: str) -> None:
+    assert Redactor()(text) == text
+
+
+@pytest.mark.parametrize("before", ["\n", "\t", "\r\n", '"', "\\", "é\n"])
+@pytest.mark.parametrize(("private", "label"), PRIVATE.items())
+def test_escapes_of_json_hide_nothing(private: str, label: str, before: str) -> None:
+    said = f"mine:{before}{private}\n."
+    messages = [{"role": "user", "content": said}, {"arguments": json.dumps({"nested": said})}]
+    redacted = Redactor()(json.dumps(messages))
+    first, second = json.loads(redacted)
+    kept = f"mine:{before}{label}\n."
+    assert first["content"] == kept
+    assert json.loads(second["arguments"])["nested"] == kept
+
+
+def test_a_known_secret_goes_as_json_writes_it() -> None:
+    redact = Redactor([Secret('pass"word\\é')])
+    assert json.loads(redact(json.dumps({"a": 'x pass"word\\é y'}))) == {"a": "x *** y"}
+
+
+@pytest.mark.parametrize(
+    "text", ['"C:\\new\\table"', '{"a": "line\\nnext \\u00e9"}', '"never \\" ends', '5" or 6\\"', '"\\']
+)
+def test_escapes_that_hide_nothing_stay(text: str) -> None:
+    assert Redactor()(text) == text
+
+
+def test_credentials_in_headers_go() -> None:
+    assert Redactor()("Authorization: Bearer abc.def-ghi_jkl/mno=") == "Authorization: Bearer [key]"
+    assert Redactor()("authorization: basic dXNlcjpwYXNzd29yZA==") == "authorization: basic [key]"
+
+
+def test_a_card_behind_other_digits_is_found() -> None:
+    assert Redactor()("1234 4111 1111 1111 1111 EUR") == "1234 [card] EUR"
+    assert Redactor()("DE89 3704 0044 0532 0130 00 EUR NOW") == "[iban] EUR NOW"
+
+
+def test_known_secrets_go_wherever_they_stand() -> None:
+    assert Redactor([Secret("hunter22")])("xhunter22x hunter2") == "x***x hunter2"
+
+
+WORDS = st.sampled_from([*ORDINARY, "and", "or", "Straße", "(", "12", "\n"])
+
+
+@given(st.lists(WORDS), st.sampled_from(sorted(PRIVATE)), st.lists(WORDS))
+def test_what_is_private_goes_out_of_any_prose(before: list[str], private: str, after: list[str]) -> None:
+    text = Redactor()("; ".join([*before, private, *after]))
+    assert private not in text
+
+
+@given(st.text(alphabet="aA1@.-_+ ()/\nskeyJ=BEGINé", max_size=200))
+def test_any_text_is_taken(text: str) -> None:
+    Redactor()(text)
+
+
+#: What makes careless patterns start again and again: pieces of what they look for, many times over.
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            *"a1 @.-+0_=/é",
+            "AB12",
+            "sk-",
+            "eyJ",
+            "bearer ",
+            "a@",
+            "1 ",
+            "(123) ",
+            "4111 ",
+            "DE89 ",
+            "+49 ",
+            "\t",
+            '"',
+            "\\",
+            '"\\n',
+            "-----BEGIN PRIVATE " + "KEY-----",
+        ]
+    ),
+    min_size=1,
+    max_size=4,
+).map("".join)
+
+
+@given(PIECES)
+def test_time_grows_with_the_length_alone(piece: str) -> None:
+    """Sixteen times the text takes far less than the 256 times of a pattern that looks at everything twice."""
+    short, long = piece * (2_000 // len(piece) + 1), piece * (32_000 // len(piece) + 1)
+    redact = Redactor()
+    assert _best_s(redact, long) < 90 * _best_s(redact, short)
+
+
+def _best_s(redact: Redactor, text: str) -> float:
+    best = float("inf")
+    for _ in range(3):
+        begin = time.thread_time()
+        redact(text)
+        best = min(best, time.thread_time() - begin)
+    return max(best, 0.0001)
