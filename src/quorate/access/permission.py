@@ -1,0 +1,43 @@
+"""What can be permitted, and which scopes of a key permit it."""
+
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """One thing that a route does; every route names exactly one."""
+
+    CHAT = "chat"
+    EMBEDDINGS = "embeddings"
+    MODELS_READ = "models.read"
+    RUNS_READ = "runs.read"
+    SELF_READ = "self.read"
+    KEYS_READ = "keys.read"
+    KEYS_WRITE = "keys.write"
+    TENANTS_READ = "tenants.read"
+    TENANTS_WRITE = "tenants.write"
+    METRICS_READ = "metrics.read"
+
+
+class Scope(StrEnum):
+    """What a key is for; `admin` is everything within the key's tenant."""
+
+    CHAT = "chat"
+    EMBEDDINGS = "embeddings"
+    RUNS = "runs"
+    METRICS = "metrics"
+    ADMIN = "admin"
+
+
+#: What any key may do, whatever its scopes: ask who it is.
+_ANY_KEY = frozenset({Permission.SELF_READ})
+
+GRANTS: dict[Scope, frozenset[Permission]] = {
+    Scope.CHAT: frozenset({Permission.CHAT, Permission.MODELS_READ}) | _ANY_KEY,
+    Scope.EMBEDDINGS: frozenset({Permission.EMBEDDINGS, Permission.MODELS_READ}) | _ANY_KEY,
+    Scope.RUNS: frozenset({Permission.RUNS_READ}) | _ANY_KEY,
+    Scope.METRICS: frozenset({Permission.METRICS_READ}) | _ANY_KEY,
+    Scope.ADMIN: frozenset(Permission),
+}
+
+#: What concerns all tenants at once; no scope grants it outside the operator's own tenant.
+OPERATOR_ONLY = frozenset({Permission.TENANTS_READ, Permission.TENANTS_WRITE, Permission.METRICS_READ})
