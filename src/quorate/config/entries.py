@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
@@ -27,6 +28,8 @@ from quorate.providers.transport import Transport, TransportSettings
 
 if TYPE_CHECKING:
     from quorate.providers.replay import ReplayFile
+
+_PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -98,6 +101,7 @@ class EntryMaker:
             vendor=section.vendor,
             price=section.price.price() if section.price else self._price(setup, model_id),
             context_window=section.context_window,
+            domains=section.domains,
         )
         return Entry(card=card, make=partial(self._make_endpoint, setup, card, section))
 
@@ -126,13 +130,23 @@ class EntryMaker:
 
     def _connect(self) -> None:
         """Make one transport for each kind of connection; all of them trust exactly the configured addresses."""
-        # slow: 150 ms, and nobody needs it who asks simulated models only
-        from quorate.providers.aiohttp_transport import AiohttpTransport  # noqa: PLC0415
-
         gate = OutboundGate.for_base_urls(setup.base_url for setup in self.providers.values())
         for setup in self.providers.values():
             if setup.connection not in self.transports:
-                self.transports[setup.connection] = AiohttpTransport(gate, setup.connection)
+                self.transports[setup.connection] = self._transport(gate, setup.connection)
+
+    def _transport(self, gate: OutboundGate, settings: TransportSettings) -> Transport:
+        """Return our own client, which knows no proxies; aiohttp where one is set, or without the parser's package."""
+        proxied = settings.proxy or (settings.trust_env and _names_a_proxy(self.settings.environ))
+        if proxied or find_spec("httptools") is None:
+            # slow: 150 ms, needed only here
+            from quorate.providers.aiohttp_transport import AiohttpTransport  # noqa: PLC0415
+
+            return AiohttpTransport(gate, settings)
+        # optional dependency: httptools; and nobody needs it who asks simulated models only
+        from quorate.providers.http1_transport import Http1Transport  # noqa: PLC0415
+
+        return Http1Transport(gate, settings)
 
     def _ensemble(self, name: str, section: EnsembleSection, catalog: Catalog) -> Entry:
         plan = section.plan(self.settings.config.defaults.defaults().plan)
@@ -193,6 +207,7 @@ def _simulated(profile: SimulatedProfile, time_scale: float) -> Entry:
         description=profile.description,
         price=profile.price,
         context_window=profile.context_window,
+        latency_s=profile.latency_s,
         simulated=True,
     )
     return Entry(card=card, make=lambda: SimulatedModel(profile, time_scale=time_scale))
@@ -219,6 +234,10 @@ def _is_simulated(config: Config, name: str) -> bool:
         case _:
             provider = name.partition(":")[0]
     return isinstance(config.providers.get(provider), SimulatedProviderSection)
+
+
+def _names_a_proxy(environ: Mapping[str, str]) -> bool:
+    return any(value and name.lower() in _PROXY_VARIABLES for name, value in environ.items())
 
 
 def _price_cache(environ: Mapping[str, str]) -> Path | None:

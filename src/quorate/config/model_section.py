@@ -65,6 +65,8 @@ class EndpointSection(Section):
     """Who made the model."""
     context_window: Annotated[int, Field(ge=1)] | None = None
     """The most tokens that question and answer may have together."""
+    domains: Annotated[tuple[Name, ...], Field(max_length=32)] = ()
+    """What it is good at, e.g. `[code, legal]`: read when the gateway chooses the models of a question."""
 
 
 class FailureSection(Section):

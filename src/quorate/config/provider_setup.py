@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from quorate.config.load import Settings
@@ -14,6 +13,7 @@ from quorate.config.provider_section import HttpProviderSection, LimitsSection
 from quorate.config.secret_reference import fetch_secret
 from quorate.config.section import is_reference
 from quorate.core.errors import Misconfigured
+from quorate.core.listening import is_loopback
 from quorate.core.secret import Secret
 from quorate.providers.dialect import Dialect
 from quorate.providers.openai import OpenAIDialect
@@ -54,7 +54,7 @@ class ProviderSetup:
 
     def free_price(self, model_id: str) -> Price | None:
         """Return a price of nothing for a model that runs on this machine, else `None`."""
-        local = not PROVIDER_KINDS[self.kind].key_needed and _is_loopback(self.base_url)
+        local = not PROVIDER_KINDS[self.kind].key_needed and is_loopback(urlsplit(self.base_url).hostname or "")
         return _FREE if local and not model_id.endswith(("-cloud", ":cloud")) else None
 
 
@@ -189,11 +189,3 @@ def _dialect(preset: Preset, section: HttpProviderSection) -> Dialect:
 def limited(base: PhaseLimits, section: LimitsSection) -> PhaseLimits:
     """Return `base` with the limits that are given."""
     return replace(base, **{name: seconds for name, seconds in section if seconds is not None})
-
-
-def _is_loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False

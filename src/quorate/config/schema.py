@@ -5,10 +5,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from quorate.config.defaults_section import DefaultsSection
+from quorate.config.limits_section import RateLimitsSection
 from quorate.config.model_section import EndpointSection, ReplaySection, SimulatedSection
 from quorate.config.plan_section import EnsembleSection
 from quorate.config.provider_section import ProviderSection
 from quorate.config.section import UNKNOWN_TYPE, Name, Section, mapping
+from quorate.config.server_section import ServerSection
+from quorate.config.storage_section import StorageSection
+from quorate.config.telemetry_section import TelemetrySection
 
 MODEL_TYPES = ("endpoint", "ensemble", "simulated", "replay")
 
@@ -43,6 +47,10 @@ class Config(Section):
     """The models that can be asked, by names of your own."""
     defaults: DefaultsSection = DefaultsSection()
     """What a question gets when it does not say itself."""
+    server: ServerSection = ServerSection()
+    storage: StorageSection = StorageSection()
+    rate_limits: RateLimitsSection = RateLimitsSection()
+    telemetry: TelemetrySection = TelemetrySection()
 
 
 def config_schema() -> dict[str, Any]:

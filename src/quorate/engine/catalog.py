@@ -27,7 +27,10 @@ class ModelKind(StrEnum):
 class ModelCard:
     """What a list of models shows: `price` is `None` when it is not known, `members` are an ensemble's.
 
-    `model_id` is the provider's own name for it; `simulated` marks what no real model answers.
+    `model_id` is the provider's own name for it; `simulated` marks what no real model answers. What follows helps to
+    choose among models; nothing said means that it is not known. `domains`: what it is good at (`code`, `legal`).
+    `modalities`: what it takes (`text`, `image`). `tools`: whether it calls functions. `latency_s`: median seconds to
+    the first token. `embeds_only`: it answers requests for embeddings and no others.
     """
 
     name: str
@@ -40,6 +43,11 @@ class ModelCard:
     context_window: int | None = None
     members: tuple[str, ...] = ()
     simulated: bool = False
+    domains: tuple[str, ...] = ()
+    modalities: tuple[str, ...] | None = None
+    tools: bool | None = None
+    latency_s: float | None = None
+    embeds_only: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

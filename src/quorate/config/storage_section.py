@@ -1,0 +1,32 @@
+"""Where runs, keys and tenants are kept, and for how long."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from quorate.config.section import Section
+
+
+class RetentionSection(Section):
+    """What is kept, and for how long."""
+
+    texts: bool = False
+    """Keep prompts and answers with the runs."""
+    texts_days: Annotated[int, Field(ge=1, le=3650)] = 30
+    """Days after which kept texts are deleted."""
+    runs_days: Annotated[int, Field(ge=1, le=3650)] | None = None
+    """Days after which runs are deleted; not given: never."""
+    redact: bool = True
+    """Replace addresses, phone and card numbers and keys in kept texts."""
+
+
+class StorageSection(Section):
+    """Where runs, keys and tenants are kept."""
+
+    url: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
+    """`sqlite:///path` or `postgresql://...`, or a reference (`env:NAME`, `file:/path`) to it.
+
+    Not given: SQLite in the user's data folder."""
+    queue_size: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
+    """Runs that may wait to be written; when they are this many, new requests are refused until there is room."""
+    retention: RetentionSection = RetentionSection()
