@@ -1,0 +1,57 @@
+"""The gateway as one ASGI application: hot routes by an exact look-up, everything else by the router."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from quorate.access.permission import Permission
+from quorate.core.errors import NotFound
+from quorate.server.call_handler import CallHandler
+from quorate.server.chat import chat
+from quorate.server.embeddings import embeddings
+from quorate.server.inbound import Receive, Scope, Send
+from quorate.server.responses import responses
+from quorate.server.router import Router, refuse, wrong_method
+from quorate.server.routes import all_routes
+from quorate.server.services import Services
+
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+def hot_routes(services: Services) -> Mapping[str, App]:
+    """Return the applications of the paths that calls come in by, all of them POST."""
+    chats = CallHandler(services, chat, operation="chat", permission=Permission.CHAT)
+    return {
+        "/v1/chat/completions": chats,
+        "/api/v1/chat/completions": chats,
+        "/v1/embeddings": CallHandler(services, embeddings, operation="embeddings", permission=Permission.EMBEDDINGS),
+        "/v1/responses": CallHandler(services, responses, operation="responses", permission=Permission.CHAT),
+    }
+
+
+class Gateway:
+    """The application of one process. Authority is attached to each route, never to a pattern of paths."""
+
+    def __init__(self, services: Services) -> None:
+        self.services = services
+        self._hot = hot_routes(services)
+        self._router = Router(all_routes(services.metrics_access), services)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await _decline(scope, receive, send)
+            return
+        hot = self._hot.get(scope["path"])
+        if hot is None:
+            await self._router(scope, receive, send)
+        elif scope["method"] == "POST":
+            await hot(scope, receive, send)
+        else:
+            await refuse(self.services, wrong_method(scope, ("POST",)), scope, send)
+
+
+async def _decline(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.close", "code": 1008})
+        return
+    raise NotFound(f"nothing here speaks {scope['type']!r}")

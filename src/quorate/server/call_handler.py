@@ -1,0 +1,208 @@
+"""What every call has in common: who asks, may they, is there room; then the work; then the record."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+
+from quorate.access.admission import Admission
+from quorate.access.authorize import Asked, authorize
+from quorate.access.permission import Permission
+from quorate.access.principal import Principal
+from quorate.core.errors import ClientGone, Overloaded, QuorateError
+from quorate.core.ids import new_id
+from quorate.model import Model
+from quorate.model.call import TraceContext
+from quorate.providers.relay import RelayEndpoint
+from quorate.server.authenticate import authenticate
+from quorate.server.call_watch import CLIENT_GONE, CallWatch
+from quorate.server.embeddings import HASHED
+from quorate.server.hangup import Hangup
+from quorate.server.inbound import Inbound, Receive, Scope, Send, read_body, require_json
+from quorate.server.job import Job
+from quorate.server.outbound import ANSWER_KEY, Headers, internal_error, send_error
+from quorate.server.services import Services
+from quorate.server.top_level import has, is_true, model_of, most_tokens, prompt_of, read_fields
+from quorate.server.visible import as_seen
+from quorate.telemetry.traceparent import read_trace
+
+_log = logging.getLogger(__name__)
+
+Work = Callable[[Job], Awaitable[None]]
+#: The name of a call whose request names models only in its `parallel` field.
+AD_HOC = "parallel"
+
+
+class CallHandler:
+    """An ASGI application for one kind of call: `work` answers what was admitted, or raises.
+
+    Everything that is refused before is told at once, counted, and leaves no run. What was admitted leaves exactly one,
+    also when the caller goes away or the gateway has a fault.
+    """
+
+    def __init__(self, services: Services, work: Work, *, operation: str, permission: Permission) -> None:
+        self._services = services
+        self._work = work
+        self._operation = operation
+        self._permission = permission
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        services = self._services
+        inbound = Inbound(scope)
+        run_id = new_id("run", services.clock)
+        request_id = inbound.request_id or run_id
+        headers: Headers = [(b"x-request-id", request_id.encode())]
+        reserved = False
+        try:
+            principal = authenticate(services, inbound)
+            require_json(inbound)
+            body = await read_body(inbound, receive, limit_bytes=services.settings.max_body_bytes)
+            fields = read_fields(body, max_depth=services.settings.max_depth)
+            parallel = has(fields, "parallel")
+            model = AD_HOC if parallel and not has(fields, "model") else model_of(fields)
+            named = model != AD_HOC or not parallel
+            stream = is_true(fields, "stream")
+            found, relay = self._find(principal, model) if named else self._find_nothing(principal)
+            reserved = self._reserve()
+            admission = await services.limiter.admit(principal, model, most_tokens(fields, len(body)))
+        except QuorateError as error:
+            await self._refuse(error, inbound, send, headers, request_id, reserved=reserved)
+            return
+        except Exception:  # noqa: BLE001 - whatever a look-up raises, the caller gets a plain error
+            _log.exception("request %s met a fault of ours", request_id)
+            await self._refuse(internal_error(), inbound, send, headers, request_id, reserved=reserved)
+            return
+        headers.append((b"x-quorate-run-id", run_id.encode()))
+        headers.extend(admission.headers)
+        trace = (
+            None if inbound.traceparent is None else read_trace(_text(inbound.traceparent), _text(inbound.tracestate))
+        )
+        if trace is not None:
+            headers.append((b"traceparent", trace.traceparent.encode()))
+        job = Job(
+            services=services,
+            principal=principal,
+            watch=self._watch(principal, run_id, request_id, model, stream=stream, trace=trace),
+            body=body,
+            fields=fields,
+            model=found,
+            relay=relay,
+            stream=stream,
+            hangup=Hangup(scope, receive),
+            send=send,
+            headers=headers,
+            at_once=scope.get(ANSWER_KEY),
+        )
+        if services.keeps_texts:
+            job.watch.prompt = prompt_of(fields)
+        await self._run(job, admission, inbound)
+
+    def _find(self, principal: Principal, model: str) -> tuple[Model | None, RelayEndpoint | None]:
+        authorize(principal, self._permission, Asked(model=model))
+        if self._permission is Permission.EMBEDDINGS and model == HASHED:
+            return None, None
+        return as_seen(principal, model, self._services.relays.find)
+
+    def _find_nothing(self, principal: Principal) -> tuple[None, None]:
+        """Return nothing: the `parallel` field will name the models, and authority over each of them is asked then."""
+        authorize(principal, self._permission)
+        return None, None
+
+    def _reserve(self) -> bool:
+        services = self._services
+        if services.draining:
+            raise Overloaded("the gateway is shutting down; ask another one, or again in a moment", retry_after_s=1)
+        if not services.writer.reserve():
+            raise Overloaded("records wait to be written; try again in a moment", retry_after_s=2)
+        return True
+
+    def _watch(
+        self,
+        principal: Principal,
+        run_id: str,
+        request_id: str,
+        model: str,
+        *,
+        stream: bool,
+        trace: TraceContext | None,
+    ) -> CallWatch:
+        return CallWatch(
+            self._services,
+            principal,
+            run_id=run_id,
+            request_id=request_id,
+            operation=self._operation,
+            model=model,
+            stream=stream,
+            trace=trace,
+        )
+
+    async def _refuse(
+        self, error: QuorateError, inbound: Inbound, send: Send, headers: Headers, request_id: str, *, reserved: bool
+    ) -> None:
+        services = self._services
+        if reserved:
+            services.writer.release()
+        if services.metrics is not None:
+            services.metrics.rejected(error.code)
+        if services.request_log is not None:
+            services.request_log.plain(
+                request_id=request_id,
+                route=inbound.path,
+                status=error.http_status,
+                client=inbound.peer,
+                code=error.code,
+            )
+        if isinstance(error, ClientGone):
+            return
+        headers.extend(services.limiter.headers_for(error))
+        await send_error(send, error, path=inbound.path, headers=headers, request_id=request_id)
+
+    async def _run(self, job: Job, admission: Admission, inbound: Inbound) -> None:
+        services, watch = self._services, job.watch
+        services.enter()
+        status, error = CLIENT_GONE, _gone()
+        try:
+            async with job.hangup:
+                status, error = await self._answer(job, inbound)
+        except asyncio.CancelledError:
+            if job.begun or not services.draining:
+                raise
+            status, error = await self._cut_off(job, inbound)
+        finally:
+            services.leave()
+            record = watch.end(status=status, error=error, route=inbound.path, client=inbound.peer)
+            await services.limiter.settle(admission, record.prompt_tokens + record.completion_tokens)
+            if job.members:
+                await job.settle_members(record.branches)
+
+    async def _answer(self, job: Job, inbound: Inbound) -> tuple[int, QuorateError | None]:
+        """Do the work; return the status that the caller saw and what went wrong."""
+        try:
+            await self._work(job)
+        except QuorateError as error:
+            job.error = error
+        except Exception:  # noqa: BLE001 - whatever a model or a handler raises, the caller gets a plain error
+            _log.exception("request %s met a fault of ours", job.watch.request_id)
+            job.error = internal_error()
+        error = job.error
+        if error is None:
+            return 200, None
+        if job.begun:
+            return 200, error
+        await send_error(job.send, error, path=inbound.path, headers=job.headers, request_id=job.watch.request_id)
+        return error.http_status, error
+
+    async def _cut_off(self, job: Job, inbound: Inbound) -> tuple[int, QuorateError]:
+        """Tell a caller who has seen nothing yet that the time to finish was over."""
+        error = Overloaded("the gateway shut down before there was an answer; ask another one", retry_after_s=1)
+        await send_error(job.send, error, path=inbound.path, headers=job.headers, request_id=job.watch.request_id)
+        return error.http_status, error
+
+
+def _text(header: bytes | None) -> str | None:
+    return None if header is None else header.decode("latin-1")
+
+
+def _gone() -> QuorateError | None:
+    return ClientGone("the caller left before the answer was complete")

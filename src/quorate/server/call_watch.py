@@ -1,0 +1,152 @@
+"""One call from its admission to its record: the events, the trace, the metrics, the row."""
+
+import random
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from quorate.core.clock import Deadline
+from quorate.core.errors import QuorateError
+from quorate.core.ids import RunId
+from quorate.engine.recorder import Recorder
+from quorate.model.call import Call, TraceContext
+from quorate.model.event import EventSink, State, fan_out, ignore_events
+from quorate.model.run import BranchRecord, RunRecord
+from quorate.model.usage import Budget
+
+if TYPE_CHECKING:
+    from quorate.access.principal import Principal
+    from quorate.server.services import Services
+    from quorate.telemetry.tracing import CallTrace
+
+CLIENT_GONE = 499
+
+
+class CallWatch:
+    """Makes the `Call` and, when it is over, the one record of it; a live object.
+
+    `began_at_s` is the Unix time at which it began. `branch` is set where one endpoint answers alone; else the branches
+    are gathered from events. `end` has to be called exactly once, whatever happened; it never waits and never raises.
+    """
+
+    __slots__ = (
+        "_began_s",
+        "_operation",
+        "_principal",
+        "_services",
+        "_trace",
+        "answer",
+        "began_at_s",
+        "branch",
+        "call",
+        "model",
+        "prompt",
+        "recorder",
+        "request_id",
+        "stream",
+    )
+
+    def __init__(
+        self,
+        services: "Services",
+        principal: "Principal",
+        *,
+        run_id: str,
+        request_id: str,
+        operation: str,
+        model: str,
+        stream: bool,
+        trace: TraceContext | None,
+    ) -> None:
+        self._services = services
+        self._principal = principal
+        self._operation = operation
+        self.request_id = request_id
+        self.model = model
+        self.stream = stream
+        self.prompt: str | None = None
+        self.answer: str | None = None
+        self.branch: BranchRecord | None = None
+        clock = services.clock
+        self.began_at_s = clock.now().timestamp()
+        self._began_s = clock.monotonic()
+        self.recorder = Recorder()
+        self._trace: CallTrace | None = None
+        sink: EventSink = ignore_events
+        if services.tracing is not None:
+            self._trace = begun = services.tracing.begin(trace)
+            trace = begun.context
+            sink = begun.sink
+        self.call = Call(
+            id=RunId(run_id),
+            clock=clock,
+            started_s=self._began_s,
+            deadline=Deadline(clock=clock, at=self._began_s + services.settings.request_timeout_s),
+            tenant=principal.tenant,
+            principal=principal.key_id or "local",
+            budget=Budget(services.defaults.max_cost_microusd),
+            trace=trace,
+            sink=sink,
+            seed=random.getrandbits(63),
+        )
+
+    def listen(self) -> None:
+        """Gather the branches from events, from now on: where more than one endpoint answers."""
+        self.add_sink(self.recorder)
+
+    def add_sink(self, sink: EventSink) -> None:
+        """Have one more sink told of every event from now on."""
+        before = self.call.sink
+        both = sink if before is ignore_events else fan_out(before, sink)
+        self.call = msgspec.structs.replace(self.call, sink=both)
+
+    def end(self, *, status: int, error: QuorateError | None, route: str, client: str) -> RunRecord:
+        """Make the record of the call and give it to whoever keeps, counts or sends it."""
+        services, recorder, call = self._services, self.recorder, self.call
+        duration_s = call.at_s
+        spend = call.budget.spend
+        first_s = recorder.first_token_s
+        record = RunRecord(
+            id=call.id,
+            tenant=call.tenant,
+            key_id=self._principal.key_id,
+            request_id=self.request_id,
+            operation=self._operation,
+            model=self.model,
+            mode=recorder.mode,
+            state=_state(status, error),
+            status=status,
+            stream=self.stream,
+            started_at_s=self.began_at_s,
+            finished_at_s=self.began_at_s + duration_s,
+            first_token_at_s=None if first_s is None else self.began_at_s + first_s,
+            prompt_tokens=spend.usage.prompt_tokens,
+            completion_tokens=spend.usage.completion_tokens,
+            cached_tokens=spend.usage.cached_tokens,
+            reasoning_tokens=spend.usage.reasoning_tokens,
+            cost_microusd=spend.cost_microusd,
+            estimated=spend.estimated,
+            agreement=recorder.agreement,
+            agreement_kind=recorder.agreement_kind,
+            error_code=None if error is None else error.code,
+            trace_id=call.trace.traceparent[3:35] if call.trace is not None else None,
+            prompt=self.prompt,
+            answer=self.answer,
+            branches=recorder.branches(self.began_at_s, duration_s, services.provider_of)
+            if self.branch is None
+            else (self.branch,),
+        )
+        services.writer.put(record)
+        if services.metrics is not None:
+            services.metrics.observe(record)
+        if self._trace is not None:
+            self._trace.end(record)
+        if services.request_log is not None:
+            services.request_log.line(record, route=route, client=client)
+        return record
+
+
+def _state(status: int, error: QuorateError | None) -> State:
+    if status == CLIENT_GONE:
+        return State.CANCELLED
+    return State.FINISHED if error is None else State.FAILED

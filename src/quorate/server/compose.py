@@ -1,0 +1,201 @@
+"""The gateway's composition root: from settings to services, and what runs beside the requests."""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from quorate import __version__
+from quorate.access.key_ring import KeyRing
+from quorate.access.mint import mint
+from quorate.access.permission import Scope
+from quorate.access.principal import OPERATOR
+from quorate.access.rate_limiter import RateLimiter
+from quorate.config.build import Built, build
+from quorate.config.data_folder import data_folder, database_url
+from quorate.config.load import Settings
+from quorate.config.secret_reference import fetch_secret
+from quorate.config.server_section import Auth
+from quorate.config.telemetry_section import LogLevel, TracingSection
+from quorate.core.clock import Clock, SystemClock
+from quorate.core.errors import Conflict
+from quorate.core.secret import Secret
+from quorate.core.tasks import background
+from quorate.server.call_handler import AD_HOC
+from quorate.server.embeddings import HASHED
+from quorate.server.relays import Relays
+from quorate.server.services import Services
+from quorate.storage.database import Database
+from quorate.storage.redact import Redactor
+from quorate.storage.rows import TenantRow
+from quorate.storage.writer import RunWriter
+from quorate.telemetry import names
+from quorate.telemetry.logs import Logs, RequestLog, configure_logs
+from quorate.telemetry.metrics import CallMetrics
+from quorate.telemetry.metrics_share import SharedMetrics
+from quorate.telemetry.redaction import Redactor as SpanRedactor
+from quorate.telemetry.tracing import Tracing
+
+_log = logging.getLogger(__name__)
+_PURGE_EVERY_S = 3600.0
+_FLUSH_S = 10.0
+#: Request lines are for information: who wants warnings only, gets none.
+_TELLS_REQUESTS = frozenset({LogLevel.DEBUG, LogLevel.INFO})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """Services, and what was built for them; `first_key` is the admin key made at the very first start."""
+
+    services: Services
+    built: Built
+    logs: Logs
+    first_key: Secret | None
+
+
+def open_gateway(settings: Settings, *, clock: Clock | None = None, metrics_folder: Path | None = None) -> Opened:
+    """Return the services of one process. Blocking: files, the database and its migration, recorded answers.
+
+    Raises `Misconfigured` for what cannot be used. At the very first start an admin key is made; it is never shown
+    again. `metrics_folder` is where several workers add up their numbers.
+    """
+    clock = clock or SystemClock()
+    config = settings.config
+    built = build(settings)
+    database = Database.open(database_url(settings), clock=clock)
+    first_key = first_admin_key(database, clock) if config.server.auth is Auth.KEYS else None
+    keys = KeyRing(database.keys, clock) if config.server.auth is Auth.KEYS else None
+    if keys is not None:
+        keys.refresh()
+    limits = config.rate_limits
+    retention = config.storage.retention
+    services = Services(
+        settings=config.server,
+        catalog=built.catalog,
+        defaults=built.defaults,
+        database=database,
+        keys=keys,
+        limiter=RateLimiter(
+            per_key=limits.per_key.allowance(),
+            per_tenant=limits.per_tenant.allowance(),
+            models={name: section.allowance() for name, section in limits.models.items()},
+            redis_url=_redis_url(settings),
+            clock=clock,
+        ),
+        writer=RunWriter(
+            database.runs,
+            queue_size=config.storage.queue_size,
+            redact=Redactor(built.secrets) if retention.redact else None,
+            clock=clock,
+            spill=database.spill(data_folder(settings.environ)),
+        ),
+        clock=clock,
+        relays=Relays(built.catalog),
+        metrics=CallMetrics(clock, version=__version__) if config.telemetry.metrics.enabled else None,
+        metrics_access=config.telemetry.metrics.access,
+        tracing=_tracing(config.telemetry.tracing, built),
+        keeps_texts=retention.texts,
+    )
+    logs = start_logs(settings, built)
+    if services.metrics is not None:
+        _watch(services, services.metrics, logs)
+        shared = services.metrics if metrics_folder is None else SharedMetrics(services.metrics, metrics_folder)
+        services.render_metrics = shared.render
+    if config.telemetry.logs.requests and config.telemetry.logs.level in _TELLS_REQUESTS:
+        services.request_log = RequestLog(logs, clock)
+    return Opened(services=services, built=built, logs=logs, first_key=first_key)
+
+
+def start_logs(settings: Settings, built: Built) -> Logs:
+    """Send the log lines of the whole process through one pipeline, secrets taken out."""
+    section = settings.config.telemetry.logs
+    return configure_logs(section.format.value, section.level.value, built.secrets)
+
+
+def _tracing(section: TracingSection, built: Built) -> Tracing | None:
+    if not section.enabled:
+        return None
+    return Tracing(
+        endpoint=section.endpoint,
+        service=section.service,
+        ids=random.Random(),
+        sample=section.sample,
+        version=__version__,
+        redact=SpanRedactor(built.secrets),
+    )
+
+
+def _redis_url(settings: Settings) -> str | None:
+    reference = settings.config.rate_limits.redis
+    if reference is None:
+        return None
+    path = ("rate_limits", "redis")
+    where = f"{settings.origin(*path).where}: rate_limits.redis"
+    found = fetch_secret(reference, settings.environ, where=where, resolve=lambda file: settings.resolved(file, *path))
+    return found.reveal()
+
+
+def _watch(services: Services, metrics: CallMetrics, logs: Logs) -> None:
+    """Have the metrics read what others count."""
+    metrics.know((AD_HOC, HASHED, *(card.name for card in services.catalog.cards())))
+    writer, limiter, keys, tracing = services.writer, services.limiter, services.keys, services.tracing
+    metrics.watch(names.RECORDS_WAITING, lambda: writer.waiting)
+    metrics.watch(names.RECORDS_WRITTEN, lambda: writer.written)
+    metrics.watch(names.RECORD_FAILURES, lambda: writer.failures)
+    metrics.watch(names.TEXTS_DROPPED, lambda: writer.texts_dropped)
+    metrics.watch(names.LIMITS_DEGRADED, lambda: limiter.away)
+    metrics.watch(names.LOG_LINES_DROPPED, lambda: logs.dropped)
+    if tracing is not None:
+        metrics.watch(names.TRACES_DROPPED, lambda: tracing.dropped)
+    if keys is not None:
+        metrics.watch(names.KEYS, lambda: len(keys))
+
+
+def first_admin_key(database: Database, clock: Clock) -> Secret | None:
+    """Make the operator's tenant and its first admin key if there is no key at all; return the key's text."""
+    if database.keys.count():
+        return None
+    with suppress(Conflict):
+        database.tenants.add(TenantRow(id=OPERATOR, name="operator", created_at=clock.now()))
+    minted = mint(clock, tenant=OPERATOR, name="first admin key", scopes=frozenset({Scope.ADMIN}))
+    database.keys.add(minted.row)
+    return minted.secret
+
+
+@asynccontextmanager
+async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services]:
+    """Run what works beside the requests; on leaving, flush the records and close everything."""
+    services = opened.services
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.to_thread, opened.logs.close, _FLUSH_S)  # last: the others log while they end
+        stack.push_async_callback(opened.built.close)
+        stack.push_async_callback(asyncio.to_thread, services.database.close)
+        stack.push_async_callback(services.limiter.close)
+        stack.push_async_callback(asyncio.to_thread, services.writer.close, _FLUSH_S)
+        if services.tracing is not None:
+            stack.push_async_callback(asyncio.to_thread, services.tracing.close, _FLUSH_S)
+        if services.keys is not None:
+            await stack.enter_async_context(background(services.keys.watch()))
+        await stack.enter_async_context(background(services.limiter.watch()))
+        await stack.enter_async_context(background(_purge(services, settings)))
+        yield services
+
+
+async def _purge(services: Services, settings: Settings) -> None:
+    """Delete what is older than it may get, every hour."""
+    retention = settings.config.storage.retention
+    while True:
+        try:
+            await asyncio.to_thread(
+                services.database.runs.purge,
+                services.clock.now(),
+                runs_days=retention.runs_days,
+                texts_days=retention.texts_days,
+            )
+            await asyncio.to_thread(services.database.answers.purge, services.clock.now())
+        except Exception:  # noqa: BLE001 - whatever a driver raises, the next hour brings another try
+            _log.warning("old records could not be deleted; the next try is in an hour", exc_info=True)
+        await asyncio.sleep(_PURGE_EVERY_S)

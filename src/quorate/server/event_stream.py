@@ -1,0 +1,128 @@
+"""A response of server-sent events: begun when there is something to say, kept awake while there is not."""
+
+import asyncio
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from quorate.core.errors import QuorateError
+from quorate.core.tasks import background
+from quorate.server.hangup import Hangup
+from quorate.server.inbound import Send
+from quorate.server.outbound import Headers
+from quorate.wire.problem import openai_error_body
+from quorate.wire.sse import END, encode_comment, encode_sse
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+PING = encode_comment("ping")
+_HEADERS: Headers = [
+    (b"content-type", b"text/event-stream; charset=utf-8"),
+    (b"cache-control", b"no-store"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class EventStream:
+    """Writes whole events to the caller; a live object, used as a context manager around the work.
+
+    Nothing is sent before the first event, so an error before it still has a status of its own; after `heartbeat_s`
+    of silence a comment is sent instead, which begins the response. `post` is for what comes from callbacks: it is
+    written as soon as the loop turns.
+    """
+
+    __slots__ = (
+        "_awake",
+        "_hangup",
+        "_headers",
+        "_heartbeat_s",
+        "_last_s",
+        "_loop",
+        "_posted",
+        "_pump",
+        "_send",
+        "_turn",
+        "begun",
+        "ended",
+    )
+
+    def __init__(self, send: Send, headers: Headers, hangup: Hangup, *, heartbeat_s: float) -> None:
+        self._send = send
+        self._hangup = hangup
+        self._headers = headers
+        self._heartbeat_s = heartbeat_s
+        self._loop = asyncio.get_running_loop()
+        self._last_s = self._loop.time()
+        self._posted: list[bytes] = []
+        # The heartbeat must not speak between the head and the first event, nor after the end.
+        self._turn = asyncio.Lock()
+        self._awake: asyncio.Event | None = None
+        self._pump: AbstractAsyncContextManager[Any] | None = None
+        self.begun = False
+        self.ended = False
+
+    async def __aenter__(self) -> Self:
+        self._awake = asyncio.Event()
+        self._pump = background(self._keep_awake(self._awake))
+        await self._pump.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._pump is not None:
+            await self._pump.__aexit__(None, None, None)
+
+    async def write(self, events: bytes) -> None:
+        """Send whole events, after those that were posted; nothing after the end."""
+        async with self._turn:
+            if not self.ended:
+                await self._write(events)
+
+    def post(self, events: bytes) -> None:
+        """Send whole events soon; never waits."""
+        self._posted.append(events)
+        if self._awake is not None:
+            self._awake.set()
+
+    async def end(self) -> None:
+        """End the response."""
+        async with self._turn:
+            if self._posted or not self.begun:
+                await self._write(b"")
+            self.ended = True
+            self._hangup.over = True
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def fail(self, error: QuorateError) -> None:
+        """End a response that has begun with an error event and without `[DONE]`: clients raise it."""
+        await self.write(encode_sse(msgspec.json.encode(openai_error_body(error))))
+        await self.end()
+
+    async def _write(self, events: bytes) -> None:
+        if self._posted:
+            posted, self._posted = self._posted, []
+            events = b"".join((*posted, events))
+        self._last_s = self._loop.time()
+        if not self.begun:
+            self.begun = True
+            await self._send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *self._headers]})
+        if events:
+            await self._send({"type": "http.response.body", "body": events, "more_body": True})
+        if events.endswith(END):
+            self._hangup.over = True  # clients hang up when they have read the end mark
+
+    async def _keep_awake(self, awake: asyncio.Event) -> None:
+        while True:
+            silent_s = self._loop.time() - self._last_s
+            try:
+                async with asyncio.timeout(max(0.0, self._heartbeat_s - silent_s)):
+                    await awake.wait()
+            except TimeoutError:
+                if not self._posted and self._loop.time() - self._last_s >= self._heartbeat_s:
+                    await self.write(PING)
+            awake.clear()
+            if self._posted:
+                await self.write(b"")

@@ -1,0 +1,255 @@
+"""Uvicorn's HTTP protocol with caps on what a caller may cost, a call when it leaves, and a short way out."""
+
+import sys
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import httptools
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+from quorate.server.hangup import SCOPE_KEY, Listeners
+from quorate.server.outbound import ANSWER_KEY, Header
+
+if TYPE_CHECKING:
+    import asyncio
+
+#: Line and headers of one request, as OpenAI's and most proxies' limits are.
+MAX_HEADER_BYTES = 32 * 1024
+#: How long a connection may take to send the headers of a request, the first one counted from its opening.
+HEADER_TIME_S = 30.0
+#: How long what was written may wait for a caller that reads nothing.
+STALLED_S = 60.0
+#: How long the rest of a request is read and thrown away that was answered before it was complete. Closed at once, the
+#: connection would be reset, and a caller that still sends would never see the answer.
+LINGER_S = 10.0
+
+#: Headers that offer another protocol.
+_OFFERS = frozenset({b"upgrade", b"http2-settings"})
+_TOO_LARGE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"content-length: 39\r\nconnection: close\r\n\r\nthe headers are larger than 32768 bytes"
+)
+
+
+class GuardedProtocol(HttpToolsProtocol):
+    """A live object: one connection. llhttp itself reads headers without end."""
+
+    def connection_made(self, transport: Any) -> None:
+        """A client connected."""
+        super().connection_made(transport)
+        self._on_lost = Listeners()
+        self._in_head = True
+        self._head_bytes = 0
+        self._tail = b""
+        self._in_body = False
+        self._offer = b""
+        self._gently = _HalfClosing(self)
+        self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEADER_TIME_S, self._head_is_late)
+        self._stalled: asyncio.TimerHandle | None = None
+        self._linger: asyncio.TimerHandle | None = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The client left, or the connection was closed."""
+        for timer in (self._head_timer, self._stalled, self._linger):
+            if timer is not None:
+                timer.cancel()
+        super().connection_lost(exc)
+        self._on_lost.lose()
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes came."""
+        if self._in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > MAX_HEADER_BYTES and not self._fits(data):
+                self._refuse()
+                return
+            self._tail = data[-3:]
+            self._feed(data)
+            if self._in_head and self._head_bytes and self._head_timer is None and not self.transport.is_closing():
+                self._head_timer = self.loop.call_later(HEADER_TIME_S, self._head_is_late)
+        else:
+            self._feed(data)
+
+    def _feed(self, data: bytes) -> None:
+        """Read the data; a request that offers another protocol is read again without the offer (RFC 9110, 7.8).
+
+        Java's client makes one by default, and the parser leaves such a request after its headers.
+        """
+        super().data_received(data)
+        if self._offer:
+            again = self._offer + data[self._offer_end :]
+            self._offer = b""
+            self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+            self._feed(again)
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """The parser left the request; note where."""
+        left = sys.exc_info()[1]
+        assert isinstance(left, httptools.HttpParserUpgrade)
+        self._offer_end: int = left.args[0]
+
+    def pause_writing(self) -> None:
+        """The caller reads more slowly than we write."""
+        super().pause_writing()
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(STALLED_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The caller has caught up."""
+        super().resume_writing()
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _head_is_late(self) -> None:
+        """Close, unless an earlier request on this connection is still being answered."""
+        self._head_timer = None
+        if not self.cycle or self.cycle.response_complete:  # `None` before the first request
+            self.transport.close()
+
+    def _fits(self, data: bytes) -> bool:
+        """Whether the headers end within their cap, though this piece (which may hold a body) passes it."""
+        room = len(data) - (self._head_bytes - MAX_HEADER_BYTES)
+        return b"\r\n\r\n" in self._tail + data[: max(room, 0) + 4]
+
+    def _refuse(self) -> None:
+        self.transport.write(_TOO_LARGE)
+        self.transport.close()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._offer = b""
+        self.scope[SCOPE_KEY] = self._on_lost  # type: ignore[typeddict-unknown-key]
+
+    def on_headers_complete(self) -> None:
+        """The headers are complete."""
+        if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
+            self._offer = self._without_offer()
+            return
+        self._in_head = False
+        self._in_body = True
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+        super().on_headers_complete()
+        cycle = self.cycle
+        cycle.transport = self._gently  # type: ignore[assignment] # all of a transport that a cycle uses
+        if self.scope["http_version"] == "1.0":
+            _unchunk(cycle)
+        self.scope[ANSWER_KEY] = Answering(cycle)  # type: ignore[typeddict-unknown-key]
+
+    def _without_offer(self) -> bytes:
+        """Return the head of the request without what asks for another protocol."""
+        version = self.parser.get_http_version().encode()
+        lines = [b"%b %b HTTP/%b" % (self.parser.get_method(), self.url, version)]
+        for name, value in self.headers:
+            if name == b"connection":
+                lines.append(b"connection: close" if b"close" in value.lower() else b"connection: keep-alive")
+            elif name not in _OFFERS:
+                lines.append(name + b": " + value)
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+    def on_message_complete(self) -> None:
+        """The request is complete; the next bytes are headers again."""
+        if self._offer:
+            return
+        super().on_message_complete()
+        self._in_head = True
+        self._in_body = False
+        self._head_bytes = 0
+        self.cycle.transport = self.transport
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
+            self._go_on_or_close()
+
+    def _go_on_or_close(self) -> None:
+        if self.cycle.keep_alive:
+            self._unset_keepalive_if_required()
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        else:
+            self.transport.close()
+
+    def on_response_complete(self) -> None:
+        """A whole answer was written."""
+        super().on_response_complete()
+        if self._in_body and self.cycle.response_complete and self._linger is None:
+            self._linger = self.loop.call_later(LINGER_S, self.transport.abort)
+
+
+def _unchunk(cycle: RequestResponseCycle) -> None:
+    """Have a response without a length end with the connection: HTTP/1.0 knows no chunks (RFC 9112, 6.1)."""
+    pass_on = cycle.send
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            cycle.chunked_encoding = False
+        else:
+            cycle.expected_content_length = len(message.get("body", b""))
+        await pass_on(message)
+
+    cycle.send = send
+
+
+class _HalfClosing:
+    """What a cycle writes to while its request still comes in; a live object. Closing it closes one way only."""
+
+    __slots__ = ("_protocol",)
+
+    def __init__(self, protocol: GuardedProtocol) -> None:
+        self._protocol = protocol
+
+    def write(self, data: bytes) -> None:
+        self._protocol.transport.write(data)
+
+    def is_closing(self) -> bool:
+        return self._protocol.transport.is_closing()
+
+    def close(self) -> None:
+        transport = self._protocol.transport
+        if self._protocol.cycle.response_complete and transport.can_write_eof() and not transport.is_closing():
+            transport.write_eof()
+        else:
+            transport.close()
+
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+
+
+class Answering:
+    """Sends a whole answer of a request in one write; a live object.
+
+    The way through ASGI checks every header again and writes twice, which is a twentieth of what the gateway costs.
+    Header names are in small letters and values have no line ends: whoever calls has made them.
+    """
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+
+    def send(self, status: int, headers: Iterable[Header], body: bytes) -> bool:
+        """Send the answer; `False` if it has to go the long way, because the caller reads too slowly."""
+        cycle = self._cycle
+        if cycle.flow.write_paused or cycle.response_started:
+            return False
+        if cycle.disconnected:
+            return True
+        parts = [_STATUS_LINES[status]]
+        for name, value in (*cycle.default_headers, *headers):
+            parts += (name, b": ", value, b"\r\n")
+        parts.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+        parts.append(body)
+        cycle.transport.write(b"".join(parts))
+        cycle.response_started = cycle.response_complete = True
+        cycle.waiting_for_100_continue = False
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
+        return True

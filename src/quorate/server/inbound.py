@@ -1,0 +1,159 @@
+"""Reading a request: the headers we care about, and the body up to its cap."""
+
+import re
+import zlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from itertools import accumulate
+from typing import Any
+
+from quorate.core.errors import ClientGone, InvalidRequest, TooLarge, UnsupportedMedia
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
+_JSON_TYPES = frozenset({b"application/json"})
+#: Strings in JSON hold brackets that nest nothing. Possessive, and content with a string that never ends: whatever the
+#: body is, each byte is looked at once.
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
+#: One level down for an opening bracket, one up (-1 as a byte) for a closing one.
+_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+
+
+class Inbound:
+    """The facts of one request; a live object. Header values are bytes as they came, `None` if absent."""
+
+    __slots__ = (
+        "api_key",
+        "authorization",
+        "content_encoding",
+        "content_length",
+        "content_type",
+        "host",
+        "idempotency_key",
+        "path",
+        "peer",
+        "request_id",
+        "traceparent",
+        "tracestate",
+    )
+
+    def __init__(self, scope: Scope) -> None:
+        self.path: str = scope["path"]
+        client = scope.get("client")
+        self.peer: str = client[0] if client else ""
+        self.authorization: bytes | None = None
+        self.api_key: bytes | None = None
+        self.content_type: bytes | None = None
+        self.host: bytes | None = None
+        self.content_encoding: bytes | None = None
+        self.content_length: bytes | None = None
+        self.request_id: str | None = None
+        self.traceparent: bytes | None = None
+        self.tracestate: bytes | None = None
+        self.idempotency_key: bytes | None = None
+        for name, value in scope["headers"]:
+            attribute = _HEADERS.get(name)
+            if attribute is not None:
+                setattr(self, attribute, value)
+        given = self.request_id
+        if given is not None:
+            self.request_id = request_id(given)
+
+
+_HEADERS = {
+    b"authorization": "authorization",
+    b"x-api-key": "api_key",
+    b"content-type": "content_type",
+    b"content-encoding": "content_encoding",
+    b"content-length": "content_length",
+    b"x-request-id": "request_id",
+    b"traceparent": "traceparent",
+    b"tracestate": "tracestate",
+    b"idempotency-key": "idempotency_key",
+    b"host": "host",
+}
+
+
+def request_id(given: bytes | str) -> str | None:
+    """Return the caller's own id of the request if it can go into headers and logs, else `None`."""
+    text = given if isinstance(given, str) else given.decode("latin-1")
+    return text if _REQUEST_ID.fullmatch(text) else None
+
+
+def require_json(inbound: Inbound) -> None:
+    """Raise `UnsupportedMedia` unless the request says that its body is JSON."""
+    kind = inbound.content_type or b""
+    if kind != b"application/json" and kind.split(b";", 1)[0].strip().lower() not in _JSON_TYPES:
+        raise UnsupportedMedia(f"the content type is {kind.decode('latin-1')!r}; send application/json")
+
+
+async def read_body(inbound: Inbound, receive: Receive, *, limit_bytes: int) -> bytes:
+    """Return the body, decompressed.
+
+    Raises `TooLarge` as soon as it is known to be (before it is read, if the length is declared), `UnsupportedMedia`
+    for an unknown encoding, `ClientGone` if the caller left.
+    """
+    declared = inbound.content_length
+    if declared is not None and declared.isdigit() and int(declared) > limit_bytes:
+        raise _too_large(limit_bytes)
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if message["type"] != "http.request" or message.get("more_body", False) or len(body) > limit_bytes:
+        body = await _rest(message, receive, limit_bytes)
+    encoding = inbound.content_encoding
+    return body if encoding is None or encoding == b"identity" else _decompressed(body, encoding, limit_bytes)
+
+
+async def _rest(message: Message, receive: Receive, limit_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        if message["type"] != "http.request":
+            raise ClientGone("the caller left before the request was complete")
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > limit_bytes:
+            raise _too_large(limit_bytes)
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+        message = await receive()
+
+
+def _decompressed(body: bytes, encoding: bytes, limit_bytes: int) -> bytes:
+    if encoding.lower() not in {b"gzip", b"deflate"}:
+        raise UnsupportedMedia(f"the encoding {encoding.decode('latin-1')!r} is not read here; send gzip or nothing")
+    machine = zlib.decompressobj(wbits=47)  # gzip or zlib, by its first bytes
+    try:
+        data = machine.decompress(body, limit_bytes + 1)
+    except zlib.error as error:
+        raise InvalidRequest(f"the body is not {encoding.decode('latin-1')}: {error}") from None
+    if len(data) > limit_bytes or machine.unconsumed_tail:
+        raise _too_large(limit_bytes)
+    if not machine.eof:
+        raise InvalidRequest("the compressed body is cut")
+    if machine.unused_data:
+        raise InvalidRequest("something follows the compressed body; send it as one piece")
+    return data
+
+
+def _too_large(limit_bytes: int) -> TooLarge:
+    return TooLarge(f"the body is larger than {limit_bytes} bytes; send less, or raise server.max_body_bytes")
+
+
+def require_depth(body: bytes, limit: int) -> None:
+    """Raise `InvalidRequest` if JSON is nested deeper than `limit`.
+
+    Nothing can be deeper than it has opening brackets, which is all that is counted for a short request; a long one is
+    read once more without its strings: about 2 ms for a megabyte of text, 30 ms for one of nothing but brackets.
+    """
+    if body.count(b"{") + body.count(b"[") <= limit:
+        return
+    steps = _STRING.sub(b"", body).translate(_STEPS, _NOT_BRACKETS)
+    depth = max(accumulate(memoryview(steps).cast("b")), default=0)
+    if depth > limit:
+        raise InvalidRequest(f"the body is nested {depth} levels deep; at most {limit} are read")

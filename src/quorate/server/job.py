@@ -1,0 +1,111 @@
+"""One admitted call on its way through a handler."""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from quorate.access.admission import Admission
+from quorate.access.principal import Principal
+from quorate.core.errors import QuorateError
+from quorate.model import Model
+from quorate.model.run import BranchRecord
+from quorate.providers.relay import Fields, RelayEndpoint
+from quorate.server.call_watch import CallWatch
+from quorate.server.event_stream import EventStream
+from quorate.server.hangup import Hangup
+from quorate.server.inbound import Send
+from quorate.server.outbound import AnswersAtOnce, Headers, internal_error, send_json
+from quorate.server.services import Services
+from quorate.server.top_level import most_tokens
+
+_HTTP_OK = 200
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Job:
+    """A live object: the request, what answers it, and how far the answer has come.
+
+    `relay` is set if the bytes of the model can be passed on. `headers` go out with the answer. `spoke` says whether a
+    piece of the answer has left, after which nothing is asked again; an `error` after `begun` was told in the stream.
+    `members`: admissions to further models.
+    """
+
+    services: Services
+    principal: Principal
+    watch: CallWatch
+    body: bytes
+    fields: Fields
+    model: Model | None
+    relay: RelayEndpoint | None
+    stream: bool
+    hangup: Hangup
+    send: Send
+    headers: Headers
+    at_once: AnswersAtOnce | None = None
+    spoke: bool = False
+    error: QuorateError | None = None
+    members: dict[str, Admission] = field(default_factory=dict[str, Admission])
+    _answered: bool = False
+    _out: EventStream | None = None
+
+    @property
+    def begun(self) -> bool:
+        """Whether the response has begun: with a part of the answer, or with a heartbeat before it."""
+        return self._answered or (self._out is not None and self._out.begun)
+
+    @property
+    def created(self) -> int:
+        """When the answer was made, in whole Unix seconds, as the wire has it."""
+        return int(self.watch.began_at_s)
+
+    async def admit_members(self, models: Iterable[str]) -> None:
+        """Take what this request needs from the limits of models that it asks besides the one it was admitted to."""
+        tokens = most_tokens(self.fields, len(self.body))
+        for model in models:
+            if model != self.watch.model and model not in self.members:
+                self.members[model] = await self.services.limiter.admit_to(model, tokens)
+
+    async def settle_members(self, branches: Sequence[BranchRecord]) -> None:
+        """Charge each of those models what its branches used; like `RateLimiter.settle`."""
+        for model, admission in self.members.items():
+            used = sum(each.prompt_tokens + each.completion_tokens for each in branches if each.model == model)
+            await self.services.limiter.settle(admission, used)
+
+    def keep_answer(self, text: Callable[[], str]) -> None:
+        """Put the answer's text into the record, where the operator keeps texts."""
+        if self.services.keeps_texts:
+            self.watch.answer = text()
+
+    async def answer(self, body: bytes) -> None:
+        """Send a whole answer."""
+        self._answered = True
+        self.hangup.over = True
+        await send_json(self.send, _HTTP_OK, body, self.headers, at_once=self.at_once)
+
+    async def telling(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Do the work of a stream; an error after its first event is told in the stream, an earlier one is raised."""
+        try:
+            await work()
+        except QuorateError as error:
+            failure = error
+        except Exception:  # noqa: BLE001 - whatever a model or a handler raises, the caller gets a plain error
+            _log.exception("request %s met a fault of ours", self.watch.request_id)
+            failure = internal_error()
+        else:
+            return
+        if not self.begun:
+            raise failure
+        await self.fail(failure)
+
+    async def fail(self, error: QuorateError) -> None:
+        """End a stream that has begun with an error; a whole answer that was sent is past mending."""
+        self.error = error
+        if self._out is not None:
+            await self._out.fail(error)
+
+    def events(self) -> EventStream:
+        """Return the stream to answer with."""
+        self._out = EventStream(self.send, self.headers, self.hangup, heartbeat_s=self.services.settings.heartbeat_s)
+        return self._out

@@ -1,0 +1,223 @@
+"""The answer to a `parallel` request: a chat completion that every OpenAI client reads, and what each model said."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from quorate.consensus import Agreement
+from quorate.core.units import usd
+from quorate.model import Completion, Outcome
+from quorate.parallel.plan import Plan, Select
+from quorate.parallel.result import Result
+from quorate.wire.open import JsonObject, dump
+
+OBJECT = "parallel.completion"
+
+
+class BranchFault(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a branch gave no answer; `code` is one of the error reference."""
+
+    code: str
+    message: str
+
+
+class BranchAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What one branch said, took and cost.
+
+    `content` is null without an answer; then `error` says why, or `state` is `cancelled`: the matter was settled
+    without it. `branch` tells copies of one model apart. `cost_usd` is null where the price is not known; `estimated`
+    marks counts that are not the provider's own.
+    """
+
+    model: str
+    branch: str
+    state: str
+    content: str | None
+    latency_ms: float
+    error: BranchFault | None
+    selected: bool
+    finish_reason: str | None
+    prompt_tokens: int
+    completion_tokens: int
+    tokens: int
+    cost_usd: float | None
+    estimated: bool
+    attempts: int
+    metadata: JsonObject
+
+
+class ClusterAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Branches that say the same: their share of all votes and, except for prose, the answer in plain form."""
+
+    answer: str
+    share: float
+    branches: tuple[str, ...]
+
+
+class AgreementAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """How the agreement was measured; `calibrated` false: the score is no probability of being right."""
+
+    kind: str
+    method: str
+    calibrated: bool
+    threshold: float
+    clusters: tuple[ClusterAnswer, ...]
+    abstentions: tuple[str, ...]
+
+
+class SynthesisAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The one answer and how far the models agree.
+
+    `method` is how it was chosen (`consensus`, `first`, `best`, ...) or written (`weighted_merge`, `best_parts`),
+    `reason` says it in words. `consensus_score` and `agreement` are null when fewer than two answers came in.
+    """
+
+    content: str
+    consensus_score: float | None
+    consensus: bool
+    method: str
+    reason: str
+    agreement: AgreementAnswer | None
+
+
+class ParallelUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """What everything used, losers and helpers included; `total_cost_usd` is null where a price is not known."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    total_cost_usd: float | None
+    estimated: bool
+
+
+class ParallelReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What the extension adds to a chat completion, in whole answers and at the end of streams.
+
+    `helpers` are the calls of a judge or synthesiser.
+    """
+
+    responses: tuple[BranchAnswer, ...]
+    synthesis: SynthesisAnswer
+    usage: ParallelUsage
+    helpers: tuple[BranchAnswer, ...]
+    total_latency_ms: float
+    stopped: str
+    warnings: tuple[str, ...]
+
+
+class ParallelCompletion(ParallelReport, frozen=True, kw_only=True):
+    """The whole answer: a chat completion whose `object` is `parallel.completion`, with the report beside it."""
+
+    id: str
+    created: int
+    model: str
+    choices: tuple[JsonObject, ...]
+    object: str = OBJECT
+
+
+def parallel_report(result: Result, plan: Plan) -> ParallelReport:
+    """Return what the branches of `plan` did and what came of it."""
+    usage = result.spend.usage
+    return ParallelReport(
+        responses=tuple(_branch(outcome, result) for outcome in result.branches),
+        synthesis=_synthesis(result, plan),
+        usage=ParallelUsage(
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            total_tokens=usage.total_tokens,
+            total_cost_usd=_usd(result.cost_microusd),
+            estimated=result.spend.estimated,
+        ),
+        helpers=tuple(_branch(outcome, result) for outcome in result.helpers),
+        total_latency_ms=_ms(result.latency.total_s),
+        stopped=result.stopped.value,
+        warnings=result.warnings,
+    )
+
+
+def parallel_body(result: Result, *, plan: Plan, request_model: str, id: str, created: int) -> bytes:  # noqa: A002 - the wire's word
+    """Return the JSON of a `ParallelCompletion`; further fields of the chosen provider's answer are kept."""
+    report = parallel_report(result, plan)
+    return msgspec.json.encode(
+        {
+            **dump(result.completion.response),
+            **{name: getattr(report, name) for name in report.__struct_fields__},
+            "id": id,
+            "object": OBJECT,
+            "created": created,
+            "model": request_model,
+        }
+    )
+
+
+def result_of(completion: Completion) -> Result:
+    """Return the result behind an ensemble's completion; a `TypeError` if it is not an ensemble's: a bug."""
+    if not isinstance(completion.detail, Result):
+        raise TypeError(f"the completion of {completion.model!r} carries no result; only an ensemble's does")
+    return completion.detail
+
+
+def method_of(result: Result, plan: Plan) -> str:
+    """Return how the answer came about: the selector that decided, or how a model merged the answers."""
+    merged = result.method is Select.SYNTHESIS and result.chosen is None
+    return plan.synthesis.value if merged else result.method.value
+
+
+def _synthesis(result: Result, plan: Plan) -> SynthesisAnswer:
+    agreement = result.agreement
+    return SynthesisAnswer(
+        content=result.answer,
+        consensus_score=None if agreement is None else agreement.score,
+        consensus=result.consensus,
+        method=method_of(result, plan),
+        reason=result.reason,
+        agreement=None if agreement is None else _agreement(agreement, result.branches),
+    )
+
+
+def _agreement(agreement: Agreement, branches: Sequence[Outcome]) -> AgreementAnswer:
+    names = {outcome.index: outcome.branch for outcome in branches}
+    return AgreementAnswer(
+        kind=agreement.kind.value,
+        method=agreement.method,
+        calibrated=agreement.calibrated,
+        threshold=agreement.threshold,
+        clusters=tuple(
+            ClusterAnswer(
+                answer=cluster.answer, share=cluster.share, branches=tuple(names[index] for index in cluster.members)
+            )
+            for cluster in agreement.clusters
+        ),
+        abstentions=tuple(names[index] for index in agreement.abstentions),
+    )
+
+
+def _branch(outcome: Outcome, result: Result) -> BranchAnswer:
+    completion, error, usage = outcome.completion, outcome.error, outcome.spend.usage
+    metadata: dict[str, Any] = dict(completion.metadata) if completion is not None else {}
+    return BranchAnswer(
+        model=outcome.model,
+        branch=outcome.branch,
+        state=outcome.state.value,
+        content=None if completion is None else completion.text,
+        latency_ms=_ms(outcome.latency_s),
+        error=None if error is None else BranchFault(code=error.code, message=error.message),
+        selected=outcome.branch == result.chosen,
+        finish_reason=None if completion is None else completion.finish_reason,
+        prompt_tokens=usage.prompt_tokens,
+        completion_tokens=usage.completion_tokens,
+        tokens=usage.total_tokens,
+        cost_usd=_usd(outcome.spend.cost_microusd),
+        estimated=outcome.spend.estimated,
+        attempts=outcome.attempts,
+        metadata=metadata,
+    )
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)
+
+
+def _usd(microusd: int | None) -> float | None:
+    return None if microusd is None else usd(microusd)

@@ -1,0 +1,277 @@
+"""The `parallel` field of a chat request: how the caller wants many models asked, and the plan that follows from it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+
+from quorate.consensus import Kind
+from quorate.core.errors import InvalidRequest
+from quorate.engine.choose import Chosen, Wish
+from quorate.parallel.branch import Resolve
+from quorate.parallel.plan import (
+    FailureStrategy,
+    Member,
+    Mode,
+    Parallelization,
+    Params,
+    Plan,
+    Score,
+    Select,
+    Synthesis,
+)
+from quorate.server.fan_out import branches_of, fan_out
+from quorate.server.request_fields import read_fields
+
+#: Where the field stands in the body, for messages and `param`.
+FIELD = "parallel"
+
+ModelName = Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
+Hint = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+Prompt = Annotated[str, msgspec.Meta(min_length=1, max_length=20_000)]
+Milliseconds = Annotated[float, msgspec.Meta(gt=0, le=86_400_000)]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+Copies = Annotated[int, msgspec.Meta(ge=1, le=32)]
+Models = Annotated[int, msgspec.Meta(ge=1, le=32)]
+
+
+class Progress(StrEnum):
+    """How a streamed answer tells of its progress: SSE comments, chunks without choices, or not at all."""
+
+    COMMENTS = "comments"
+    CHUNKS = "chunks"
+    NONE = "none"
+
+
+class MemberOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """A model and what is different for it: what it changes in the request, its vote, its place in the order."""
+
+    model: ModelName
+    count: Copies | None = None
+    weight: Annotated[float, msgspec.Meta(ge=0, le=1_000_000)] = 1.0
+    group: Annotated[int, msgspec.Meta(ge=0, le=1000)] = 0
+    priority: Annotated[int, msgspec.Meta(ge=-1_000_000, le=1_000_000)] = 0
+    timeout_ms: Milliseconds | None = None
+    temperature: Annotated[float, msgspec.Meta(ge=0, le=2)] | None = None
+    top_p: Share | None = None
+    max_tokens: Annotated[int, msgspec.Meta(ge=1, le=10_000_000)] | None = None
+    seed: int | None = None
+    system: Prompt | None = None
+
+
+class ParallelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
+    """The field's own fields; each may be written in camelCase or in snake_case."""
+
+    enabled: bool = True
+    mode: Mode | None = None
+    models: Annotated[tuple[ModelName | MemberOptions, ...], msgspec.Meta(min_length=1, max_length=64)] | None = None
+    min_models: Models | None = None
+    max_models: Models | None = None
+    agi_model_selection: bool = False
+    domain_hints: Annotated[tuple[Hint, ...], msgspec.Meta(max_length=16)] = ()
+    timeout_ms: Milliseconds | None = None
+    deadline_ms: Milliseconds | None = None
+    failure_strategy: FailureStrategy | None = None
+    select: Select | None = None
+    score: Score | None = None
+    synthesis: Synthesis | None = None
+    kind: Kind | None = None
+    threshold: Share | None = None
+    judge: ModelName | None = None
+    synthesiser: ModelName | None = None
+    instructions: Prompt | None = None
+    max_concurrent: Annotated[int, msgspec.Meta(ge=1, le=32)] | None = None
+    retries: Annotated[int, msgspec.Meta(ge=0, le=5)] | None = None
+    count: Copies | None = None
+    progress: Progress = Progress.COMMENTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParallelLimits:
+    """What a request may ask for at most; checked before the first call leaves."""
+
+    members: int = 16
+    branches: int = 32
+    timeout_s: float = 600.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParallelRequest:
+    """What a `parallel` field asks for. With `enabled` false, `plan` has one member: a plain completion of it.
+
+    `chosen` says which models were chosen for the caller and why; empty when the caller named them.
+    """
+
+    plan: Plan
+    enabled: bool = True
+    progress: Progress = Progress.COMMENTS
+    chosen: tuple[Chosen, ...] = ()
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every model that the plan may call, helpers included, each once: what the caller must be allowed to use."""
+        helpers = (self.plan.judge, self.plan.synthesiser) if self.enabled else ()
+        named = (*(member.model for member in self.plan.members), *(name for name in helpers if name is not None))
+        return tuple(dict.fromkeys(named))
+
+
+Choose = Callable[[Wish], Sequence[Chosen]]
+
+_DEFAULT_LIMITS = ParallelLimits()
+
+
+def read_parallel(
+    value: object,
+    *,
+    base: Plan,
+    choose: Choose,
+    model: str = "",
+    resolve: Resolve | None = None,
+    limits: ParallelLimits = _DEFAULT_LIMITS,
+) -> ParallelRequest:
+    """Return what the field's `value` (JSON bytes, or decoded) asks for.
+
+    `base` says what the field leaves open: the configured defaults, or the plan of the ensemble that the request's
+    `model` names. Without `models`, the members are those that `choose` returns (`agiModelSelection`), else those of
+    `base`, else `model` alone. `choose` is called at most once. With `resolve`, the branches of ensembles among the
+    members count as well. Raises `InvalidRequest` naming field and value, and what `resolve` raises.
+    """
+    options = read_fields(value, ParallelOptions, FIELD)
+    chosen = _choose(options, choose) if options.enabled and options.agi_model_selection else ()
+    members = _members(options, chosen, base, model)
+    if not options.enabled:
+        return ParallelRequest(plan=_alone(base, members, model), enabled=False, progress=options.progress)
+    plan = _plan(options, base, members, limits)
+    _require_fan_out(plan, options, limits, resolve, configured=members is base.members)
+    _require_times(options, limits)
+    return ParallelRequest(plan=plan, progress=options.progress, chosen=chosen)
+
+
+def _choose(options: ParallelOptions, choose: Choose) -> tuple[Chosen, ...]:
+    wish = Wish(
+        domain_hints=options.domain_hints,
+        min_models=options.min_models,
+        max_models=options.max_models,
+        among=tuple(item if isinstance(item, str) else item.model for item in options.models or ()),
+    )
+    try:
+        return tuple(choose(wish))
+    except InvalidRequest as error:
+        raise InvalidRequest(
+            f"{FIELD}.agiModelSelection: {error.message}", param=f"{FIELD}.agiModelSelection"
+        ) from None
+
+
+def _members(options: ParallelOptions, chosen: Sequence[Chosen], base: Plan, model: str) -> tuple[Member, ...]:
+    copies = options.count or 1
+    if chosen:
+        named = {item.model: item for item in options.models or () if isinstance(item, MemberOptions)}
+        return tuple(_member(named.get(each.model, each.model), copies) for each in chosen)
+    if options.models is not None:
+        return tuple(_member(item, copies) for item in options.models)
+    if base.members:
+        return base.members if options.count is None else tuple(replace(m, count=copies) for m in base.members)
+    if model:
+        return (Member(model=model, count=copies),)
+    raise InvalidRequest(
+        f"{FIELD}.models is missing; name the models, or set {FIELD}.agiModelSelection", param=f"{FIELD}.models"
+    )
+
+
+def _member(item: str | MemberOptions, copies: int) -> Member:
+    if isinstance(item, str):
+        return Member(model=item, count=copies)
+    return Member(
+        model=item.model,
+        count=item.count or copies,
+        weight=item.weight,
+        group=item.group,
+        priority=item.priority,
+        timeout_s=_seconds(item.timeout_ms),
+        params=Params(
+            temperature=item.temperature,
+            top_p=item.top_p,
+            max_tokens=item.max_tokens,
+            seed=item.seed,
+            system=item.system,
+        ),
+    )
+
+
+def _alone(base: Plan, members: Sequence[Member], model: str) -> Plan:
+    """Return the plan of a plain completion: of the request's `model`, else of the first model named."""
+    member = Member(model=model) if model else replace(members[0], count=1)
+    return replace(base, members=(member,), parallelization=Parallelization.NONE, group_prompts={}, min_models=None)
+
+
+def _plan(options: ParallelOptions, base: Plan, members: tuple[Member, ...], limits: ParallelLimits) -> Plan:
+    given: Mapping[str, object] = {
+        "mode": options.mode,
+        "min_models": options.min_models,
+        "max_models": options.max_models,
+        "timeout_s": min(_seconds(options.timeout_ms) or base.timeout_s or limits.timeout_s, limits.timeout_s),
+        "deadline_s": _seconds(options.deadline_ms),
+        "failure_strategy": options.failure_strategy,
+        "select": options.select,
+        "score": options.score,
+        "synthesis": options.synthesis,
+        "kind": options.kind,
+        "threshold": options.threshold,
+        "judge": options.judge,
+        "synthesiser": options.synthesiser,
+        "instructions": options.instructions,
+        "max_concurrent": options.max_concurrent,
+        "retry": None if options.retries is None else replace(base.retry, max_retries=options.retries),
+    }
+    changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    if members is not base.members:
+        changes |= {"members": members, "parallelization": Parallelization.MODEL_SPECIFIC}
+        if options.models is not None or options.agi_model_selection:
+            changes["group_prompts"] = {}
+    return replace(base, **changes)
+
+
+def _require_fan_out(
+    plan: Plan, options: ParallelOptions, limits: ParallelLimits, resolve: Resolve | None, *, configured: bool
+) -> None:
+    """Raise for more models or branches than a request may ask for, before anything is paid.
+
+    The members that the operator configured are not the caller's to answer for.
+    """
+    if len(plan.members) > limits.members and not configured:
+        raise _error("models", f"names {len(plan.members)} models; at most {limits.members} are allowed")
+    branches = len(branches_of(plan)[: plan.max_models])
+    all_branches = branches if resolve is None else fan_out(plan, resolve)
+    if all_branches > limits.branches and not configured:
+        raise _error(
+            "models",
+            f"makes {all_branches} branches, those of ensembles counted; at most {limits.branches} are allowed",
+        )
+    if not any(member.weight > 0 for member in plan.members):
+        raise _error("models", "gives no model a weight above 0; one at least needs it")
+    if options.min_models is not None and options.max_models is not None and options.min_models > options.max_models:
+        raise _error("minModels", f"is {options.min_models}, more than {FIELD}.maxModels {options.max_models}")
+    if options.min_models is not None and options.min_models > branches:
+        raise _error("minModels", f"is {options.min_models}; the plan has {branches} branches")
+
+
+def _require_times(options: ParallelOptions, limits: ParallelLimits) -> None:
+    times = [("timeoutMs", options.timeout_ms), ("deadlineMs", options.deadline_ms)]
+    times += [
+        (f"models[{i}].timeoutMs", item.timeout_ms)
+        for i, item in enumerate(options.models or ())
+        if isinstance(item, MemberOptions)
+    ]
+    for name, value_ms in times:
+        if value_ms is not None and value_ms > limits.timeout_s * 1000:
+            raise _error(name, f"is {value_ms:g}; this server allows {limits.timeout_s * 1000:g} at most")
+
+
+def _error(name: str, what: str) -> InvalidRequest:
+    return InvalidRequest(f"{FIELD}.{name} {what}", param=f"{FIELD}.{name}")
+
+
+def _seconds(value_ms: float | None) -> float | None:
+    return None if value_ms is None else value_ms / 1000

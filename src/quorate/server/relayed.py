@@ -1,0 +1,44 @@
+"""Calls of one OpenAI-compatible endpoint: what it says is passed on byte for byte."""
+
+from contextlib import aclosing
+
+from quorate.model.call import Call
+from quorate.providers.relay import RelayEndpoint, WholeAnswer
+from quorate.providers.relay_facts import text_of
+from quorate.server.event_stream import EventStream
+from quorate.server.job import Job
+from quorate.server.leaf import as_leaf, first_token
+from quorate.server.outbound import cost_headers
+
+
+async def relay_whole(job: Job, relay: RelayEndpoint) -> None:
+    """Answer with the endpoint's own bytes."""
+
+    async def ask(call: Call) -> WholeAnswer:
+        return await relay.chat(job.fields, call)
+
+    answer = await as_leaf(job, ask)
+    job.keep_answer(lambda: text_of(answer.body))
+    job.headers.extend(cost_headers(answer.charge.cost_microusd))
+    await job.answer(answer.body)
+
+
+async def relay_stream(job: Job, relay: RelayEndpoint) -> None:
+    """Answer with the endpoint's own events as they come.
+
+    An error after the first of them is told in the stream, which then ends without `[DONE]`.
+    """
+    async with job.events() as out:
+        await job.telling(lambda: as_leaf(job, lambda call: _pass_on(job, relay, out, call)))
+
+
+async def _pass_on(job: Job, relay: RelayEndpoint, out: EventStream, call: Call) -> None:
+    async with (
+        relay.stream(job.fields, call) as stream,
+        aclosing(stream.chunks(lambda: first_token(job))) as chunks,
+    ):
+        async for chunk in chunks:
+            job.spoke = True
+            await out.write(chunk)
+        job.keep_answer(lambda: stream.text)
+    await out.end()

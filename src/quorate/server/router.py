@@ -1,0 +1,180 @@
+"""Everything but the hot routes: from a table of routes to answers."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route as StarletteRoute
+from starlette.routing import Router as StarletteRouter
+
+from quorate.access.authorize import authorize
+from quorate.core.errors import InvalidRequest, MethodNotAllowed, NotFound, QuorateError
+from quorate.core.ids import new_id
+from quorate.server.authenticate import ANYBODY, authenticate
+from quorate.server.idempotency import once
+from quorate.server.inbound import Inbound, Receive, Scope, Send, read_body, require_depth, require_json
+from quorate.server.outbound import internal_error, send_error
+from quorate.server.route import Answer, Exchange, Route
+from quorate.server.services import Services
+
+_log = logging.getLogger(__name__)
+_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+_NO_STORE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
+
+
+class Router:
+    """Answers requests to the routes of a table; a live object. What is in no table is 404, for whoever asks."""
+
+    def __init__(self, routes: Iterable[Route], services: Services) -> None:
+        self._services = services
+        by_path: dict[str, dict[str, Route]] = {}
+        for route in routes:
+            by_path.setdefault(route.path, {})[route.method] = route
+        self._router = StarletteRouter(
+            # Every method leads here, so that one which is not answered gets an error like any other.
+            routes=[StarletteRoute(path, self._endpoint(of), methods=_METHODS) for path, of in by_path.items()],
+            redirect_slashes=False,
+            default=self._nothing,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        await self._router(scope, receive, send)
+
+    async def _nothing(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        await refuse(self._services, NotFound(f"there is nothing at {scope['path'][:200]!r}"), scope, send)
+
+    def _endpoint(self, of: dict[str, Route]) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Any:
+            method = "GET" if request.method == "HEAD" else request.method
+            route = of.get(method)
+            return _Refusal(self._services, tuple(of)) if route is None else _Reply(route, self._services, request)
+
+        return endpoint
+
+
+async def refuse(services: Services, error: QuorateError, scope: Scope, send: Send) -> None:
+    """Answer a request that no route takes."""
+    inbound = Inbound(scope)
+    request_id = inbound.request_id or new_id("req", services.clock)
+    headers = [(b"x-request-id", request_id.encode())]
+    await send_error(send, error, path=inbound.path, headers=headers, request_id=request_id)
+
+
+def wrong_method(scope: Scope, allowed: Sequence[str]) -> MethodNotAllowed:
+    """Return the error for a method that a path does not answer."""
+    return MethodNotAllowed(
+        f"{scope['method'][:20]!r} is not answered at {scope['path'][:200]!r}; use {' or '.join(allowed)}",
+        allowed=allowed,
+    )
+
+
+class _Refusal:
+    """The ASGI application for a method that a path does not answer."""
+
+    def __init__(self, services: Services, allowed: Sequence[str]) -> None:
+        self._services = services
+        self._allowed = allowed
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del receive
+        await refuse(self._services, wrong_method(scope, self._allowed), scope, send)
+
+
+class _Reply:
+    """The ASGI application that Starlette calls for one request; a live object."""
+
+    def __init__(self, route: Route, services: Services, request: Request) -> None:
+        self._route = route
+        self._services = services
+        self._request = request
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        inbound = Inbound(scope)
+        request_id = inbound.request_id or new_id("req", self._services.clock)
+        try:
+            answer = await self._handle(inbound, request_id, receive)
+        except QuorateError as failure:
+            error = failure
+        except Exception:  # noqa: BLE001 - whatever a model or a handler raises, the caller gets a plain error
+            _log.exception("request %s met a fault of ours", request_id)
+            error = internal_error()
+        else:
+            await self._send(answer, request_id, scope, receive, send)
+            self._log(inbound, request_id, answer.status, None)
+            return
+        if self._services.metrics is not None:
+            self._services.metrics.rejected(error.code)
+        headers = [(b"x-request-id", request_id.encode()), *self._services.limiter.headers_for(error)]
+        await send_error(send, error, path=inbound.path, headers=headers, request_id=request_id)
+        self._log(inbound, request_id, error.http_status, error.code)
+
+    def _log(self, inbound: Inbound, request_id: str, status: int, code: str | None) -> None:
+        if self._services.request_log is not None:
+            self._services.request_log.plain(
+                request_id=request_id, route=self._route.path, status=status, client=inbound.peer, code=code
+            )
+
+    async def _handle(self, inbound: Inbound, request_id: str, receive: Receive) -> Answer:
+        route, services = self._route, self._services
+        principal = ANYBODY
+        if route.permission is not None:
+            principal = authenticate(services, inbound)
+            authorize(principal, route.permission)
+        query = _query(self._request, route)
+        data, body = b"", None
+        if route.body is not None:
+            require_json(inbound)
+            data = await read_body(inbound, receive, limit_bytes=services.settings.max_body_bytes)
+            require_depth(data, services.settings.max_depth)
+            body = _decode(data, route.body)
+        exchange = Exchange(
+            services=services,
+            principal=principal,
+            request_id=request_id,
+            path=cast("dict[str, str]", self._request.path_params),
+            query=query,
+            body=body,
+        )
+        if route.idempotent and inbound.idempotency_key is not None:
+            key = inbound.idempotency_key.decode("latin-1")
+            return await once(exchange, route, key, data, lambda: route.handler(exchange))
+        return await route.handler(exchange)
+
+    async def _send(self, answer: Answer, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        value = answer.value
+        content = value if isinstance(value, bytes) else b"" if value is None else msgspec.json.encode(value)
+        headers = {**_NO_STORE, "x-request-id": request_id, **answer.headers}
+        response = Response(content, answer.status, headers, media_type=answer.content_type)
+        await response(scope, receive, send)
+
+
+def _query(request: Request, route: Route) -> Any:
+    pairs = request.query_params.multi_items()
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        twice = next(name for name, _ in pairs if sum(name == other for other, _ in pairs) > 1)
+        raise InvalidRequest(f"the query says {twice!r} twice", param=twice)
+    try:
+        return msgspec.convert(values, route.query, strict=False)
+    except msgspec.ValidationError as error:
+        raise _does_not_fit(error, "query") from None
+
+
+def _decode(data: bytes, kind: type[msgspec.Struct]) -> msgspec.Struct:
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except msgspec.ValidationError as error:
+        raise _does_not_fit(error, "body") from None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequest(f"the body is not JSON: {error}") from None
+
+
+def _does_not_fit(error: msgspec.ValidationError, where: str) -> InvalidRequest:
+    message, _, path = str(error).partition(" - at `")
+    param = path.rstrip("`").removeprefix("$.") or None
+    return InvalidRequest(f"{message} at {path.rstrip('`') or '$'} of the {where}", param=param)

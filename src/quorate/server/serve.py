@@ -1,0 +1,216 @@
+"""Running the gateway: one process, or several that share a port."""
+
+import asyncio
+import gc
+import multiprocessing
+import os
+import signal
+import socket
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import uvicorn
+import uvloop
+from starlette.middleware.cors import CORSMiddleware
+
+from quorate.config.load import Settings, load_settings
+from quorate.config.server_section import Auth
+from quorate.core.errors import Misconfigured
+from quorate.core.listening import cannot_listen, is_loopback
+from quorate.core.secret import Secret
+from quorate.server.app import App, Gateway
+from quorate.server.compose import Opened, open_gateway, running
+from quorate.server.draining_server import DrainingServer
+from quorate.server.guarded_protocol import GuardedProtocol
+from quorate.server.services import Services
+from quorate.server.workers import supervise
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+_BACKLOG = 2048
+_HIGHEST_PORT = 65_535
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """Which configuration to serve; `overrides` are those of the command line."""
+
+    config: Path | None = None
+    overrides: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    def settings(self) -> Settings:
+        """Load the configuration; blocking."""
+        return load_settings(self.config, overrides=self.overrides)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """What is told when the gateway listens."""
+
+    url: str
+    first_key: Secret | None
+    models: tuple[str, ...]
+    simulated: bool
+    database: str
+    auth: Auth
+    found: tuple[str, ...]
+
+
+def serve(options: ServeOptions, told: Callable[[Listening], None]) -> None:
+    """Run the gateway until it is told to stop. `told` is called when it listens.
+
+    Raises `Misconfigured` for a configuration that cannot be served: an address that is taken, or a public one without
+    authentication.
+    """
+    settings = options.settings()
+    server = settings.config.server
+    host, port = listen_address(settings)
+    require_guarded(host, server.auth)
+    listener = listen(host, port)
+    opened = open_gateway(settings)
+    listening = _listening(opened, settings, listener)
+
+    def tell() -> None:
+        """Say it when signals are heeded: whoever reads it may send one at once."""
+        told(listening)
+
+    if server.workers > 1:
+        _close(opened)
+        with tempfile.TemporaryDirectory(prefix="quorate-metrics-") as folder:
+            supervise(run_worker, (options, listener, Path(folder)), server.workers, tell)
+    else:
+        _run(opened, settings, listener, tell)
+
+
+def _close(opened: Opened) -> None:
+    """Close what the parent of several workers needed only to prepare for them."""
+    opened.services.writer.close(1.0)
+    opened.services.database.close()
+    opened.logs.close(1.0)
+
+
+def run_worker(options: ServeOptions, listener: socket.socket, metrics_folder: Path) -> None:
+    """Run one of several processes, which drains and ends when the one that started it is gone."""
+    os.setsid()  # Ctrl-C at a terminal is for the supervisor, who passes it on: twice would mean at once
+    settings = options.settings()
+    opened = open_gateway(settings, metrics_folder=metrics_folder)
+    _run(opened, settings, listener, None)
+
+
+def _run(opened: Opened, settings: Settings, listener: socket.socket, tell: Callable[[], None] | None) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(opened, settings, listener, tell))
+
+
+def _end_with_parent(server: DrainingServer) -> None:
+    """Have a worker end when its supervisor died without a word: nobody else would end it."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+    loop, sentinel = asyncio.get_running_loop(), parent.sentinel
+
+    def orphaned() -> None:
+        loop.remove_reader(sentinel)
+        server.handle_exit(signal.SIGTERM, None)
+
+    loop.add_reader(sentinel, orphaned)
+
+
+async def _serve(opened: Opened, settings: Settings, listener: socket.socket, tell: Callable[[], None] | None) -> None:
+    async with running(opened, settings) as services:
+        # What exists now lives as long as the process; without it the collector has little to look through, and the
+        # tail of the latencies is shorter.
+        gc.collect()
+        gc.freeze()
+        # Lost connections are cycles: rarer collections of the older generations would keep megabytes of them.
+        gc.set_threshold(10_000, 5, 5)
+        server = http_server(services, on_started=tell)
+        _end_with_parent(server)
+        await server.serve(sockets=[listener])
+
+
+def http_server(services: Services, *, on_started: Callable[[], None] | None = None) -> DrainingServer:
+    """Return the server of one process; `serve` it inside `running`. `on_started` is called when it answers."""
+    config = uvicorn.Config(
+        application(services),
+        http=GuardedProtocol,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        log_level="warning",
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=2,
+        backlog=_BACKLOG,
+        proxy_headers=False,
+    )
+    return DrainingServer(config, services, on_started=on_started)
+
+
+def application(services: Services) -> App:
+    """Return the gateway, behind CORS headers only where the configuration names the origins of web pages."""
+    gateway = Gateway(services)
+    origins = services.settings.cors_origins
+    if not origins:
+        return gateway
+    return CORSMiddleware(
+        cast("ASGIApp", gateway),
+        allow_origins=origins,
+        allow_methods=("GET", "POST", "PATCH", "DELETE"),
+        allow_headers=("authorization", "content-type", "idempotency-key", "x-request-id"),
+        allow_credentials=False,
+        expose_headers=("x-request-id", "x-quorate-run-id", "x-quorate-agreement", "x-quorate-cost-usd"),
+    )
+
+
+def listen_address(settings: Settings) -> tuple[str, int]:
+    """Return where to listen: as configured, else the port that the variable PORT names."""
+    server = settings.config.server
+    given = settings.environ.get("PORT", "").strip()
+    if not given or ("server", "port") in settings.layered.origins:
+        return server.host, server.port
+    if not given.isdecimal() or int(given) > _HIGHEST_PORT:
+        raise Misconfigured(f"{given!r} is not a port", where="environment variable PORT")
+    return server.host, int(given)
+
+
+def require_guarded(host: str, auth: Auth) -> None:
+    """Raise `Misconfigured` for an address that others can reach if anybody there could spend the operator's money."""
+    if auth is Auth.OFF and not is_loopback(host):
+        raise Misconfigured(
+            f"server.auth is off and the address {host!r} can be reached by others; listen on 127.0.0.1, or set "
+            "server.auth to keys",
+            where="server",
+        )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; raises `Misconfigured` for an address that is taken or not ours."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listener = socket.create_server((host, port), family=family, backlog=_BACKLOG)
+    except OSError as error:
+        raise cannot_listen(error, host, port, where="server") from None
+    # Connections inherit it. Asyncio's own loop sets it only where the socket was made with the protocol's number, and
+    # head and body of an answer are two writes: without it each answer may wait 40 ms for an acknowledgement.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listener
+
+
+def _listening(opened: Opened, settings: Settings, listener: socket.socket) -> Listening:
+    host, port = listener.getsockname()[:2]
+    cards = opened.built.catalog.cards()
+    return Listening(
+        url=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}",
+        first_key=opened.first_key,
+        models=tuple(card.name for card in cards),
+        simulated=bool(cards) and all(card.simulated for card in cards),
+        database=opened.services.database.url_for_display,
+        auth=settings.config.server.auth,
+        found=settings.found,
+    )

@@ -1,0 +1,119 @@
+"""The top level of a request's body: raw values, of which the gateway reads a few and passes on the rest."""
+
+import msgspec
+
+from quorate.core.errors import InvalidRequest
+from quorate.providers.relay import Fields
+from quorate.server.inbound import require_depth
+
+#: What a body may not say, because it would configure the connection or the credentials.
+REFUSED = frozenset(
+    {
+        "api_base",
+        "api_key",
+        "api_version",
+        "base_url",
+        "custom_llm_provider",
+        "extra_body",
+        "extra_headers",
+        "extra_query",
+        "headers",
+        "organization",
+        "proxy",
+        "timeout",
+    }
+)
+
+_fields = msgspec.json.Decoder(Fields)
+_text = msgspec.json.Decoder(str)
+_whole = msgspec.json.Decoder(int)
+#: No name is longer; what no model has is looked for among all names, which takes time with its length.
+_MOST_NAME_CHARACTERS = 400
+_OUTPUT_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+_metadata = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def read_fields(body: bytes, *, max_depth: int) -> Fields:
+    """Return the fields of a JSON object; raises `InvalidRequest` for anything else, and for fields not allowed."""
+    require_depth(body, max_depth)
+    try:
+        fields = _fields.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidRequest(f"the body is not a JSON object: {error}") from None
+    if not REFUSED.isdisjoint(fields):
+        raise _refused(min(REFUSED & fields.keys()))
+    metadata = fields.get("metadata")
+    if metadata is not None:
+        _check_metadata(metadata)
+    return fields
+
+
+def model_of(fields: Fields) -> str:
+    """Return the model that is asked for; raises `InvalidRequest` if there is none."""
+    raw = fields.get("model")
+    if raw is None:
+        raise InvalidRequest("the field model is missing; name a model of /v1/models", param="model")
+    try:
+        name = _text.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidRequest(f"model is {bytes(raw)[:80]!r}; it has to be a text", param="model") from None
+    if not name:
+        raise InvalidRequest("model is empty; name a model of /v1/models", param="model")
+    if len(name) > _MOST_NAME_CHARACTERS:
+        raise InvalidRequest(
+            f"model has {len(name)} characters; names have {_MOST_NAME_CHARACTERS} at most", param="model"
+        )
+    return name
+
+
+def has(fields: Fields, name: str) -> bool:
+    """Return whether a field says anything: `null` says as much as nothing."""
+    raw = fields.get(name)
+    return raw is not None and bytes(raw) != b"null"
+
+
+def is_true(fields: Fields, name: str) -> bool:
+    """Return whether a field is `true`; raises `InvalidRequest` unless it is true, false, null or absent."""
+    raw = fields.get(name)
+    if raw is None:
+        return False
+    text = bytes(raw)
+    if text in {b"false", b"null"}:
+        return False
+    if text != b"true":
+        raise InvalidRequest(f"{name} is {text[:80]!r}; it has to be true or false", param=name)
+    return True
+
+
+def most_tokens(fields: Fields, body_bytes: int) -> int:
+    """Return about how many tokens a request may take: four bytes of it to a token, and the answer's own limit."""
+    tokens = body_bytes >> 2
+    for name in _OUTPUT_LIMITS:
+        raw = fields.get(name)
+        if raw is not None:
+            try:
+                return tokens + max(0, _whole.decode(raw))
+            except msgspec.DecodeError:
+                continue  # null says nothing; of anything else, whoever it is for will say what it has to be
+    return tokens
+
+
+def prompt_of(fields: Fields) -> str | None:
+    """Return what was asked, as JSON as it came; for the record, where the operator keeps texts."""
+    raw = next((fields[name] for name in ("messages", "input") if name in fields), None)
+    return None if raw is None else bytes(raw).decode("utf-8", "replace")
+
+
+def _check_metadata(raw: msgspec.Raw) -> None:
+    try:
+        metadata = _metadata.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return  # whoever it is for will say what it has to be
+    if not REFUSED.isdisjoint(metadata):
+        raise _refused(f"metadata.{min(REFUSED & metadata.keys())}")
+
+
+def _refused(name: str) -> InvalidRequest:
+    return InvalidRequest(
+        f"{name} is not taken from requests; whoever runs the gateway configures providers", param=name
+    )

@@ -1,0 +1,158 @@
+"""A response of events: begun late, kept awake, ended once. In virtual time."""
+
+import asyncio
+import json
+
+import pytest
+
+from asgi import Exchange, scope_of
+from quorate.core.errors import Unavailable
+from quorate.server.event_stream import PING, EventStream
+from quorate.server.hangup import Hangup
+from quorate.server.inbound import Message
+from quorate.testing import run_virtual
+from quorate.wire.sse import END
+
+
+class Stream:
+    """A live stream and what its caller got."""
+
+    def __init__(self, heartbeat_s: float = 15.0) -> None:
+        self.exchange = Exchange()
+        self.hangup = Hangup(scope_of("POST", "/"), self.exchange.receive)
+        self.out = EventStream(self.exchange.send, [(b"x-a", b"b")], self.hangup, heartbeat_s=heartbeat_s)
+
+    @property
+    def got(self) -> list[bytes]:
+        return self.exchange.answer.pieces
+
+
+def test_nothing_is_sent_before_the_first_event() -> None:
+    async def work() -> None:
+        stream = Stream()
+        async with stream.out as out:
+            await asyncio.sleep(14.9)
+            assert not out.begun
+            assert stream.exchange.answer.status == 0
+            await out.write(b"data: 1\n\n")
+            await out.end()
+        answer = stream.exchange.answer
+        assert (answer.status, answer.complete, answer.body) == (200, True, b"data: 1\n\n")
+        assert answer.headers == {
+            "content-type": "text/event-stream; charset=utf-8",
+            "cache-control": "no-store",
+            "x-accel-buffering": "no",
+            "x-a": "b",
+        }
+
+    run_virtual(work())
+
+
+def test_silence_is_filled_and_begins_the_response() -> None:
+    async def work() -> None:
+        stream = Stream()
+        async with stream.out as out:
+            await asyncio.sleep(46)
+            assert stream.got == [PING] * 3
+            assert out.begun
+            await out.write(b"data: 1\n\n")
+            await asyncio.sleep(14)
+            assert stream.got[3:] == [b"data: 1\n\n"]
+            await asyncio.sleep(2)
+            assert stream.got[4:] == [PING]
+        await asyncio.sleep(100)
+        assert len(stream.got) == 5
+
+    run_virtual(work())
+
+
+def test_a_stream_that_speaks_needs_no_heartbeat() -> None:
+    async def work() -> None:
+        stream = Stream()
+        async with stream.out as out:
+            for _ in range(20):
+                await asyncio.sleep(10)
+                await out.write(b"data: 1\n\n")
+        assert PING not in stream.got
+
+    run_virtual(work())
+
+
+def test_posted_events_come_at_once_and_in_order() -> None:
+    async def work() -> None:
+        stream = Stream()
+        async with stream.out as out:
+            out.post(b": 1\n\n")
+            out.post(b": 2\n\n")
+            await asyncio.sleep(0.001)
+            assert stream.got == [b": 1\n\n: 2\n\n"]
+            out.post(b": 3\n\n")
+            await out.write(b"data: 4\n\n")
+            out.post(b": 5\n\n")
+            await out.end()
+        assert stream.exchange.answer.body == b": 1\n\n: 2\n\n: 3\n\ndata: 4\n\n: 5\n\n"
+
+    run_virtual(work())
+
+
+def test_an_end_without_events_is_a_response() -> None:
+    async def work() -> None:
+        stream = Stream()
+        async with stream.out as out:
+            await out.end()
+        assert stream.exchange.answer.status == 200
+        assert stream.exchange.answer.complete
+        assert stream.out.ended
+
+    run_virtual(work())
+
+
+def test_a_failure_is_the_last_event() -> None:
+    async def work() -> None:
+        stream = Stream()
+        async with stream.out as out:
+            await out.write(b"data: 1\n\n")
+            await out.fail(Unavailable("gone"))
+        last = stream.got[-1]
+        assert last.startswith(b"data: ")
+        assert json.loads(last[6:])["error"]["code"] == "provider_unavailable"
+        assert END not in stream.exchange.answer.body
+        assert stream.exchange.answer.complete
+
+    run_virtual(work())
+
+
+@pytest.mark.parametrize(("last", "over"), [(b"data: 1\n\n", False), (END, True), (b"data: 1\n\n" + END, True)])
+def test_whoever_has_the_end_mark_has_everything(last: bytes, over: bool) -> None:
+    """Clients hang up when they have read it, before the response itself has ended."""
+
+    async def work() -> None:
+        stream = Stream()
+        async with stream.out as out:
+            await out.write(last)
+            assert stream.hangup.over is over
+
+    run_virtual(work())
+
+
+def test_whoever_reads_slowly_gets_everything_in_order_and_nothing_after_the_end() -> None:
+    """While the caller is awaited there is more to say, and the heartbeat is due."""
+
+    async def work() -> None:
+        exchange, turn = Exchange(), asyncio.Lock()
+
+        async def slow(message: Message) -> None:
+            async with turn:
+                await asyncio.sleep(20)
+                await exchange.send(message)
+
+        out = EventStream(slow, [], Hangup(scope_of("POST", "/"), exchange.receive), heartbeat_s=15)
+        async with out:
+            out.post(b": 1\n\n")
+            await asyncio.sleep(1)
+            await out.write(b"data: 1\n\n")
+            await out.end()
+        assert exchange.answer.body.replace(PING, b"") == b": 1\n\ndata: 1\n\n"
+        assert exchange.answer.complete
+
+    run_virtual(work())

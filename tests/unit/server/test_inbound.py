@@ -1,0 +1,160 @@
+"""Reading a request: headers, and a body within its caps."""
+
+import gzip
+import json
+import time
+import zlib
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asgi import Exchange, scope_of
+from quorate.core.errors import ClientGone, InvalidRequest, TooLarge, UnsupportedMedia
+from quorate.server.inbound import Inbound, read_body, request_id, require_depth, require_json
+
+
+def inbound(**headers: str) -> Inbound:
+    given = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
+    return Inbound(scope_of("POST", "/v1/chat/completions", given))
+
+
+async def body(*pieces: bytes, limit: int = 1000, **headers: str) -> bytes:
+    return await read_body(inbound(**headers), Exchange(*pieces).receive, limit_bytes=limit)
+
+
+def test_the_headers_we_care_about() -> None:
+    seen = inbound(authorization="Bearer x", x_api_key="y", idempotency_key="z", x_request_id="req-1", cookie="c")
+    assert (seen.authorization, seen.api_key, seen.idempotency_key) == (b"Bearer x", b"y", b"z")
+    assert (seen.request_id, seen.peer, seen.content_type) == ("req-1", "192.0.2.1", None)
+    nobody = Inbound({**scope_of("GET", "/"), "client": None})
+    assert nobody.peer == ""
+
+
+@pytest.mark.parametrize("text", ["", "a b", "a\r\nx: y", "a\x00", "é", "x" * 129, '"', "<script>", "${jndi:x}"])
+def test_request_ids_that_do_not_go_into_headers_or_logs(text: str) -> None:
+    assert request_id(text) is None
+    assert request_id(text.encode()) is None
+
+
+@pytest.mark.parametrize("text", ["a", "01J-x_y.z:/+=@", "x" * 128])
+def test_request_ids_that_do(text: str) -> None:
+    assert request_id(text) == text
+
+
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON", "application/json; charset=utf-8"])
+def test_json_is_json(kind: str) -> None:
+    require_json(inbound(content_type=kind))
+
+
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain", "application/jsonp", "multipart/form-data; boundary=x", "application"]
+)
+def test_what_is_not(kind: str) -> None:
+    with pytest.raises(UnsupportedMedia):
+        require_json(inbound(content_type=kind))
+    with pytest.raises(UnsupportedMedia):
+        require_json(inbound())
+
+
+async def test_bodies_in_pieces() -> None:
+    assert await body(b"ab", b"", b"c") == b"abc"
+    assert await body(b"") == b""
+
+
+async def test_a_declared_length_is_refused_before_anything_is_read() -> None:
+    exchange = Exchange(b"x")
+    with pytest.raises(TooLarge):
+        await read_body(inbound(content_length="1001"), exchange.receive, limit_bytes=1000)
+    assert (await exchange.receive())["body"] == b"x"
+
+
+async def test_an_undeclared_length_is_refused_as_soon_as_it_is_known() -> None:
+    exchange = Exchange(b"x" * 600, b"x" * 600, b"never read")
+    with pytest.raises(TooLarge, match="1000 bytes"):
+        await read_body(inbound(), exchange.receive, limit_bytes=1000)
+    assert (await exchange.receive())["body"] == b"never read"
+    with pytest.raises(TooLarge):
+        await body(b"x" * 1001)
+
+
+async def test_a_caller_that_leaves_in_the_middle() -> None:
+    messages = iter([{"type": "http.request", "body": b"a", "more_body": True}, {"type": "http.disconnect"}])
+
+    async def receive() -> dict[str, Any]:
+        return next(messages)
+
+    with pytest.raises(ClientGone):
+        await read_body(inbound(), receive, limit_bytes=1000)
+
+
+@given(st.binary(max_size=2000), st.sampled_from(["gzip", "deflate", "GZIP"]))
+async def test_compressed_bodies(data: bytes, encoding: str) -> None:
+    packed = gzip.compress(data) if encoding.lower() == "gzip" else zlib.compress(data)
+    assert await body(packed, limit=4000, content_encoding=encoding) == data
+
+
+@pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "x"])
+async def test_encodings_that_are_not_read(encoding: str) -> None:
+    with pytest.raises(UnsupportedMedia):
+        await body(b"x", content_encoding=encoding)
+
+
+async def test_a_bomb_is_refused_at_the_cap() -> None:
+    bomb = gzip.compress(b"0" * 50_000_000, 9)
+    assert len(bomb) < 60_000
+    with pytest.raises(TooLarge):
+        await body(bomb, limit=100_000, content_encoding="gzip")
+
+
+@pytest.mark.parametrize(
+    "data", [b"no gzip", gzip.compress(b"hello", mtime=0)[:-6], b"", 2 * gzip.compress(b"hello", mtime=0)]
+)
+async def test_broken_compression(data: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        await body(data, content_encoding="gzip")
+
+
+def nested(depth: int, inner: object = 1) -> Any:
+    value: Any = inner
+    for level in range(depth):
+        value = [value] if level % 2 else {"k[{": value}
+    return value
+
+
+@given(st.integers(1, 40), st.integers(1, 40))
+def test_depth_is_exact(depth: int, limit: int) -> None:
+    data = json.dumps([nested(depth - 1, "]}[{" * 30), *([[]] if depth > 1 else []) * 50]).encode()
+    if depth > limit:
+        with pytest.raises(InvalidRequest, match="deep"):
+            require_depth(data, limit)
+    else:
+        require_depth(data, limit)
+
+
+STRINGS = st.text(alphabet='\\"[]{}a', max_size=60)
+
+
+@given(st.lists(STRINGS, max_size=5))
+def test_brackets_in_strings_nest_nothing(texts: list[str]) -> None:
+    require_depth(json.dumps(texts).encode(), 1)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[" * 9 + b'"' + b'\\"' * 500_000,  # a string that never ends
+        b"[" * 9 + b'"' + b'\\"' * 500_000 + b"\\",
+        b"[" * 9 + b'"a' * 500_000,
+        b"[]" * 500_000,
+        (b"[" * 8 + b"]" * 8) * 60_000,
+    ],
+)
+def test_hostile_bodies_are_read_once(data: bytes) -> None:
+    """A megabyte of each; looking at every byte again for every string takes minutes."""
+    began_s = time.process_time()
+    with suppress(InvalidRequest):
+        require_depth(data, 8)
+    assert time.process_time() - began_s < 5
