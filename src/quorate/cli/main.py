@@ -8,9 +8,22 @@ from typing import Annotated, Any, cast
 import typer
 from typer.core import TyperGroup
 
-from quorate.cli import ask, config_command, demo, doctor, evaluate, models
+from quorate.cli import (
+    ask,
+    config_command,
+    demo,
+    doctor,
+    evaluate,
+    keys,
+    models,
+    runs,
+    serve,
+    tenants,
+    upstream,
+)
 from quorate.cli.exit_code import EXIT_CODES
 from quorate.cli.failure import report, report_bug, session_of
+from quorate.cli.missing_package import not_installed
 from quorate.cli.version import installed_version
 from quorate.core.errors import InvalidRequest, QuorateError
 
@@ -43,6 +56,11 @@ class ReportingGroup(TyperGroup):
                 raise
             told = QuorateError(f"the system refused: {error}")  # a full disk, a folder that is gone: nobody's bug
             raise typer.Exit(report(told, session)) from None
+        except ModuleNotFoundError as error:
+            session, told = session_of(ctx), not_installed(error)
+            if session.debug:
+                raise
+            raise typer.Exit(report_bug(error, session) if told is None else report(told, session)) from None
         except Exception as error:
             if type(error).__module__.startswith("typer"):  # typer's own: usage errors, exits
                 # Typer gives the class of usage errors no public name but as the base of this one.
@@ -88,7 +106,12 @@ def main(
 
 app.command("ask")(ask.ask)
 app.command("demo")(demo.demo)
+app.command("serve")(serve.serve)
 app.command("models")(models.models)
+app.add_typer(keys.app, name="keys")
+app.add_typer(tenants.app, name="tenants")
+app.add_typer(runs.app, name="runs")
+app.command("upstream")(upstream.upstream)
 app.add_typer(config_command.app, name="config")
 app.add_typer(evaluate.app, name="eval")
 app.command("doctor")(doctor.doctor)

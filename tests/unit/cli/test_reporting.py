@@ -19,6 +19,12 @@ ERRORS: dict[str, tuple[Exception, ExitCode, str]] = {
     "config": (Misconfigured("odd", where="f:1:2"), ExitCode.MISCONFIGURED, "error: f:1:2: odd"),
     "bug": (ValueError("odd"), ExitCode.FAILED, "error: unexpected ValueError: odd"),
     "disk": (OSError(28, "No space left"), ExitCode.FAILED, "error: the system refused: [Errno 28] No space left\n"),
+    "extra": (
+        ModuleNotFoundError("No module named 'sqlalchemy.exc'", name="sqlalchemy.exc"),
+        ExitCode.MISCONFIGURED,
+        "error: the package sqlalchemy is not installed; install it with: pip install 'quorate[server]'\n",
+    ),
+    "import": (ModuleNotFoundError("No module named 'odd'", name="odd"), ExitCode.FAILED, "This is a bug in quorate"),
     "usage": (typer.BadParameter("odd"), ExitCode.USAGE, "odd"),
 }
 

@@ -1,0 +1,63 @@
+"""What `quorate tenants` does; imported by its commands, since it needs the database."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from quorate.cli.administration import checked_name, open_database, print_table, shown_allowance, shown_time
+from quorate.core.clock import SystemClock
+from quorate.core.ids import TenantId, new_id
+from quorate.model.allowance import Allowance
+from quorate.storage.rows import TenantRow
+
+
+def create(name: str, *, allowance: Allowance, config: Path | None, json_output: bool) -> None:
+    """Make a tenant and print its id."""
+    clock = SystemClock()
+    row = TenantRow(
+        id=TenantId(new_id("tenant", clock)),
+        name=checked_name(name),
+        created_at=clock.now(),
+        allowance=allowance,
+    )
+    with open_database(config) as database:
+        database.tenants.add(row)
+    typer.echo(json.dumps(tenant_dict(row), indent=2) if json_output else row.id)
+
+
+def show_page(*, limit: int, after: str | None, config: Path | None, json_output: bool) -> None:
+    """Print a page of tenants."""
+    with open_database(config) as database:
+        found = database.tenants.page(limit, after)
+        following = database.tenants.cursor(found[-1]) if len(found) == limit else None
+    if json_output:
+        typer.echo(json.dumps({"data": [tenant_dict(row) for row in found], "next": following}, indent=2))
+        return
+    print_table(
+        ("id", "name", "limits", "created", "state"),
+        (
+            (
+                row.id,
+                row.name,
+                shown_allowance(row.allowance),
+                shown_time(row.created_at),
+                "good" if row.disabled_at is None else "disabled",
+            )
+            for row in found
+        ),
+    )
+    if following is not None:
+        typer.echo(f"more: quorate tenants list --after {following}", err=True)
+
+
+def tenant_dict(row: TenantRow) -> dict[str, Any]:
+    """Return a tenant as plain JSON values."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "allowance": {name: getattr(row.allowance, name) for name in Allowance.__slots__},
+        "created_at": row.created_at.isoformat(),
+        "disabled_at": None if row.disabled_at is None else row.disabled_at.isoformat(),
+    }
