@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import hypothesis
 import pytest
@@ -19,16 +20,52 @@ hypothesis.settings.register_profile("local", deadline=None, max_examples=60)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, database=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
+SERVERS = ("postgres_url", "redis_url")
+
 
 def pytest_configure(config: pytest.Config) -> None:
     loopback_only.start()
     config.add_cleanup(loopback_only.stop)
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Starts the servers that the chosen tests name, before the first test's time limit runs."""
+    wanted = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    if not session.config.option.collectonly:
+        for fixture in SERVERS:
+            if fixture in wanted:
+                _service_fixtures().start(fixture, session.config)
+
+
+def _service_fixtures() -> ModuleType:
+    # a run of tests without servers loads nothing of them
+    import service_fixtures  # noqa: PLC0415
+
+    return service_fixtures
+
+
+@pytest.fixture
+def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """`postgresql://...`, a database that is new and empty for each test; about 0.1 s."""
+    with _service_fixtures().postgres_url(request.config) as url:
+        yield url
+
+
+@pytest.fixture
+def redis_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """`redis://...`, a database that is empty for each test."""
+    with _service_fixtures().redis_url(request.config) as url:
+        yield url
+
+
 @pytest.fixture(scope="session")
 def blocking_calls() -> BlockBuster:
     # Only what runs under a frame of quorate counts: a test may read a file while its loop runs, the product may not.
-    return BlockBuster("quorate")
+    guard = BlockBuster("quorate")
+    # Coverage takes a lock of its own when a file is first measured; with several threads it may have to wait for it.
+    for function in guard.functions.values():
+        function.can_block_in("coverage/collector.py", ("lock_data", "unlock_data"))
+    return guard
 
 
 @pytest.fixture(autouse=True)

@@ -7,24 +7,55 @@ import pytest
 import doc_examples
 import pages
 
-EXAMPLES = [example for page in pages.all_pages() for example in doc_examples.examples(page)]
+SITTINGS = [sitting for page in pages.all_pages() for sitting in doc_examples.sittings(page)]
 
 
-@pytest.mark.parametrize("example", EXAMPLES, ids=str)
-def test_example(example: doc_examples.Example, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.timeout(120)  # a lesson with a gateway starts a dozen programs
+@pytest.mark.parametrize("sitting", SITTINGS, ids=lambda sitting: str(sitting[0]))
+def test_example(sitting: tuple[doc_examples.Example, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    doc_examples.run(example, tmp_path)
+    doc_examples.run(sitting, tmp_path)
 
 
 def run_page(text: str, folder: Path) -> int:
     """Runs the blocks of a page made of `text`, where ''' stands for the fence; how many ran."""
-    found = doc_examples.examples(pages.Page(name="sample.md", text=text.replace("'''", "```")))
-    for number, example in enumerate(found):
+    found = doc_examples.sittings(pages.Page(name="sample.md", text=text.replace("'''", "```")))
+    for number, sitting in enumerate(found):
         place = folder / str(number)
         place.mkdir()
-        doc_examples.run(example, place)
+        doc_examples.run(sitting, place)
     return len(found)
 
+
+# A server that tells where it is, as `quorate serve` does, and runs until it is interrupted.
+SERVER = """
+<!-- example: server -->
+'''console
+$ exec python3 -c 'import os, signal
+> signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+> print("OPENAI_BASE_URL=http://127.0.0.1:" + os.environ["QUORATE_SERVER__PORT"] + "/v1", flush=True)
+> signal.sigwait([signal.SIGINT])'
+OPENAI_BASE_URL=http://127.0.0.1:8080/v1
+'''
+"""
+
+CLIENT = """
+<!-- example: client -->
+'''bash
+test -e kept
+'''
+
+<!-- example: client -->
+'''python
+import os
+print(os.environ["OPENAI_BASE_URL"])
+'''
+
+<!-- example: output -->
+'''text
+http://127.0.0.1:8080/v1
+'''
+"""
 
 GOOD = [
     "'''python\nassert 1 + 1 == 2\n'''\n",
@@ -35,6 +66,8 @@ GOOD = [
     "<!-- example: fails -->\n'''bash\nfalse\n'''\n",
     "'''yaml title=\"a.yaml\"\nkey: 1\n'''\n\n'''console\n$ cat a.yaml\nkey: 1\n'''\n",
     "'''bash\nmake test\n'''\n",
+    SERVER + "\n<!-- example: client -->\n'''bash\ntouch kept\n'''\n" + CLIENT,
+    SERVER + SERVER,
 ]
 BAD = [
     "'''python\nassert 1 + 1 == 3\n'''\n",
@@ -49,6 +82,10 @@ BAD = [
     "<!-- example: output -->\n'''text\na\n'''\n",
     "'''sh\ntrue\n'''\n",
     "'''bash\nmake no-such-target\n'''\n",
+    "<!-- example: client -->\n'''bash\ntrue\n'''\n",
+    "<!-- example: server -->\n'''console\n$ echo a; exit 3\na\n'''\n",
+    "<!-- example: server -->\n'''console\n$ echo a\nb\n'''\n",
+    SERVER + "\n<!-- example: client -->\n'''bash\nfalse\n'''\n",
 ]
 
 

@@ -12,9 +12,9 @@ import pages
 
 # One meaning each, the same in YAML, Python, HTTP, metrics and pages. A word joins when a page or public name uses it.
 WORDS = """
-Abstention, Agreement, Arm, Branch, Budget, Call, Cascade, Critical path, Dispatcher, Endpoint, Ensemble, Event,
-Executor, Flow, Journal, Key, Medoid, Model, Outcome, Plan, Policy, Principal, Quorum, Race, Reward, Run, Selector,
-Step, Stop rule, Tenant
+Abstention, Admission, Agreement, Allowance, Arm, Branch, Budget, Call, Cascade, Critical path, Dispatcher, Drain,
+Endpoint, Ensemble, Event, Executor, Flow, Hot route, Journal, Key, Medoid, Model, Outcome, Permission, Plan, Policy,
+Principal, Quorum, Race, Relay, Reward, Run, Scope, Selector, Step, Stop rule, Tenant, Upstream
 """
 ENTRY = re.compile(r"^[A-Z][a-z]+( [a-z]+)?$")
 

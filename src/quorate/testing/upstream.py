@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import web
 
 from quorate.testing.upstream_behaviour import Behaviour, Cut, Fail, Raw, Respond, Stall, StallAt
-from quorate.wire.sse import DONE, encode_sse
+from quorate.wire.sse import END, encode_sse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +229,7 @@ def _stream(respond: Respond, received: Received) -> Iterator[bytes]:
     if respond.usage is not None and isinstance(options, dict) and "include_usage" in options:
         yield _event({**head, "usage": dict(respond.usage)}, [])
     if respond.done:
-        yield encode_sse(DONE.encode())
+        yield END
 
 
 def _head(received: Received, kind: str) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+"""What is written while the database is away, and what is refused when no more can wait."""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+
+from gateway_site import Site, chat, site
+from patience import until
+from quorate.storage.scope import ALL_TENANTS
+
+CHAT = "/v1/chat/completions"
+ROOM = 100
+
+
+@pytest.fixture
+def narrow() -> Iterator[Site]:
+    """A gateway where a hundred records may wait."""
+    with site(storage__queue_size=ROOM) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def away(gateway: Site) -> Generator[None]:
+    """The database takes no writes until the context ends: somebody else holds it."""
+    address = unquote(str(gateway.gateway.services.database.url_for_display))
+    file = Path("/" + address.partition("///")[2].lstrip("/"))
+    assert file.is_file(), address
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        finally:
+            other.execute("ROLLBACK")
+
+
+async def test_requests_go_on_while_the_database_is_away_until_no_more_can_wait(narrow: Site) -> None:
+    services = narrow.gateway.services
+    with away(narrow):
+        async with narrow.client() as client, asyncio.timeout(20):
+            replies = [await client.ask("POST", CHAT, chat("plain")) for _ in range(ROOM)]
+            assert {reply.status for reply in replies} == {200}
+            await until(lambda: services.writer.waiting == ROOM)
+            before = len(narrow.upstream.requests("fast"))
+            refused = await client.ask("POST", CHAT, chat("plain"))
+            assert (refused.status, refused.json["error"]["code"]) == (503, "overloaded")
+            assert (refused.headers["x-should-retry"], refused.headers["retry-after"]) == ("true", "2")
+            assert len(narrow.upstream.requests("fast")) == before
+            assert (await client.ask("GET", "/healthz")).status == 200
+    await until(lambda: services.writer.waiting == 0)
+    runs = await asyncio.to_thread(services.database.runs.page, ALL_TENANTS, 200)
+    assert {run.id for run in runs} == {reply.headers["x-quorate-run-id"] for reply in replies}
+    async with narrow.client() as client:
+        assert (await client.ask("POST", CHAT, chat("plain"))).status == 200
+
+
+async def test_refused_requests_leave_no_run(gateway: Site) -> None:
+    async with gateway.client() as client:
+        request_id = await client.send("POST", CHAT, chat("nothing"))
+        assert (await client.reply()).status == 404
+        other = await client.send("POST", CHAT, chat("plain", timeout=5))
+        assert (await client.reply()).status == 400
+        done = await client.send("POST", CHAT, chat("plain"))
+        assert (await client.reply()).status == 200
+    assert (await gateway.run(done)).status == 200
+    runs = await asyncio.to_thread(gateway.gateway.services.database.runs.page, ALL_TENANTS, 200)
+    assert not {request_id, other} & {run.request_id for run in runs}
