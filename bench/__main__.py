@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterable
 
 from bench import agreement, concurrency, headline, imports, losers, overhead
+from bench.gateway import run as gateway
+from bench.gateway import soak, users
 from bench.report import Row, render
 
 BENCHES: dict[str, Callable[[], Iterable[Row]]] = {
@@ -16,7 +18,12 @@ BENCHES: dict[str, Callable[[], Iterable[Row]]] = {
     "concurrency": concurrency.run,
     "headline": headline.run,
     "imports": imports.run,
+    "gateway": gateway.run,
+    "gateway-users": users.run,
+    "gateway-soak": soak.run,
 }
+#: Too long for a run of everything: they are run when they are named.
+LONG = frozenset({"gateway-users", "gateway-soak"})
 
 
 def main() -> None:
@@ -28,7 +35,7 @@ def main() -> None:
     if unknown:
         parser.error(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHES)}")
     rows: list[Row] = []
-    for name in arguments.names or BENCHES:
+    for name in arguments.names or [name for name in BENCHES if name not in LONG]:
         print(f"running {name} ...", file=sys.stderr, flush=True)
         rows.extend(BENCHES[name]())
     if arguments.json:
