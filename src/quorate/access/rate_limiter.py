@@ -85,16 +85,26 @@ class RateLimiter:
 
     async def _take(self, bounds: Bounds, tokens: int) -> Admission:
         if self._shared is not None and not bounds.empty:
-            if self._may_ask_redis():
-                try:
-                    admission = await self._shared.take(bounds, tokens)
-                except self._shared.away as error:
-                    self._note_away(error)
-                else:
-                    self._away = False
-                    return admission
+            admission = await self._take_shared(self._shared, bounds, tokens)
+            if admission is not None:
+                return admission
             self.degraded += 1
         return self._local.take(bounds, tokens)
+
+    async def _take_shared(self, shared: "SharedCounts", bounds: Bounds, tokens: int) -> Admission | None:
+        """Return the admission by Redis's counts; `None` while it is away."""
+        if self._paused:
+            return None
+        async with shared.turns:
+            if not self._may_ask_redis():
+                return None
+            try:
+                admission = await shared.take(bounds, tokens)
+            except shared.away as error:
+                self._note_away(error)
+                return None
+        self._away = False
+        return admission
 
     async def settle(self, admission: Admission, tokens_used: int) -> None:
         """Charge what was used in place of the estimate, and free the places; a second time changes nothing.
@@ -159,13 +169,16 @@ class RateLimiter:
 
     def _may_ask_redis(self) -> bool:
         """Whether Redis is there; while it is away, one request a second finds out, and the others do not wait."""
-        if not self._away:
-            return True
-        now = self._clock.monotonic()
-        if now < self._paused_until:
+        if self._paused:
             return False
-        self._paused_until = now + _PAUSE_S
+        if self._away:
+            self._paused_until = self._clock.monotonic() + _PAUSE_S
         return True
+
+    @property
+    def _paused(self) -> bool:
+        """Whether Redis is away and not to be asked yet."""
+        return self._away and self._clock.monotonic() < self._paused_until
 
     def _note_away(self, error: Exception) -> None:
         now = self._clock.monotonic()

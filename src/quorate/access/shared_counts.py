@@ -23,6 +23,8 @@ _PREFIX = "quorate"
 _CONNECTIONS = 32
 _CONNECT_S = 0.5
 _ANSWER_S = 0.5
+#: How long a command waits for one of the connections: they are taken by commands that each end within `_ANSWER_S`.
+_QUEUE_S = 5.0
 
 
 class SharedCounts:
@@ -42,7 +44,7 @@ class SharedCounts:
             self._pool: BlockingConnectionPool = pools.from_url(
                 url,
                 max_connections=_CONNECTIONS,
-                timeout=_ANSWER_S,
+                timeout=_QUEUE_S,
                 socket_connect_timeout=_CONNECT_S,
                 socket_timeout=_ANSWER_S,
                 retry=Retry(NoBackoff(), 1),  # once, for a connection that was closed while it was idle
@@ -54,6 +56,9 @@ class SharedCounts:
                 where="rate_limits.redis",
             ) from None
         client = Redis(connection_pool=self._pool)
+        #: Whoever takes first waits for a turn, and looks again whether Redis is there: waiting for a connection is
+        #: this process's haste and not Redis's absence. Half of the connections are left to those who settle.
+        self.turns = asyncio.Semaphore(_CONNECTIONS // 2)
         self._client = client
         # The storage is given the pool; of the address it looks at the scheme alone.
         options: dict[str, Any] = {"connection_pool": self._pool}

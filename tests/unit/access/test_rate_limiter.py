@@ -219,3 +219,12 @@ async def test_redis_counts_for_all_workers(redis_url: str) -> None:
     finally:
         await first.close()
         await second.close()
+
+
+async def test_a_crowd_waits_for_redis_and_does_not_take_it_for_absent(redis_url: str) -> None:
+    limiter = RateLimiter(clock=SystemClock(), per_key=Allowance(requests_per_minute=10), redis_url=redis_url)
+    try:
+        assert await admitted(limiter, 1000) == 10  # more than its connections answer in the time one answer may take
+        assert limiter.degraded == 0
+    finally:
+        await limiter.close()
