@@ -268,7 +268,15 @@ async def test_ctrl_c_with_workers_is_one_signal_to_each(tmp_path: Path) -> None
 def children(process: int) -> list[int]:
     """The processes that a process started to serve."""
     found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
-    return [int(child) for child in found if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+    return [int(child) for child in found if b"spawn_main" in command_of(child)]
+
+
+def command_of(process: str) -> bytes:
+    """The command line of a process; nothing if it has ended since it was seen."""
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def lives(process: int) -> bool:

@@ -103,13 +103,19 @@ def test_json_integers_compare_exactly(number: int) -> None:
 @pytest.mark.parametrize(
     "piece", ["1-", "1:1 ", "not 5 ", "A or ", "some say the answer is ", "'\\", "`", "/* ", "\u00b9", "at "]
 )
-def test_hostile_length_takes_no_longer(piece: str) -> None:
-    text = piece * (30_000 // len(piece))
-    began_s = time.perf_counter()
+def test_time_grows_with_the_length_of_a_hostile_text_and_not_with_its_square(piece: str) -> None:
+    short_s, long_s = (min(scoring_s(piece, length) for _ in range(2)) for length in (3_000, 24_000))
+    assert long_s < short_s * 24  # 8 times the text: 64 times the time if it were the square
+
+
+def scoring_s(piece: str, length: int) -> float:
+    """CPU seconds: the neighbours of a shared machine do not count."""
+    text = piece * (length // len(piece))
+    began_s = time.process_time()
     for prompt in ("How many?", OPTIONS, "Write code."):
         score(prompt, text, f"```js\n{text}\n```")
         score(prompt, text, f"x{text}")
-    assert time.perf_counter() - began_s < 4
+    return time.process_time() - began_s
 
 
 @pytest.mark.parametrize(

@@ -219,12 +219,13 @@ def test_what_is_left_at_the_end_is_redacted_as_well(start: Start, tmp_path: Pat
 
 
 def test_the_thread_sleeps_while_nothing_is_asked(start: Start) -> None:
+    others = set(threading.enumerate())
     writer = start(Table())
     put(writer, run(1))
     assert writer.flush(5)
     time.sleep(0.05)
     # In the wait of the queue itself, which has no Python frame: a thread that polled would be seen elsewhere at times.
-    (thread,) = (each for each in threading.enumerate() if each.name == "quorate-run-writer")
+    (thread,) = (each for each in set(threading.enumerate()) - others if each.name == "quorate-run-writer")
     for _ in range(50):
         frames = sys._current_frames()  # pyright: ignore[reportPrivateUsage] - documented, in spite of its name
         assert frames[thread.ident or 0].f_code.co_name == "_work"
