@@ -1,15 +1,22 @@
 #!/usr/bin/env bash
-# All tests in one process, with coverage. Arguments go to pytest:  scripts/test.sh tests/unit -k quorum
+# All tests, with coverage, in a process for each core. Arguments go to pytest, which runs those in one process:
+#   scripts/test.sh tests/unit -k quorum
 # Servers that some tests need are private to the run; what that means is in tests/support/services.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 .venv/bin/python scripts/services_for_tests.py install
 
+# Each process starts servers of its own. A Redis that the environment names would be one for all, and tests empty it.
+arguments=("$@")
+if [[ $# == 0 && ${QUORATE_TEST_REDIS_URL:-none} == none ]]; then
+  arguments=(-n auto --maxprocesses 4 --dist worksteal)
+fi
+
 # Coverage starts before pytest: the package brings a pytest plugin, which would be imported unmeasured otherwise.
 rm -f .coverage .coverage.*
 status=0
-.venv/bin/coverage run -m pytest "$@" || status=$?
+.venv/bin/coverage run -m pytest "${arguments[@]}" || status=$?
 .venv/bin/coverage combine --quiet
 .venv/bin/coverage report || status=$?
 .venv/bin/python scripts/services_for_tests.py missing
