@@ -21,7 +21,7 @@ from quorate.testing.upstream_behaviour import Fail, Respond, Stall, StallAt
 
 pytestmark = pytest.mark.subprocess
 QUORATE = [sys.executable, "-m", "quorate"]
-TIMEOUT_S = 25
+TIMEOUT_S = 90
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:

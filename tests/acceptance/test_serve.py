@@ -25,7 +25,7 @@ from running_gateway import UPSTREAM_KEY
 
 pytestmark = pytest.mark.subprocess
 QUORATE = [sys.executable, "-m", "quorate"]
-TIMEOUT_S = 25.0
+TIMEOUT_S = 90.0
 CHAT = "/v1/chat/completions"
 
 

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -19,6 +20,11 @@ Principal, Quorum, Race, Relay, Reward, Run, Scope, Selector, Step, Stop rule, T
 ENTRY = re.compile(r"^[A-Z][a-z]+( [a-z]+)?$")
 
 
+@cache
+def anchors(text: str) -> set[str]:
+    return pages.anchors(pages.Page(name="any.md", text=text))
+
+
 def broken_links(page: pages.Page, root: Path) -> Iterator[str]:
     for line, target in pages.links(page):
         if re.match(r"[a-z][a-z0-9+.-]*:", target):
@@ -28,8 +34,7 @@ def broken_links(page: pages.Page, root: Path) -> Iterator[str]:
         if not path.exists():
             yield f"{page.name}:{line}: {target}: no such file"
         elif anchor and path.suffix == ".md":
-            text = path.read_text(encoding="utf-8")
-            if anchor not in pages.anchors(pages.Page(name=page.name, text=text)):
+            if anchor not in anchors(path.read_text(encoding="utf-8")):
                 yield f"{page.name}:{line}: {target}: no such heading"
 
 

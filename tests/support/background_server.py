@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_END_S = 10.0
+_END_S = 40.0
 _LOOK_EVERY_S = 0.02
 #: What `quorate serve` tells people to point their client at, and with which key.
 _BASE_URL = re.compile(r"\bOPENAI_BASE_URL=(\S+)")

@@ -20,8 +20,8 @@ UNCLEAR = frozenset({"sh", "shell", "zsh", "py", "python3", "pycon", "shell-sess
 _ILLUSTRATION = re.compile(r"illustration,\s*\S+")
 _NOTES = frozenset({"continues", "fails", "output", "server", "client"})
 _SAME_ENOUGH = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-_TIMEOUT_S = 20.0
-_START_S = 15.0
+_TIMEOUT_S = 80.0
+_START_S = 60.0
 
 
 class ExampleError(AssertionError):

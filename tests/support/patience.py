@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-_LIMIT_S = 20.0
+_LIMIT_S = 60.0
 
 
 async def until(condition: Callable[[], bool], *, every_s: float = 0.005) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _GUARD = Path(__file__).with_name("service_guard.py")
-_READY_S = 20.0
+_READY_S = 60.0
 _POLL_S = 0.02
 
 

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 UPSTREAM_KEY = "upstream-key"
 ENVIRON = {"UPSTREAM_KEY": UPSTREAM_KEY, "WRONG_KEY": "another-key"}
-_WAIT_S = 10.0
+_WAIT_S = 40.0
 
 #: `plain` and `other` speak OpenAI's language and are relayed; `translated` speaks Anthropic's. `panel` are three that
 #: agree, `invented` is made inside the gateway. Any other behaviour is asked for as `upstream:BEHAVIOUR`, or translated

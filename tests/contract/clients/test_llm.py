@@ -13,7 +13,7 @@ import yaml
 from running_gateway import RunningGateway
 
 pytestmark = pytest.mark.subprocess
-TIMEOUT_S = 25
+TIMEOUT_S = 90
 #: Model names as the gateway lists them, and which of OpenAI's APIs they are asked by.
 MODELS = {"plain": "chat", "translated": "chat", "panel": "chat", "swift": "responses"}
 
