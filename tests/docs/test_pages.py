@@ -33,9 +33,8 @@ def broken_links(page: pages.Page, root: Path) -> Iterator[str]:
         path = (root / page.name).parent / name if name else root / page.name
         if not path.exists():
             yield f"{page.name}:{line}: {target}: no such file"
-        elif anchor and path.suffix == ".md":
-            if anchor not in anchors(path.read_text(encoding="utf-8")):
-                yield f"{page.name}:{line}: {target}: no such heading"
+        elif anchor and path.suffix == ".md" and anchor not in anchors(path.read_text(encoding="utf-8")):
+            yield f"{page.name}:{line}: {target}: no such heading"
 
 
 @pytest.mark.parametrize("page", pages.all_pages(), ids=lambda page: page.name)

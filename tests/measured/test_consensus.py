@@ -1,7 +1,7 @@
 """Acceptance of consensus on real recorded answers; the figures are printed (`pytest -s`) and bounded.
 
-The data are not part of the project: QUORATE_DATA names their folder, without it the tests skip. One prompt in eight of the
-large file is measured; QUORATE_DATA_SHARE=1 measures all of it, which takes minutes.
+The data are not part of the project: QUORATE_DATA names their folder, without it the tests skip. One prompt in eight
+of the large file is measured; QUORATE_DATA_SHARE=1 measures all of it, which takes minutes.
 """
 
 import gzip
