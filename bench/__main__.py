@@ -6,7 +6,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterable
 
-from bench import agreement, concurrency, headline, imports, losers, overhead
+from bench import agreement, concurrency, headline, imports, losers, overhead, transport
 from bench.gateway import run as gateway
 from bench.gateway import soak, users
 from bench.report import Row, render
@@ -18,6 +18,7 @@ BENCHES: dict[str, Callable[[], Iterable[Row]]] = {
     "concurrency": concurrency.run,
     "headline": headline.run,
     "imports": imports.run,
+    "transport": transport.run,
     "gateway": gateway.run,
     "gateway-users": users.run,
     "gateway-soak": soak.run,

@@ -252,6 +252,19 @@ def _note(name: str) -> str:
     return "sockets alone, nothing parsed" if name == "bare" else ""
 
 
+async def _bare_us(port: int) -> list[float]:
+    client = Client(f"http://127.0.0.1:{port}", None)
+    figures = [await _cpu_us(client) for _ in range(ROUNDS + 1)]
+    await client.close()
+    return figures[1:]
+
+
+def bare_exchange_us() -> float:
+    """Return the CPU time of one request over bare sockets: how fast this machine is today, about a second."""
+    with _provider() as port, asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return p50(runner.run(_bare_us(port)))
+
+
 def run() -> Iterable[Row]:
     with _provider() as port, asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(_measure(port))
