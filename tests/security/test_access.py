@@ -214,6 +214,28 @@ def test_no_role_makes_a_key_that_may_more(tenant: TenantId, held: frozenset[Sco
         assert rights.tenant == maker.tenant or maker.is_operator
 
 
+async def test_no_tenant_lifts_what_holds_for_every_key(tmp_path: Path) -> None:
+    """Neither by a new key nor by the secret of one that the operator made larger."""
+    api = await asyncio.to_thread(
+        lambda: AdminApi(f"sqlite:///{tmp_path / 'c.db'}", per_key=Allowance(requests_per_minute=10))
+    )
+    create = route_of(keys_api.ROUTES, "POST", "/api/v1/keys")
+    rotate = route_of(keys_api.ROUTES, "POST", "/api/v1/keys/{id}/rotate")
+    operator, tenant = await api.principal(OPERATOR), await api.principal(ACME)
+    larger = {"name": "n", "allowance": {"requests_per_minute": 11}}
+    with pytest.raises(Forbidden):
+        await api.ask(create, tenant, body=larger)
+    by_operator = await api.ask(create, operator, body={**larger, "tenant": ACME})
+    with pytest.raises(Forbidden):
+        await api.ask(rotate, tenant, body={}, path={"id": by_operator.value.key.id})
+    beside = await api.ask(create, tenant, body={"name": "n", "allowance": {"tokens_per_minute": 1_000_000}})
+    assert beside.value.key.allowance.requests_per_minute == 10
+    following = await api.ask(create, tenant, body={"name": "n"})
+    assert following.value.key.allowance.requests_per_minute is None
+    assert (await api.ask(rotate, tenant, body={}, path={"id": following.value.key.id})).status == 201
+    await asyncio.to_thread(api.database.close)
+
+
 @pytest.mark.parametrize(
     "route", [*keys_api.ROUTES, *tenants_api.ROUTES], ids=lambda route: f"{route.method} {route.path}"
 )

@@ -11,7 +11,7 @@ import pytest
 
 from gateway_site import Site, chat, site
 from quorate.server.top_level import REFUSED
-from raw_client import Reply
+from raw_client import RawClient, Reply
 from running_gateway import UPSTREAM_KEY
 
 CHAT = "/v1/chat/completions"
@@ -170,3 +170,37 @@ async def test_what_two_servers_could_read_differently(gateway: Site, request_by
         await client.write(request_bytes % CHAT.encode())
         assert (await client.head()).status in {0, 400, 401, 415, 429}
     assert (await told(gateway, CHAT, chat("plain"))).status == 200
+
+
+async def test_what_follows_a_body_is_no_header(gateway: Site) -> None:
+    """A key or a content type there has passed every proxy that looks at headers only."""
+    body = json.dumps(chat("plain")).encode()
+    head = f"POST {CHAT} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n"
+    key, kind = f"authorization: Bearer {gateway.gateway.key}\r\n", "content-type: application/json\r\n"
+    for before, after, expected in ((kind, key, {401, 429}), (key, kind, {415}), (key + kind, "x-a: b\r\n", {200})):
+        async with gateway.client() as client, asyncio.timeout(10):
+            await client.write(
+                b"%b\r\n%x\r\n%b\r\n0\r\n%b\r\n" % ((head + before).encode(), len(body), body, after.encode())
+            )
+            assert (await client.head()).status in expected
+
+
+@pytest.mark.parametrize("key", ["", None], ids=["without a key", "with one"])
+async def test_neither_headers_nor_what_follows_a_body_go_on_for_ever(gateway: Site, key: str | None) -> None:
+    async with gateway.client(key) as client, asyncio.timeout(10):
+        await client.write(b"GET /v1/models HTTP/1.1\r\nhost: x\r\n" + b"x-fill: a\r\n" * 4000)
+        assert (await client.head()).status == 431
+    for start, more in ((b"0\r\n", b"x-a: b\r\n" * 200), (b"0\r\nx-a: ", b"b" * 1600), (b"2;", b"x" * 1600)):
+        async with gateway.client(key) as client, asyncio.timeout(10):
+            given = f"authorization: Bearer {gateway.gateway.key}\r\n" if key is None else ""
+            head = f"POST {CHAT} HTTP/1.1\r\nhost: x\r\n{given}content-type: application/json\r\n"
+            await client.write(head.encode() + b"transfer-encoding: chunked\r\n\r\n2\r\n{}\r\n" + start)
+            with pytest.raises(ConnectionError):
+                await pour(client, more)
+
+
+async def pour(client: RawClient, piece: bytes) -> None:
+    """Write up to two megabytes, a little at a time."""
+    for _ in range(1000):
+        await client.write(piece)
+        await asyncio.sleep(0.001)

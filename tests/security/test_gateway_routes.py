@@ -2,6 +2,7 @@
 
 import ast
 import asyncio
+import base64
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway_site import Site, chat, site
+from quorate.access.credential import digest_of
 from quorate.access.permission import GRANTS, OPERATOR_ONLY, Permission, Scope
 from quorate.access.principal import Principal
 from quorate.config.telemetry_section import MetricsAccess
@@ -259,6 +261,27 @@ async def test_a_crawl_with_the_other_tenant_s_key(stored: StoredGateway) -> Non
         crawled += 1
     assert crawled >= 10
     assert (await stored.ask("GET", "/v1/models", made.json["secret"])).status == 200
+
+
+async def test_no_answer_shows_what_is_stored_of_a_key(stored: StoredGateway) -> None:
+    """Neither the digest in any spelling nor, after the first time, the key; to nobody, the operator included."""
+    operator = await stored.key("operator")
+    made = await stored.ask("POST", "/api/v1/keys", operator, {"name": "n", "tenant": "acme", "scopes": ["admin"]})
+    secret, key_id = made.json["secret"], made.json["key"]["id"]
+    digests = [digest_of(key.encode()) for key in (secret, operator)]
+    shown = [digest.hex() for digest in digests] + [base64.b64encode(digest).decode()[:20] for digest in digests]
+    seen = [made.body.replace(secret.encode(), b"")]
+    for method, path, permission in ROUTES:
+        if method == "GET" and permission is not None:
+            answers = [await stored.ask(method, filled(path, key_id), key) for key in (operator, secret)]
+            seen += [answer.body for answer in answers]
+    rotated = await stored.ask("POST", f"/api/v1/keys/{key_id}/rotate", operator, {"overlap_s": 60})
+    revoked = await stored.ask("DELETE", f"/api/v1/keys/{key_id}", operator)
+    assert (rotated.status, revoked.status) == (201, 200)
+    for body in (*seen, rotated.body, revoked.body):
+        text = body.decode().lower()
+        assert not [each for each in (*shown, secret, operator) if each.lower() in text]
+        assert "digest" not in text
 
 
 async def test_a_repetition_key_is_the_tenant_s_own(stored: StoredGateway) -> None:

@@ -11,9 +11,11 @@ from quorate.access.key_ring import KeyRing
 from quorate.access.mint import mint
 from quorate.access.permission import Scope
 from quorate.access.principal import OPERATOR, Principal
+from quorate.access.rate_limiter import RateLimiter
 from quorate.core.clock import Clock, ManualClock
 from quorate.core.errors import Conflict
 from quorate.core.ids import TenantId
+from quorate.model.allowance import Allowance
 from quorate.server.route import Answer, Exchange, Route
 from quorate.storage.database import Database
 from quorate.storage.rows import TenantRow
@@ -27,13 +29,14 @@ class AdminServices:
 
     database: Database
     keys: KeyRing | None
+    limiter: RateLimiter
     clock: Clock
 
 
 class AdminApi:
     """A live gateway without HTTP: tenants `operator`, ACME and OTHER, and a ring of keys."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, per_key: Allowance | None = None) -> None:
         self.clock = ManualClock()
         self.database = Database.open(url, clock=self.clock)
         for tenant in (OPERATOR, ACME, OTHER):
@@ -42,7 +45,8 @@ class AdminApi:
             except Conflict:
                 continue
         self.keys = KeyRing(self.database.keys, self.clock)
-        self.services = AdminServices(database=self.database, keys=self.keys, clock=self.clock)
+        limiter = RateLimiter(clock=self.clock, per_key=per_key)
+        self.services = AdminServices(database=self.database, keys=self.keys, limiter=limiter, clock=self.clock)
 
     async def principal(self, tenant: TenantId = ACME, **fields: Any) -> Principal:
         """The principal of a new key of the tenant, an admin's if nothing else is said."""

@@ -23,7 +23,7 @@ def digest_of(key: bytes) -> bytes:
 
 
 def presented(authorization: bytes | None, api_key: bytes | None) -> bytes | None:
-    """Return the key text of `Authorization: Bearer ...`, else of an `x-api-key` or `api-key` header.
+    """Return the key text of `Authorization: Bearer ...`, else of an `x-api-key` header.
 
     `None` if there is none, or only what cannot be a key: nothing long or odd is hashed or looked at any further. An
     `Authorization` that is there decides, whatever the other header says.

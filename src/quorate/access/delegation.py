@@ -23,11 +23,12 @@ class Rights:
     expires_at: datetime | None = None
 
 
-def delegate(maker: Principal, asked: Rights, *, now: datetime) -> Rights:
+def delegate(maker: Principal, asked: Rights, *, now: datetime, per_key: Allowance | None = None) -> Rights:
     """Return the rights that a key made by `maker` gets: what was asked, and where nothing was said, the maker's own.
 
     The maker's models, expiry and allowance bound those of the new key; its scopes permit nothing that the maker's do
-    not; its tenant is the maker's, or any for the operator. Raises `Forbidden` for more than that, `InvalidRequest`
+    not; its tenant is the maker's, or any for the operator. `per_key` is what holds for keys without an allowance; it
+    bounds what such a maker gives, unless that is the operator. Raises `Forbidden` for more than that, `InvalidRequest`
     for what no key can have.
     """
     if not asked.scopes:
@@ -43,7 +44,7 @@ def delegate(maker: Principal, asked: Rights, *, now: datetime) -> Rights:
         tenant=asked.tenant,
         scopes=asked.scopes,
         models=_models(maker.models, asked.models),
-        allowance=_allowance(maker.allowance, asked.allowance),
+        allowance=_allowance(maker, asked.allowance, per_key or Allowance()),
         expires_at=_expiry(maker.expires_at, asked.expires_at),
     )
 
@@ -78,7 +79,13 @@ def _expiry(own: datetime | None, asked: datetime | None) -> datetime | None:
     return own if asked is None else asked
 
 
-def _allowance(own: Allowance, asked: Allowance) -> Allowance:
+def _allowance(maker: Principal, asked: Allowance, per_key: Allowance) -> Allowance:
+    own = maker.allowance
+    if own.unlimited and not maker.is_operator:
+        if asked.unlimited:
+            return asked
+        # An allowance of its own would take the new key out of `per_key`, in what it does not name as well.
+        own = per_key
     return Allowance(
         requests_per_minute=_bounded(own.requests_per_minute, asked.requests_per_minute, "requests_per_minute"),
         tokens_per_minute=_bounded(own.tokens_per_minute, asked.tokens_per_minute, "tokens_per_minute"),

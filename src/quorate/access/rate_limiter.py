@@ -66,6 +66,11 @@ class RateLimiter:
         """Whether Redis did not answer when it was last asked."""
         return self._away
 
+    @property
+    def per_key(self) -> Allowance:
+        """What holds for a key that has no allowance of its own."""
+        return self._per_key
+
     async def admit(self, principal: Principal, model: str, tokens: int) -> Admission:
         """Return the admission of a request that may take `tokens` (prompt and completion, an upper estimate).
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 MAX_HEADER_BYTES = 32 * 1024
 #: How long a connection may take to send the headers of a request, the first one counted from its opening.
 HEADER_TIME_S = 30.0
+#: How long a connection may take to send the rest of a request.
+BODY_TIME_S = 300.0
 #: How long what was written may wait for a caller that reads nothing.
 STALLED_S = 60.0
 #: How long the rest of a request is read and thrown away that was answered before it was complete. Closed at once, the
@@ -26,10 +28,18 @@ LINGER_S = 10.0
 
 #: Headers that offer another protocol.
 _OFFERS = frozenset({b"upgrade", b"http2-settings"})
-_TOO_LARGE = (
-    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
-    b"content-length: 39\r\nconnection: close\r\n\r\nthe headers are larger than 32768 bytes"
+
+
+def _last_words(status: HTTPStatus, text: str) -> bytes:
+    """Return the answer of a connection that closes after it."""
+    head = f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    return f"{head}content-length: {len(text)}\r\nconnection: close\r\n\r\n{text}".encode()
+
+
+_TOO_LARGE = _last_words(
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the headers are larger than {MAX_HEADER_BYTES} bytes"
 )
+_TOO_SLOW = _last_words(HTTPStatus.REQUEST_TIMEOUT, f"the body did not come within {BODY_TIME_S:g} seconds")
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -43,15 +53,18 @@ class GuardedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._tail = b""
         self._in_body = False
+        self._framing_bytes = 0
+        self._got_body = False
         self._offer = b""
         self._gently = _HalfClosing(self)
         self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEADER_TIME_S, self._head_is_late)
         self._stalled: asyncio.TimerHandle | None = None
         self._linger: asyncio.TimerHandle | None = None
+        self._body_timer: asyncio.TimerHandle | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client left, or the connection was closed."""
-        for timer in (self._head_timer, self._stalled, self._linger):
+        for timer in (self._head_timer, self._body_timer, self._stalled, self._linger):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
@@ -62,14 +75,27 @@ class GuardedProtocol(HttpToolsProtocol):
         if self._in_head:
             self._head_bytes += len(data)
             if self._head_bytes > MAX_HEADER_BYTES and not self._fits(data):
-                self._refuse()
+                self._refuse(_TOO_LARGE)
                 return
             self._tail = data[-3:]
             self._feed(data)
             if self._in_head and self._head_bytes and self._head_timer is None and not self.transport.is_closing():
                 self._head_timer = self.loop.call_later(HEADER_TIME_S, self._head_is_late)
         else:
+            self._got_body = False
             self._feed(data)
+            self._count_framing(len(data))
+        if self._in_body and self._body_timer is None and not self.transport.is_closing():
+            self._body_timer = self.loop.call_later(BODY_TIME_S, self._body_is_late)
+
+    def _count_framing(self, size: int) -> None:
+        """Refuse what goes on and on without being a body: trailers and extensions of chunks, kept or not."""
+        if self._got_body or not self._in_body:
+            self._framing_bytes = 0
+            return
+        self._framing_bytes += size
+        if self._framing_bytes > MAX_HEADER_BYTES:
+            self._refuse(_TOO_LARGE)
 
     def _feed(self, data: bytes) -> None:
         """Read the data; a request that offers another protocol is read again without the offer (RFC 9110, 7.8).
@@ -114,9 +140,28 @@ class GuardedProtocol(HttpToolsProtocol):
         room = len(data) - (self._head_bytes - MAX_HEADER_BYTES)
         return b"\r\n\r\n" in self._tail + data[: max(room, 0) + 4]
 
-    def _refuse(self) -> None:
-        self.transport.write(_TOO_LARGE)
+    def _body_is_late(self) -> None:
+        """Close, unless this request waits until an earlier one on this connection has been answered."""
+        self._body_timer = None
+        if self.pipeline:
+            self._body_timer = self.loop.call_later(BODY_TIME_S, self._body_is_late)
+        else:
+            self._refuse(_TOO_SLOW)
+
+    def _refuse(self, answer: bytes) -> None:
+        """Close with an answer, unless it would stand in the middle of another one."""
+        if not self._answering:
+            self.transport.write(answer)
         self.transport.close()
+
+    @property
+    def _answering(self) -> bool:
+        """Whether anything was written that belongs to the request that comes in, or has to come before its answer."""
+        if not self.cycle:  # `None` before the first request
+            return False
+        return bool(self.pipeline) or (
+            self.cycle.response_started if self._in_body else not self.cycle.response_complete
+        )
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -139,6 +184,9 @@ class GuardedProtocol(HttpToolsProtocol):
         cycle.transport = self._gently  # type: ignore[assignment] # all of a transport that a cycle uses
         if self.scope["http_version"] == "1.0":
             _unchunk(cycle)
+        # What follows a body in chunks is no header: it would be taken for one where it comes in the same piece, past
+        # every proxy that looks at headers only.
+        self.headers = []
         self.scope[ANSWER_KEY] = Answering(cycle)  # type: ignore[typeddict-unknown-key]
 
     def _without_offer(self) -> bytes:
@@ -152,6 +200,11 @@ class GuardedProtocol(HttpToolsProtocol):
                 lines.append(name + b": " + value)
         return b"\r\n".join(lines) + b"\r\n\r\n"
 
+    def on_body(self, body: bytes) -> None:
+        """A part of the body came."""
+        self._got_body = True
+        super().on_body(body)
+
     def on_message_complete(self) -> None:
         """The request is complete; the next bytes are headers again."""
         if self._offer:
@@ -160,6 +213,10 @@ class GuardedProtocol(HttpToolsProtocol):
         self._in_head = True
         self._in_body = False
         self._head_bytes = 0
+        self._framing_bytes = 0
+        if self._body_timer is not None:
+            self._body_timer.cancel()
+            self._body_timer = None
         self.cycle.transport = self.transport
         if self._linger is not None:
             self._linger.cancel()

@@ -12,7 +12,6 @@ from quorate.access.authorize import Owned, authorize
 from quorate.access.delegation import Rights, delegate
 from quorate.access.mint import Minted, mint
 from quorate.access.permission import Permission, Scope
-from quorate.access.principal import Principal
 from quorate.core.errors import Conflict, Forbidden
 from quorate.core.ids import KeyId, TenantId
 from quorate.server.moment import utc
@@ -115,7 +114,8 @@ async def create_key(exchange: Exchange) -> Answer:
         allowance=body.allowance.allowance(),
         expires_at=None if body.expires_at is None else utc(body.expires_at, "expires_at"),
     )
-    minted = _mint(exchange, delegate(maker, asked, now=clock.now()), body.name)
+    rights = delegate(maker, asked, now=clock.now(), per_key=exchange.services.limiter.per_key)
+    minted = _mint(exchange, rights, body.name)
     await _write(exchange, lambda: exchange.services.database.keys.add(minted.row))
     return _made(minted)
 
@@ -153,7 +153,7 @@ async def rotate_key(exchange: Exchange) -> Answer:
     body: Rotation = exchange.body
     old = await _get(exchange, Permission.KEYS_WRITE)
     now = exchange.services.clock.now()
-    minted = _mint(exchange, _rights_for_rotation(exchange.principal, old, now), old.name)
+    minted = _mint(exchange, _rights_for_rotation(exchange, old, now), old.name)
     keys, good_until = exchange.services.database.keys, now + timedelta(seconds=body.overlap_s)
     await _write(exchange, lambda: keys.replace(old.tenant, old.id, minted.row, good_until))
     return _made(minted)
@@ -218,7 +218,7 @@ async def _get(exchange: Exchange, permission: Permission) -> KeyRow:
     return row
 
 
-def _rights_for_rotation(maker: Principal, old: KeyRow, now: datetime) -> Rights:
+def _rights_for_rotation(exchange: Exchange, old: KeyRow, now: datetime) -> Rights:
     """Return the old key's rights. Whoever rotates a key sees a new secret with them: the bounds of making one hold."""
     if old.expires_at is not None and old.expires_at <= now:
         raise Conflict(f"the key {old.id!r} has expired; make a new one")
@@ -229,7 +229,7 @@ def _rights_for_rotation(maker: Principal, old: KeyRow, now: datetime) -> Rights
         allowance=old.allowance,
         expires_at=old.expires_at,
     )
-    if delegate(maker, rights, now=now) != rights:
+    if delegate(exchange.principal, rights, now=now, per_key=exchange.services.limiter.per_key) != rights:
         raise Forbidden(f"this key cannot rotate {old.id!r}, which may do more than itself")
     return rights
 

@@ -1,7 +1,7 @@
 """Everything but the hot routes: from a table of routes to answers."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -19,9 +19,11 @@ from quorate.server.inbound import Inbound, Receive, Scope, Send, read_body, req
 from quorate.server.outbound import internal_error, send_error
 from quorate.server.route import Answer, Exchange, Route
 from quorate.server.services import Services
+from quorate.telemetry.logs import begin_request
 
 _log = logging.getLogger(__name__)
-_METHODS = ("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT")
+#: Of a path that nobody has here, so much is repeated: it may be of any length.
+_SHOWN = 200
 _NO_STORE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
@@ -34,8 +36,8 @@ class Router:
         for route in routes:
             by_path.setdefault(route.path, {})[route.method] = route
         self._router = StarletteRouter(
-            # Every method leads here, so that one which is not answered gets an error like any other.
-            routes=[StarletteRoute(path, self._endpoint(of), methods=_METHODS) for path, of in by_path.items()],
+            # No methods are named: every one leads here, so that what is not answered gets an error like any other.
+            routes=[StarletteRoute(path, _Endpoint(of, services)) for path, of in by_path.items()],
             redirect_slashes=False,
             default=self._nothing,
         )
@@ -46,21 +48,23 @@ class Router:
 
     async def _nothing(self, scope: Scope, receive: Receive, send: Send) -> None:
         del receive
-        await refuse(self._services, NotFound(f"there is nothing at {scope['path'][:200]!r}"), scope, send)
-
-    def _endpoint(self, of: dict[str, Route]) -> Callable[[Request], Any]:
-        async def endpoint(request: Request) -> Any:
-            method = "GET" if request.method == "HEAD" else request.method
-            route = of.get(method)
-            return _Refusal(self._services, tuple(of)) if route is None else _Reply(route, self._services, request)
-
-        return endpoint
+        await refuse(self._services, NotFound(f"there is nothing at {scope['path'][:_SHOWN]!r}"), scope, send)
 
 
 async def refuse(services: Services, error: QuorateError, scope: Scope, send: Send) -> None:
     """Answer a request that no route takes."""
     inbound = Inbound(scope)
     request_id = inbound.request_id or new_id("req", services.clock)
+    if services.metrics is not None:
+        services.metrics.rejected(error.code)
+    if services.request_log is not None:
+        services.request_log.plain(
+            request_id=request_id,
+            route=inbound.path[:_SHOWN],
+            status=error.http_status,
+            client=inbound.peer,
+            code=error.code,
+        )
     headers = [(b"x-request-id", request_id.encode())]
     await send_error(send, error, path=inbound.path, headers=headers, request_id=request_id)
 
@@ -68,25 +72,29 @@ async def refuse(services: Services, error: QuorateError, scope: Scope, send: Se
 def wrong_method(scope: Scope, allowed: Sequence[str]) -> MethodNotAllowed:
     """Return the error for a method that a path does not answer."""
     return MethodNotAllowed(
-        f"{scope['method'][:20]!r} is not answered at {scope['path'][:200]!r}; use {' or '.join(allowed)}",
+        f"{scope['method'][:20]!r} is not answered at {scope['path'][:_SHOWN]!r}; use {' or '.join(allowed)}",
         allowed=allowed,
     )
 
 
-class _Refusal:
-    """The ASGI application for a method that a path does not answer."""
+class _Endpoint:
+    """The ASGI application of one path, for all methods; `of` are those that are answered."""
 
-    def __init__(self, services: Services, allowed: Sequence[str]) -> None:
+    def __init__(self, of: Mapping[str, Route], services: Services) -> None:
+        self._of = of
         self._services = services
-        self._allowed = allowed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        del receive
-        await refuse(self._services, wrong_method(scope, self._allowed), scope, send)
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        route = self._of.get(method)
+        if route is None:
+            await refuse(self._services, wrong_method(scope, tuple(self._of)), scope, send)
+        else:
+            await _Reply(route, self._services, Request(scope, receive))(scope, receive, send)
 
 
 class _Reply:
-    """The ASGI application that Starlette calls for one request; a live object."""
+    """The ASGI application for one request to a route; a live object."""
 
     def __init__(self, route: Route, services: Services, request: Request) -> None:
         self._route = route
@@ -96,6 +104,7 @@ class _Reply:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         inbound = Inbound(scope)
         request_id = inbound.request_id or new_id("req", self._services.clock)
+        begin_request(request_id)
         try:
             answer = await self._handle(inbound, request_id, receive)
         except QuorateError as failure:

@@ -116,6 +116,31 @@ def test_more_is_forbidden(maker: Principal, asked: Rights, param: str) -> None:
     assert caught.value.param == param
 
 
+@given(asked=allowances, per_key=allowances)
+def test_what_holds_for_every_key_holds_for_those_that_a_tenant_makes(asked: Allowance, per_key: Allowance) -> None:
+    """An allowance takes a key out of `per_key`; a maker within it gives none that allows more, in anything."""
+    try:
+        given = delegate(admin(), wish(allowance=asked), now=NOW, per_key=per_key).allowance
+    except Forbidden:
+        return
+    for name in Allowance.__slots__:
+        assert given.unlimited or no_more(getattr(per_key, name), getattr(given, name))
+        assert no_more(getattr(asked, name), getattr(given, name))
+    assert given.unlimited or not asked.unlimited, "a key without wishes goes on following per_key"
+
+
+def test_more_than_holds_for_every_key() -> None:
+    per_key, more = Allowance(requests_per_minute=5), Allowance(requests_per_minute=6)
+    with pytest.raises(Forbidden) as caught:
+        delegate(admin(), wish(allowance=more), now=NOW, per_key=per_key)
+    assert caught.value.param == "allowance.requests_per_minute"
+    given = delegate(admin(), wish(allowance=Allowance(concurrent_requests=9)), now=NOW, per_key=per_key)
+    assert given.allowance == Allowance(requests_per_minute=5, concurrent_requests=9)
+    assert delegate(admin(OPERATOR), wish(OTHER, allowance=more), now=NOW, per_key=per_key).allowance == more
+    own = admin(allowance=Allowance(requests_per_minute=9))
+    assert delegate(own, wish(allowance=more), now=NOW, per_key=per_key).allowance == more
+
+
 @pytest.mark.parametrize(
     "asked",
     [

@@ -23,6 +23,7 @@ class Application:
         self.waiting = asyncio.Event()
         self.paths: list[str] = []
         self.body = b""
+        self.headers: list[tuple[bytes, bytes]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self.paths.append(scope["path"])
@@ -44,6 +45,7 @@ class Application:
             message = await receive()
             self.body += message.get("body", b"")
             more = message.get("more_body", False)
+        self.headers = list(scope["headers"])
         if scope["path"] == "/wait":
             async with Hangup(scope, receive):
                 self.waiting.set()
@@ -155,6 +157,55 @@ async def test_a_body_does_not_count(port: Port) -> None:
     assert await port.status_of(large + body) == 200
 
 
+CHUNKED = b"POST %b HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n"
+
+
+async def test_what_follows_a_body_is_no_header(port: Port) -> None:
+    request, trailer = CHUNKED % b"/", b"0\r\nauthorization: Bearer x\r\nexpect: 100-continue\r\n\r\n"
+    for pieces in ([request + trailer], [request, trailer]):
+        async with port.connected() as (reader, writer):
+            for _ in range(2):
+                for piece in pieces:
+                    writer.write(piece)
+                    await asyncio.sleep(0.01)
+                assert await status(reader) == 200
+                assert await reader.readexactly(2) == b"ok"
+                assert port.application.headers == [(b"host", b"x"), (b"transfer-encoding", b"chunked")]
+
+
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [(b"0\r\n", b"x-a: b\r\n" * 200), (b"0\r\nx-a: ", b"b" * 1600), (b"2;", b"x" * 1600)],
+    ids=["many trailers", "one trailer", "an extension of a chunk"],
+)
+@pytest.mark.parametrize(("path", "expected"), [(b"/", 431), (b"/refuse", 413)])
+async def test_what_follows_a_body_has_its_cap(
+    port: Port, start: bytes, more: bytes, path: bytes, expected: int
+) -> None:
+    async with port.connected() as (reader, writer):
+        writer.write(CHUNKED % path + start)
+        await asyncio.sleep(0.01)
+        with pytest.raises(ConnectionError):
+            await asyncio.wait_for(_sending_for_ever(writer, more), 5)
+        assert await status(reader) in {expected, 0}  # 0: reset before it was read
+
+
+async def test_a_body_that_does_not_come(port: Port, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guarded_protocol, "BODY_TIME_S", 0.05)
+    async with port.connected() as (reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\na")
+        assert await status(reader) == 408
+        assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"the body did not come")
+
+
+async def test_a_refusal_does_not_stand_in_place_of_an_earlier_answer(port: Port) -> None:
+    async with port.connected() as (reader, writer):
+        writer.write(head(100, "/wait"))
+        await port.application.waiting.wait()
+        writer.write(head(60_000))
+        assert await status(reader) == 0
+
+
 async def test_one_connection_many_requests(port: Port) -> None:
     async with port.connected() as (reader, writer):
         for _ in range(5):
@@ -211,12 +262,12 @@ async def test_who_is_refused_may_not_go_on_for_ever(port: Port, monkeypatch: py
         writer.write(b"POST /refuse HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n")
         assert await status(reader) == 413
         with pytest.raises(ConnectionError):
-            await asyncio.wait_for(_sending_for_ever(writer), 5)
+            await asyncio.wait_for(_sending_for_ever(writer, b"1\r\nx\r\n"), 5)
 
 
-async def _sending_for_ever(writer: asyncio.StreamWriter) -> None:
+async def _sending_for_ever(writer: asyncio.StreamWriter, piece: bytes) -> None:
     while True:
-        writer.write(b"1\r\nx\r\n")
+        writer.write(piece)
         await writer.drain()
         await asyncio.sleep(0.005)
 

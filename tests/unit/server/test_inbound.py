@@ -158,3 +158,34 @@ def test_hostile_bodies_are_read_once(data: bytes) -> None:
     with suppress(InvalidRequest):
         require_depth(data, 8)
     assert time.process_time() - began_s < 5
+
+
+@pytest.mark.parametrize("data", [b"[" * 20_000_000, b"[" * 9 + b'"",' * 7_000_000], ids=["brackets", "strings"])
+def test_a_small_bomb_does_not_stop_everybody_for_seconds(data: bytes) -> None:
+    """Twenty megabytes, which gzip makes twenty kilobytes of."""
+    began_s = time.process_time()
+    with pytest.raises(InvalidRequest, match="deep"):
+        require_depth(data, 8)
+    assert time.process_time() - began_s < 0.8
+
+
+NESTED = st.recursive(
+    st.sampled_from(["", "a", '"', "[", "]]", "\\", '\\"[', "\n{"]) | st.integers(0, 1),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["a", '["']), inner, max_size=3),
+    max_leaves=60,
+)
+
+
+def depth_of(value: object) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(depth_of, value.values()), default=0)  # pyright: ignore[reportUnknownArgumentType] - of whatever JSON
+    return 1 + max(map(depth_of, value), default=0) if isinstance(value, list) else 0  # pyright: ignore[reportUnknownArgumentType] - idem
+
+
+@given(value=NESTED)
+def test_depth_of_any_json(value: object) -> None:
+    depth, data = depth_of(value), json.dumps([value] * 9).encode()
+    require_depth(data, depth + 1)
+    if depth:
+        with pytest.raises(InvalidRequest, match="deep"):
+            require_depth(data, depth)

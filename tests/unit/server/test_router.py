@@ -1,5 +1,8 @@
 """Everything but calls: from a route of the table to an answer."""
 
+import asyncio
+import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,9 +13,13 @@ import pytest
 from asgi import Answer as Told
 from asgi import Headers, ask, services_of
 from quorate.access.permission import Permission
+from quorate.core.clock import SystemClock
 from quorate.core.errors import Conflict, RateLimited
 from quorate.server.route import Answer, Exchange, Route
 from quorate.server.router import Router
+from quorate.telemetry.logs import configure_logs
+from quorate.telemetry.metrics import CallMetrics
+from quorate.telemetry.names import REJECTED
 from stored_gateway import StoredGateway
 
 
@@ -56,6 +63,16 @@ ROUTES = (
     route("/api/bug", bug),
     route("/api/nothing", nothing),
 )
+
+
+class Lines:
+    """A request log that keeps its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[dict[str, Any]] = []
+
+    def plain(self, **fields: Any) -> None:
+        self.lines.append(fields)
 
 
 async def told(method: str, path: str, body: object = b"", headers: Headers | None = None) -> Told:
@@ -119,10 +136,49 @@ async def test_what_is_in_no_table(path: str) -> None:
     assert (answer.status, answer.json["code"]) == (404, "not_found")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "not_found"),
+        ("DELETE", "/api/things", 405, "method_not_allowed"),
+        ("GET", "/api/limited", 429, "rate_limited"),
+    ],
+)
+async def test_whatever_is_refused_is_counted_and_has_its_line(method: str, path: str, status: int, code: str) -> None:
+    lines = Lines()
+    services = services_of(request_log=lines, metrics=CallMetrics(SystemClock()))
+    answer = await ask(Router(ROUTES, services), method, path)
+    (line,) = lines.lines
+    assert (line["route"], line["status"], line["code"]) == (path, status, code) == (path, answer.status, code)
+    assert line["request_id"] == answer.headers["x-request-id"]
+    assert services.metrics is not None
+    snapshot = await asyncio.to_thread(services.metrics.snapshot)
+    counted = [(value.labels, value.value) for value in snapshot.values if value.name == REJECTED]
+    assert counted == [((code,), 1)]
+
+
+async def test_a_line_of_any_library_names_the_request() -> None:
+    stream = io.StringIO()
+    logs = configure_logs("json", "info", (), stream=stream, gather_s=0)
+    try:
+        await told("GET", "/api/bug", headers=[(b"x-request-id", b"mine")])
+    finally:
+        await asyncio.to_thread(logs.close, 5)
+    (line,) = stream.getvalue().splitlines()
+    assert json.loads(line)["request_id"] == "mine"
+
+
 async def test_methods() -> None:
     assert (await told("DELETE", "/api/things")).status == 405
     assert (await told("HEAD", "/api/thing/1")).status == 200
     assert (await told("GET", "/api/nothing")).body == b""
+
+
+@pytest.mark.parametrize("method", ["DELETE", "OPTIONS", "TRACE", "PROPFIND", "CONNECT", "QUERY"])
+async def test_every_method_that_is_not_answered_is_told_so_alike(method: str) -> None:
+    answer = await told(method, "/api/things", headers=[(b"x-request-id", b"mine")])
+    assert (answer.status, answer.json["code"]) == (405, "method_not_allowed")
+    assert (answer.headers["allow"], answer.headers["x-request-id"]) == ("POST", "mine")
 
 
 @pytest.fixture
