@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -27,6 +27,7 @@ pytestmark = pytest.mark.subprocess
 QUORATE = [sys.executable, "-m", "quorate"]
 TIMEOUT_S = 90.0
 CHAT = "/v1/chat/completions"
+LOG = "stderr.log"
 
 
 def environment(folder: Path, **more: str) -> dict[str, str]:
@@ -37,7 +38,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
 
 
 class Serving:
-    """A live gateway of its own process; what it said is in `out` and `err` when it has ended."""
+    """A live gateway of its own process."""
 
     def __init__(self, process: asyncio.subprocess.Process, told: dict[str, Any], folder: Path) -> None:
         self.process = process
@@ -53,6 +54,10 @@ class Serving:
         async with asyncio.timeout(TIMEOUT_S):
             return await self.process.wait()
 
+    def lines(self) -> list[dict[str, Any]]:
+        """Its log so far, that of its workers included."""
+        return [json.loads(line) for line in (self.folder / LOG).read_text().splitlines()]
+
     def runs(self) -> list[dict[str, Any]]:
         """The rows of the runs, read by somebody else."""
         (file,) = self.folder.rglob("*.db")
@@ -62,17 +67,22 @@ class Serving:
             return [dict(row) for row in database.execute("SELECT * FROM runs ORDER BY started_at")]
 
 
+def log_of(folder: Path) -> IO[bytes]:
+    return (folder / LOG).open("ab")
+
+
 async def start(folder: Path, *arguments: str, **more: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(
-        *QUORATE,
-        "serve",
-        *arguments,
-        cwd=folder,
-        env=environment(folder, **more),
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with log_of(folder) as log:
+        return await asyncio.create_subprocess_exec(
+            *QUORATE,
+            "serve",
+            *arguments,
+            cwd=folder,
+            env=environment(folder, **more),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
 
 
 @asynccontextmanager
@@ -247,7 +257,7 @@ async def test_a_second_signal_ends_at_once(tmp_path: Path, workers: str) -> Non
             found.tell(signal.SIGTERM)
             assert await found.ended() == 0
     (run,) = found.runs()
-    assert (run["id"], run["status"]) == (run_id, 499)
+    assert (run["id"], run["status"], run["error_code"]) == (run_id, 200, "overloaded")
     assert run["cost_microusd"] > 0
 
 
@@ -304,6 +314,9 @@ async def test_workers(tmp_path: Path) -> None:
             assert await found.ended() == 0
     assert not any(lives(child) for child in left)
     assert len(found.runs()) == 8
+    lines = await asyncio.to_thread(found.lines)
+    assert [line["logger"] for line in lines if line["level"] == "error"] == ["quorate.server.workers"]
+    assert sum(line["event"] == "request" for line in lines) == 8
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")

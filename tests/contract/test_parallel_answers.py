@@ -23,6 +23,8 @@ from quorate.testing import ScriptedAnswer
 from quorate.wire.chat import user_request
 from quorate.wire.problem import openai_error_body
 from quorate.wire.responses import chat_request, read_responses
+from quorate.wire.responses_answer import response_head
+from quorate.wire.responses_stream import ResponsesStream
 from quorate.wire.sse import encode_sse
 from raw_server import RawServer, always, raw_server, streamed, whole
 
@@ -109,13 +111,14 @@ RESPONSES = read_responses(b'{"model": "m", "input": "hi", "stream": true}')
 async def responses_of(answer: ScriptedAnswer) -> tuple[bytes, QuorateError | None]:
     """The bytes of a streamed response, and the error that came out of it."""
     (model,) = models(a=answer).values()
+    stream = ResponsesStream(response_head(RESPONSES, id="resp_1", created_at=7))
     data = b""
     try:
         async with model.open(chat_request(RESPONSES), new_call()) as reply:
-            async for events in responses_api.events(reply, RESPONSES, id="resp_1", created_at=7):
+            async for events in responses_api.events(reply, stream):
                 data += events
     except QuorateError as error:
-        return data, error
+        return data + stream.fail(error) if data else data, error
     return data, None
 
 

@@ -141,6 +141,31 @@ def test_what_no_database_takes_waits_in_a_file_for_a_person(database: Database,
     assert b'"never"' in file.read_bytes()
 
 
+def rename(url: str, database: Database, name: str, to: str) -> None:
+    """What somebody does who is at work on the database."""
+    statement = f"ALTER TABLE {name} RENAME TO {to}"
+    if database.file is None:
+        with psycopg.connect(url, autocommit=True) as connection:
+            connection.execute(statement.encode())
+    else:
+        with closing(sqlite3.connect(database.file)) as connection:
+            connection.execute(statement)
+
+
+def test_a_table_that_is_away_for_a_while_is_waited_for(
+    url: str, database: Database, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    writer = start(database, tmp_path)
+    rename(url, database, "branches", "aside")
+    put(writer, run("run_1", branches=(branch(),)))
+    wait_until(lambda: writer.failures > 0)
+    assert (writer.waiting, writer.refused) == (1, 0)
+    assert "branches" in caplog.text
+    rename(url, database, "aside", "branches")
+    assert writer.close(15)
+    assert stored(database) == ["run_1"]
+
+
 def lock(database: Database) -> sqlite3.Connection:
     """Takes the lock of a SQLite file, as another program may."""
     other = sqlite3.connect(str(database.file), isolation_level=None)

@@ -17,12 +17,16 @@ from typing import Any
 
 import msgspec
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import inspect as inspect_tables
 
+import quorate.storage
 from quorate.core.clock import ManualClock
 from quorate.core.errors import Conflict, InvalidRequest, Misconfigured, NotFound
 from quorate.core.ids import KeyId, RunId, TenantId, new_id
@@ -168,6 +172,22 @@ def test_schema_is_the_same_made_at_once_or_migrated(url: str, make: Callable[[C
     assert differences == []
     assert [tuple(row) for row in generation] == [("generation", 1)]
     assert revisions == [HEAD]
+
+
+def test_a_migration_can_be_taken_back_and_made_again(url: str) -> None:
+    connections = Connections(locate(url))
+    config = Config()
+    config.set_main_option("script_location", str(Path(quorate.storage.__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    with connections.writing() as connection:
+        create(connection)
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+        assert set(inspect_tables(connection).get_table_names()) == {REVISION_TABLE}
+    connections.close()
+    with Database.open(url, clock=CLOCK) as database:
+        assert database.revision_is_current()
+        database.runs.insert([full_run()])
 
 
 def test_a_new_database_needs_no_alembic(tmp_path: Path) -> None:
@@ -516,6 +536,15 @@ def test_texts_go_before_runs_and_runs_take_everything_along(database: Database)
     assert database.runs.purge(written + timedelta(days=9), runs_days=5, texts_days=2).runs == 3
     with pytest.raises(NotFound):
         database.runs.get(A, RunId("run_0"))
+
+
+def test_a_purge_that_is_told_to_end_ends(database: Database) -> None:
+    database.runs.insert([run(prompt="p") for _ in range(2300)])
+    ending = threading.Event()
+    ending.set()
+    purged = database.runs.purge(NOW, runs_days=1, texts_days=1, ending=ending)
+    assert (purged.texts, purged.runs) == (1000, 0)
+    assert database.runs.totals(ALL_TENANTS).runs == 2300
 
 
 def test_a_purge_goes_on_until_all_is_deleted(database: Database) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from quorate.access.admission import Admission
 from quorate.access.authorize import Asked, authorize
@@ -23,6 +24,7 @@ from quorate.server.outbound import ANSWER_KEY, Headers, internal_error, send_er
 from quorate.server.services import Services
 from quorate.server.top_level import has, is_true, model_of, most_tokens, prompt_of, read_fields
 from quorate.server.visible import as_seen
+from quorate.telemetry.logs import begin_request
 from quorate.telemetry.traceparent import read_trace
 
 _log = logging.getLogger(__name__)
@@ -30,6 +32,8 @@ _log = logging.getLogger(__name__)
 Work = Callable[[Job], Awaitable[None]]
 #: The name of a call whose request names models only in its `parallel` field.
 AD_HOC = "parallel"
+#: How long a caller who reads slowly is waited for when the gateway ends: less than the server waits for the record.
+_TOLD_S = 0.5
 
 
 class CallHandler:
@@ -51,18 +55,21 @@ class CallHandler:
         inbound = Inbound(scope)
         run_id = new_id("run", services.clock)
         request_id = inbound.request_id or run_id
+        begin_request(request_id)
         headers: Headers = [(b"x-request-id", request_id.encode())]
         reserved = False
         try:
             principal = authenticate(services, inbound)
+            authorize(principal, self._permission)  # before the body is read; for the model again, once it is known
             require_json(inbound)
             body = await read_body(inbound, receive, limit_bytes=services.settings.max_body_bytes)
             fields = read_fields(body, max_depth=services.settings.max_depth)
-            parallel = has(fields, "parallel")
+            parallel = self._operation == "chat" and has(fields, "parallel")
             model = AD_HOC if parallel and not has(fields, "model") else model_of(fields)
             named = model != AD_HOC or not parallel
             stream = is_true(fields, "stream")
-            found, relay = self._find(principal, model) if named else self._find_nothing(principal)
+            # Where the `parallel` field alone names models, authority over each of them is asked when it is read.
+            found, relay = self._find(principal, model) if named else (None, None)
             reserved = self._reserve()
             admission = await services.limiter.admit(principal, model, most_tokens(fields, len(body)))
         except QuorateError as error:
@@ -102,11 +109,6 @@ class CallHandler:
         if self._permission is Permission.EMBEDDINGS and model == HASHED:
             return None, None
         return as_seen(principal, model, self._services.relays.find)
-
-    def _find_nothing(self, principal: Principal) -> tuple[None, None]:
-        """Return nothing: the `parallel` field will name the models, and authority over each of them is asked then."""
-        authorize(principal, self._permission)
-        return None, None
 
     def _reserve(self) -> bool:
         services = self._services
@@ -166,7 +168,7 @@ class CallHandler:
             async with job.hangup:
                 status, error = await self._answer(job, inbound)
         except asyncio.CancelledError:
-            if job.begun or not services.draining:
+            if job.hangup.gone or not services.draining:
                 raise
             status, error = await self._cut_off(job, inbound)
         finally:
@@ -194,8 +196,13 @@ class CallHandler:
         return error.http_status, error
 
     async def _cut_off(self, job: Job, inbound: Inbound) -> tuple[int, QuorateError]:
-        """Tell a caller who has seen nothing yet that the time to finish was over."""
-        error = Overloaded("the gateway shut down before there was an answer; ask another one", retry_after_s=1)
+        """Tell the caller that the time to finish was over."""
+        error = Overloaded("the gateway shut down before the answer was complete; ask another one", retry_after_s=1)
+        if job.begun:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_TOLD_S):
+                    await job.fail(error)
+            return 200, error
         await send_error(job.send, error, path=inbound.path, headers=job.headers, request_id=job.watch.request_id)
         return error.http_status, error
 

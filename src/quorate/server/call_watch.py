@@ -10,6 +10,7 @@ from quorate.core.errors import QuorateError
 from quorate.core.ids import RunId
 from quorate.engine.recorder import Recorder
 from quorate.model.call import Call, TraceContext
+from quorate.model.completion import Delta
 from quorate.model.event import EventSink, State, fan_out, ignore_events
 from quorate.model.run import BranchRecord, RunRecord
 from quorate.model.usage import Budget
@@ -26,7 +27,9 @@ class CallWatch:
     """Makes the `Call` and, when it is over, the one record of it; a live object.
 
     `began_at_s` is the Unix time at which it began. `branch` is set where one endpoint answers alone; else the branches
-    are gathered from events. `end` has to be called exactly once, whatever happened; it never waits and never raises.
+    are gathered from events. `first_token_s` is when the first piece of the answer was passed on, in seconds since it
+    began; `None` where it is not streamed. `end` has to be called exactly once, whatever happened; it never waits and
+    never raises.
     """
 
     __slots__ = (
@@ -39,6 +42,7 @@ class CallWatch:
         "began_at_s",
         "branch",
         "call",
+        "first_token_s",
         "model",
         "prompt",
         "recorder",
@@ -67,6 +71,7 @@ class CallWatch:
         self.prompt: str | None = None
         self.answer: str | None = None
         self.branch: BranchRecord | None = None
+        self.first_token_s: float | None = None
         clock = services.clock
         self.began_at_s = clock.now().timestamp()
         self._began_s = clock.monotonic()
@@ -100,12 +105,17 @@ class CallWatch:
         both = sink if before is ignore_events else fan_out(before, sink)
         self.call = msgspec.structs.replace(self.call, sink=both)
 
+    def heard(self, delta: Delta) -> None:
+        """Take note of a piece of the answer that is about to be passed on."""
+        if self.first_token_s is None and delta.says_something:
+            self.first_token_s = self.call.at_s
+
     def end(self, *, status: int, error: QuorateError | None, route: str, client: str) -> RunRecord:
         """Make the record of the call and give it to whoever keeps, counts or sends it."""
         services, recorder, call = self._services, self.recorder, self.call
         duration_s = call.at_s
         spend = call.budget.spend
-        first_s = recorder.first_token_s
+        first_s = self.first_token_s
         record = RunRecord(
             id=call.id,
             tenant=call.tenant,

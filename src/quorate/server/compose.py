@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 
 from quorate import __version__
 from quorate.access.key_ring import KeyRing
@@ -19,6 +20,7 @@ from quorate.config.data_folder import data_folder, database_url
 from quorate.config.load import Settings
 from quorate.config.secret_reference import fetch_secret
 from quorate.config.server_section import Auth
+from quorate.config.storage_section import RetentionSection
 from quorate.config.telemetry_section import LogLevel, TracingSection
 from quorate.core.clock import Clock, SystemClock
 from quorate.core.errors import Conflict
@@ -66,10 +68,7 @@ def open_gateway(settings: Settings, *, clock: Clock | None = None, metrics_fold
     config = settings.config
     built = build(settings)
     database = Database.open(database_url(settings), clock=clock)
-    first_key = first_admin_key(database, clock) if config.server.auth is Auth.KEYS else None
     keys = KeyRing(database.keys, clock) if config.server.auth is Auth.KEYS else None
-    if keys is not None:
-        keys.refresh()
     limits = config.rate_limits
     retention = config.storage.retention
     services = Services(
@@ -106,6 +105,11 @@ def open_gateway(settings: Settings, *, clock: Clock | None = None, metrics_fold
         services.render_metrics = shared.render
     if config.telemetry.logs.requests and config.telemetry.logs.level in _TELLS_REQUESTS:
         services.request_log = RequestLog(logs, clock)
+    first_key = None
+    if keys is not None:
+        # When nothing can fail any more: a key that was made and not shown is lost, and no other would be made.
+        first_key = first_admin_key(database, clock)
+        keys.refresh()
     return Opened(services=services, built=built, logs=logs, first_key=first_key)
 
 
@@ -145,6 +149,7 @@ def _watch(services: Services, metrics: CallMetrics, logs: Logs) -> None:
     metrics.watch(names.RECORDS_WAITING, lambda: writer.waiting)
     metrics.watch(names.RECORDS_WRITTEN, lambda: writer.written)
     metrics.watch(names.RECORD_FAILURES, lambda: writer.failures)
+    metrics.watch(names.RECORDS_REFUSED, lambda: writer.refused)
     metrics.watch(names.TEXTS_DROPPED, lambda: writer.texts_dropped)
     metrics.watch(names.LIMITS_DEGRADED, lambda: limiter.away)
     metrics.watch(names.LOG_LINES_DROPPED, lambda: logs.dropped)
@@ -174,9 +179,10 @@ async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services
         stack.push_async_callback(opened.built.close)
         stack.push_async_callback(asyncio.to_thread, services.database.close)
         stack.push_async_callback(services.limiter.close)
-        stack.push_async_callback(asyncio.to_thread, services.writer.close, _FLUSH_S)
         if services.tracing is not None:
             stack.push_async_callback(asyncio.to_thread, services.tracing.close, _FLUSH_S)
+        # Before the traces: a collector that does not answer takes its time, and the process may be killed meanwhile.
+        stack.push_async_callback(asyncio.to_thread, services.writer.close, _FLUSH_S)
         if services.keys is not None:
             await stack.enter_async_context(background(services.keys.watch()))
         await stack.enter_async_context(background(services.limiter.watch()))
@@ -186,16 +192,19 @@ async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services
 
 async def _purge(services: Services, settings: Settings) -> None:
     """Delete what is older than it may get, every hour."""
-    retention = settings.config.storage.retention
-    while True:
-        try:
-            await asyncio.to_thread(
-                services.database.runs.purge,
-                services.clock.now(),
-                runs_days=retention.runs_days,
-                texts_days=retention.texts_days,
-            )
-            await asyncio.to_thread(services.database.answers.purge, services.clock.now())
-        except Exception:  # noqa: BLE001 - whatever a driver raises, the next hour brings another try
-            _log.warning("old records could not be deleted; the next try is in an hour", exc_info=True)
-        await asyncio.sleep(_PURGE_EVERY_S)
+    ending = Event()
+    try:
+        while True:
+            await _delete_old(services, settings.config.storage.retention, ending)
+            await asyncio.sleep(_PURGE_EVERY_S)
+    finally:
+        ending.set()  # a thread goes on when nobody waits for it any more, and the process does not end before it
+
+
+async def _delete_old(services: Services, retention: RetentionSection, ending: Event) -> None:
+    database, now = services.database, services.clock.now()
+    try:
+        await asyncio.to_thread(database.runs.purge, now, retention.runs_days, retention.texts_days, ending)
+        await asyncio.to_thread(database.answers.purge, now)
+    except Exception:  # noqa: BLE001 - whatever a driver raises, the next hour brings another try
+        _log.warning("old records could not be deleted; the next try is in an hour", exc_info=True)

@@ -98,6 +98,7 @@ def _ours(completion: Completion, job: Job) -> dict[str, Any]:
 async def _stream(job: Job, request: ChatRequest, out: EventStream) -> None:
     async with runnable(job).open(request, job.watch.call) as reply:
         async for delta in reply:
+            job.watch.heard(delta)
             if delta.chunk.choices:
                 await out.write(encode_sse(encode(chunk_for(job, delta.chunk))))
         completion = await reply.completion()

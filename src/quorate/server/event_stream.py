@@ -1,6 +1,7 @@
 """A response of server-sent events: begun when there is something to say, kept awake while there is not."""
 
 import asyncio
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 PING = encode_comment("ping")
+#: How an error is told in a stream.
+ErrorEvents = Callable[[QuorateError], bytes]
+
 _HEADERS: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -25,16 +29,22 @@ _HEADERS: Headers = [
 ]
 
 
+def chat_error(error: QuorateError) -> bytes:
+    """Return the event that tells an error in a stream of chat completions: clients raise it."""
+    return encode_sse(msgspec.json.encode(openai_error_body(error)))
+
+
 class EventStream:
     """Writes whole events to the caller; a live object, used as a context manager around the work.
 
     Nothing is sent before the first event, so an error before it still has a status of its own; after `heartbeat_s`
     of silence a comment is sent instead, which begins the response. `post` is for what comes from callbacks: it is
-    written as soon as the loop turns.
+    written as soon as the loop turns. `error_events` says how this API tells an error.
     """
 
     __slots__ = (
         "_awake",
+        "_error_events",
         "_hangup",
         "_headers",
         "_heartbeat_s",
@@ -48,8 +58,17 @@ class EventStream:
         "ended",
     )
 
-    def __init__(self, send: Send, headers: Headers, hangup: Hangup, *, heartbeat_s: float) -> None:
+    def __init__(
+        self,
+        send: Send,
+        headers: Headers,
+        hangup: Hangup,
+        *,
+        heartbeat_s: float,
+        error_events: ErrorEvents = chat_error,
+    ) -> None:
         self._send = send
+        self._error_events = error_events
         self._hangup = hangup
         self._headers = headers
         self._heartbeat_s = heartbeat_s
@@ -88,8 +107,10 @@ class EventStream:
             self._awake.set()
 
     async def end(self) -> None:
-        """End the response."""
+        """End the response; once is enough."""
         async with self._turn:
+            if self.ended:
+                return
             if self._posted or not self.begun:
                 await self._write(b"")
             self.ended = True
@@ -97,8 +118,12 @@ class EventStream:
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def fail(self, error: QuorateError) -> None:
-        """End a response that has begun with an error event and without `[DONE]`: clients raise it."""
-        await self.write(encode_sse(msgspec.json.encode(openai_error_body(error))))
+        """End a response that has begun with an error event and without `[DONE]`.
+
+        After the end mark the caller has the whole answer, and nothing is told.
+        """
+        if not self._hangup.over:
+            await self.write(self._error_events(error))
         await self.end()
 
     async def _write(self, events: bytes) -> None:

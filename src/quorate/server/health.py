@@ -1,6 +1,7 @@
 """Whether the process lives, whether it can work, and its metrics."""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
@@ -40,8 +41,11 @@ async def _storage(services: Services) -> str:
     """
     check = services.storage_check
     if check is None or check.done():
+        # Its own thread: those that all others share may be busy with long lists of runs.
+        own_thread = ThreadPoolExecutor(1, "quorate-ready")
         loop = asyncio.get_running_loop()
-        check = services.storage_check = loop.run_in_executor(None, _look_at, services.database)
+        check = services.storage_check = loop.run_in_executor(own_thread, _look_at, services.database)
+        own_thread.shutdown(wait=False)  # ends when the look does
     try:
         async with asyncio.timeout(2.0):
             return await asyncio.shield(check)

@@ -11,7 +11,7 @@ from quorate.model import Model
 from quorate.model.run import BranchRecord
 from quorate.providers.relay import Fields, RelayEndpoint
 from quorate.server.call_watch import CallWatch
-from quorate.server.event_stream import EventStream
+from quorate.server.event_stream import ErrorEvents, EventStream, chat_error
 from quorate.server.hangup import Hangup
 from quorate.server.inbound import Send
 from quorate.server.outbound import AnswersAtOnce, Headers, internal_error, send_json
@@ -105,7 +105,13 @@ class Job:
         if self._out is not None:
             await self._out.fail(error)
 
-    def events(self) -> EventStream:
-        """Return the stream to answer with."""
-        self._out = EventStream(self.send, self.headers, self.hangup, heartbeat_s=self.services.settings.heartbeat_s)
+    def events(self, error_events: ErrorEvents = chat_error) -> EventStream:
+        """Return the stream to answer with; `error_events` says how an error is told in it."""
+        self._out = EventStream(
+            self.send,
+            self.headers,
+            self.hangup,
+            heartbeat_s=self.services.settings.heartbeat_s,
+            error_events=error_events,
+        )
         return self._out

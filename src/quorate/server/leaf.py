@@ -39,7 +39,7 @@ async def as_leaf(job: Job, ask: Callable[[Call], Awaitable[T]]) -> T:
 
 def first_token(job: Job) -> None:
     """Tell that the first piece of the answer came."""
-    job.watch.recorder.first_token_s = job.watch.call.at_s
+    job.watch.first_token_s = job.watch.call.at_s
 
 
 class _Leaf:
@@ -72,7 +72,7 @@ class _Leaf:
         """Return what became of it."""
         job = self._job
         watch, spend = job.watch, job.watch.call.budget.spend
-        began_at_s, first_s = watch.began_at_s, watch.recorder.first_token_s
+        began_at_s, first_s = watch.began_at_s, watch.first_token_s
         return BranchRecord(
             branch=watch.model,
             model=watch.model,

@@ -9,7 +9,14 @@ from quorate.access.permission import Permission
 from quorate.engine.choose import Chosen, Wish, choose, need_of
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Plan
-from quorate.server.composed import end_stream, read_request, response_of, result_headers
+from quorate.server.composed import (
+    answer_composed,
+    end_stream,
+    read_request,
+    response_of,
+    result_headers,
+    stream_composed,
+)
 from quorate.server.event_stream import EventStream
 from quorate.server.job import Job
 from quorate.server.parallel_answer import parallel_body, result_of
@@ -24,6 +31,9 @@ async def answer_parallel(job: Job) -> None:
     """Run the plan that the field describes; with `enabled` false, answer as a plain completion."""
     request = read_request(job)
     asked = _read(job, request)
+    if not asked.enabled and isinstance(job.model, Ensemble):
+        await (stream_composed if job.stream else answer_composed)(job)
+        return
     job.watch.listen()
     for name in asked.models:
         authorize(job.principal, Permission.CHAT, Asked(model=name))
@@ -96,13 +106,14 @@ async def _stream(job: Job, request: ChatRequest, asked: ParallelRequest, ensemb
     async with ensemble.open(request, job.watch.call) as reply:
         if not asked.enabled:
             async for delta in reply:
+                job.watch.heard(delta)
                 if told := stream.delta(delta):
                     await out.write(told)
             completion = await reply.completion()
             job.keep_answer(lambda: completion.text)
             await end_stream(job, request, out, completion)
             return
-        async with aclosing(parallel_events(reply, stream)) as events:
+        async with aclosing(parallel_events(reply, stream, job.watch.heard)) as events:
             async for told in events:
                 await out.write(told)
         completion = await reply.completion()

@@ -139,7 +139,7 @@ def read_parallel(
     members count as well. Raises `InvalidRequest` naming field and value, and what `resolve` raises.
     """
     options = read_fields(value, ParallelOptions, FIELD)
-    chosen = _choose(options, choose) if options.enabled and options.agi_model_selection else ()
+    chosen = _choose(options, choose, limits) if options.enabled and options.agi_model_selection else ()
     members = _members(options, chosen, base, model)
     if not options.enabled:
         return ParallelRequest(plan=_alone(base, members, model), enabled=False, progress=options.progress)
@@ -149,11 +149,13 @@ def read_parallel(
     return ParallelRequest(plan=plan, progress=options.progress, chosen=chosen)
 
 
-def _choose(options: ParallelOptions, choose: Choose) -> tuple[Chosen, ...]:
+def _choose(options: ParallelOptions, choose: Choose, limits: ParallelLimits) -> tuple[Chosen, ...]:
+    if options.min_models is not None and options.min_models > limits.members:
+        raise _error("minModels", f"is {options.min_models}; at most {limits.members} models are chosen")
     wish = Wish(
         domain_hints=options.domain_hints,
         min_models=options.min_models,
-        max_models=options.max_models,
+        max_models=None if options.max_models is None else min(options.max_models, limits.members),
         among=tuple(item if isinstance(item, str) else item.model for item in options.models or ()),
     )
     try:

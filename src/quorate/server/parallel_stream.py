@@ -1,6 +1,6 @@
 """A streamed `parallel` answer: progress, then the answer as every OpenAI client reads it, then the report."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 
@@ -64,12 +64,17 @@ class ParallelStream:
         return encode_sse(encode(msgspec.structs.replace(self._head, extra=extra))) + END
 
 
-async def parallel_events(reply: Reply, stream: ParallelStream) -> AsyncGenerator[bytes]:
+async def parallel_events(
+    reply: Reply, stream: ParallelStream, heard: Callable[[Delta], object] | None = None
+) -> AsyncGenerator[bytes]:
     """Yield the bytes of the answer and of its end, whole events at a time; errors of the reply come out as they are.
 
-    Use it under `contextlib.aclosing`. Events come by `stream.event`, from the sink of the call.
+    `heard` is told of each piece before its bytes come. Use it under `contextlib.aclosing`. Events come by
+    `stream.event`, from the sink of the call.
     """
     async for delta in reply:
+        if heard is not None:
+            heard(delta)
         if data := stream.delta(delta):
             yield data
     yield stream.end(await reply.completion())

@@ -38,7 +38,8 @@ async def _pass_on(job: Job, relay: RelayEndpoint, out: EventStream, call: Call)
         aclosing(stream.chunks(lambda: first_token(job))) as chunks,
     ):
         async for chunk in chunks:
-            job.spoke = True
+            # After nothing but comments of the provider the answer has not begun: it can still come from another try.
+            job.spoke = job.spoke or b"data:" in chunk
             await out.write(chunk)
         job.keep_answer(lambda: stream.text)
     await out.end()

@@ -4,20 +4,22 @@ from contextlib import aclosing
 
 import msgspec
 
-from quorate.core.errors import QuorateError
 from quorate.server.composed import result_headers, runnable
 from quorate.server.event_stream import EventStream
 from quorate.server.job import Job
 from quorate.server.responses_api import body, events
 from quorate.wire.responses import ResponsesRequest, chat_request, read_responses
+from quorate.wire.responses_answer import response_head
+from quorate.wire.responses_stream import ResponsesStream
 
 
 async def responses(job: Job) -> None:
     """Answer a responses request: as a chat request to the model, in the other API's words."""
     request = read_responses(job.body)
     if job.stream:
-        async with job.events() as out:
-            await job.telling(lambda: _stream(job, request, out))
+        stream = ResponsesStream(response_head(request, id=_response_id(job), created_at=job.created))
+        async with job.events(stream.fail) as out:
+            await job.telling(lambda: _stream(job, request, stream, out))
         return
     asked = msgspec.structs.replace(chat_request(request), stream=None)
     async with runnable(job).open(asked, job.watch.call) as reply:
@@ -27,24 +29,17 @@ async def responses(job: Job) -> None:
     await job.answer(body(completion, request, id=_response_id(job), created_at=job.created))
 
 
-async def _stream(job: Job, request: ResponsesRequest, out: EventStream) -> None:
+async def _stream(job: Job, request: ResponsesRequest, stream: ResponsesStream, out: EventStream) -> None:
     asked = msgspec.structs.replace(chat_request(request), stream=True)
-    spoke = False
-    try:
-        async with (
-            runnable(job).open(asked, job.watch.call) as reply,
-            aclosing(events(reply, request, id=_response_id(job), created_at=job.created)) as told,
-        ):
-            async for event in told:
-                spoke = True
-                await out.write(event)
-            completion = await reply.completion()
-            job.keep_answer(lambda: completion.text)
-            job.hangup.over = True  # the last event has been sent; what follows only tidies up
-    except QuorateError as error:
-        if not spoke:
-            raise
-        job.error = error  # the last event told it, in this API's own way
+    async with (
+        runnable(job).open(asked, job.watch.call) as reply,
+        aclosing(events(reply, stream, heard=job.watch.heard)) as told,
+    ):
+        async for event in told:
+            await out.write(event)
+        completion = await reply.completion()
+        job.keep_answer(lambda: completion.text)
+        job.hangup.over = True  # the last event has been sent; what follows only tidies up
     await out.end()
 
 

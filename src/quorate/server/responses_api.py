@@ -1,11 +1,10 @@
 """`/v1/responses` over any model of the catalog: from its completion, or its reply, to the bytes of the API."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 
-from quorate.core.errors import QuorateError
-from quorate.model import Completion, Reply
+from quorate.model import Completion, Delta, Reply
 from quorate.wire.chat import ChatResponse
 from quorate.wire.responses import ResponsesRequest
 from quorate.wire.responses_answer import response_head, whole_response
@@ -20,25 +19,20 @@ def body(completion: Completion, request: ResponsesRequest, *, id: str, created_
     return _encoder.encode(whole_response(head, _with_usage(completion)))
 
 
-async def events(reply: Reply, request: ResponsesRequest, *, id: str, created_at: int) -> AsyncGenerator[bytes]:  # noqa: A002 - the wire's word
+async def events(
+    reply: Reply, stream: ResponsesStream, *, heard: Callable[[Delta], object] | None = None
+) -> AsyncGenerator[bytes]:
     """Yield the bytes of the streamed response, whole events at a time; use it under `contextlib.aclosing`.
 
-    An error before the first piece comes out as it is, so that it can still have a status of its own. One after that
-    is told in the stream, as `error` and `response.failed`, and comes out afterwards, for the record.
+    `heard` is told of each piece before its bytes come. An error comes out as it is: before the first piece it can
+    still have a status of its own, after it `stream.fail` has the events that tell it.
     """
-    stream = ResponsesStream(response_head(request, id=id, created_at=created_at))
-    begun = False
-    try:
-        async for delta in reply:
-            opening, begun = b"" if begun else stream.begin(), True
-            data = opening + stream.chunk(delta.chunk)
-            if data:
-                yield data
-        yield stream.end(_with_usage(await reply.completion()))
-    except QuorateError as error:
-        if begun:
-            yield stream.fail(error)
-        raise
+    async for delta in reply:
+        if heard is not None:
+            heard(delta)
+        if data := stream.begin() + stream.chunk(delta.chunk):
+            yield data
+    yield stream.end(_with_usage(await reply.completion()))
 
 
 def _with_usage(completion: Completion) -> ChatResponse:

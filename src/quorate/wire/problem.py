@@ -9,14 +9,12 @@ from quorate.core.errors import AllFailed, ProviderError, QuorateError
 PROBLEM_TYPE_BASE = "/errors/"
 
 _TITLES = {status.value: status.phrase for status in HTTPStatus}
+_FIRST_SERVER_STATUS = 500
 _OPENAI_TYPES = {
-    400: "invalid_request_error",
     401: "authentication_error",
     403: "permission_error",
     404: "not_found_error",
     409: "conflict_error",
-    413: "invalid_request_error",
-    422: "invalid_request_error",
     429: "rate_limit_error",
 }
 
@@ -30,11 +28,16 @@ def openai_error_body(error: QuorateError) -> dict[str, Any]:
     return {
         "error": {
             "message": error.message,
-            "type": _OPENAI_TYPES.get(error.http_status, "server_error"),
+            "type": _openai_type(error.http_status),
             "param": error.param,
             "code": code,
         }
     }
+
+
+def _openai_type(status: int) -> str:
+    others = "invalid_request_error" if status < _FIRST_SERVER_STATUS else "server_error"
+    return _OPENAI_TYPES.get(status, others)
 
 
 def problem_body(error: QuorateError, *, instance: str | None = None, request_id: str | None = None) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from quorate.wire.open import JsonObject
 from quorate.wire.responses import ResponsesRequest
 
 #: Finish reason of a chat completion -> why a response is incomplete.
-_INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
+INCOMPLETE = {"length": "max_output_tokens", "content_filter": "content_filter"}
 
 
 class OutputText(msgspec.Struct, frozen=True, kw_only=True, tag="output_text", tag_field="type"):
@@ -159,7 +159,7 @@ def response_head(request: ResponsesRequest, *, id: str, created_at: int) -> Res
 
 def finished(head: ResponseObject, output: tuple[OutputItem, ...], answer: ChatResponse) -> ResponseObject:
     """Return the response when the answer is there: complete, or incomplete with the reason."""
-    reason = _INCOMPLETE.get(answer.finish_reason or "")
+    reason = INCOMPLETE.get(answer.finish_reason or "")
     return msgspec.structs.replace(
         head,
         status="completed" if reason is None else "incomplete",
@@ -178,7 +178,7 @@ def whole_response(head: ResponseObject, answer: ChatResponse) -> ResponseObject
 def output_of(response_id: str, answer: ChatResponse) -> tuple[OutputItem, ...]:
     """Return the items of an answer: reasoning, then the message, then the function calls."""
     message, suffix = answer.message, item_suffix(response_id)
-    complete = "incomplete" if answer.finish_reason in _INCOMPLETE else "completed"
+    complete = "incomplete" if answer.finish_reason in INCOMPLETE else "completed"
     items: list[OutputItem] = []
     if message.thoughts:
         thoughts = (ReasoningText(text=message.thoughts),)

@@ -11,6 +11,7 @@ from quorate.wire.chat import ChatResponse, ToolCall
 from quorate.wire.open import JsonObject
 from quorate.wire.problem import openai_error_body
 from quorate.wire.responses_answer import (
+    INCOMPLETE,
     ContentPart,
     FunctionCallItem,
     MessageItem,
@@ -80,13 +81,17 @@ class ResponsesStream:
         self._head = head
         self._suffix = item_suffix(head.id)
         self._number = 0
+        self._begun = False
         self._output: dict[int, OutputItem] = {}
         self._items = 0
         self._writing: _OpenText | None = None
         self._calls: dict[int, list[_OpenCall]] = {}
 
     def begin(self) -> bytes:
-        """Return the events before the first piece."""
+        """Return the events before the first piece; empty if they have been returned."""
+        if self._begun:
+            return b""
+        self._begun = True
         head = self._head
         return self._event("response.created", response=head) + self._event("response.in_progress", response=head)
 
@@ -96,12 +101,14 @@ class ResponsesStream:
 
     def end(self, answer: ChatResponse) -> bytes:
         """Return the events that end the answer: what is open is closed, then the whole response."""
+        opening = self.begin()
+        status = "incomplete" if answer.finish_reason in INCOMPLETE else "completed"
         if not self._items:  # an empty answer is an answer: clients expect a message
-            events = [*self._text(_TEXT, "", ()), *self._close()]
+            events = [*self._text(_TEXT, "", ()), *self._close(status)]
         else:
-            events = [*self._close(), *self._close_calls()]
+            events = [*self._close(status), *self._close_calls()]
         whole = finished(self._head, tuple(self._output[index] for index in sorted(self._output)), answer)
-        return b"".join(events) + self._event(f"response.{whole.status}", response=whole)
+        return opening + b"".join(events) + self._event(f"response.{whole.status}", response=whole)
 
     def fail(self, error: QuorateError) -> bytes:
         """Return the events that end a broken answer: the error, and the response as failed with what there was."""
@@ -113,7 +120,8 @@ class ResponsesStream:
             error=ResponseFault(code=code, message=error.message),
             output=tuple(self._output[index] for index in sorted(self._output)),
         )
-        told = self._event("error", code=body["code"], message=error.message, param=error.param)
+        opening = self.begin()
+        told = opening + self._event("error", code=body["code"], message=error.message, param=error.param)
         return told + self._event("response.failed", response=failed)
 
     def _choice(self, choice: ChunkChoice) -> Iterator[bytes]:
@@ -144,8 +152,8 @@ class ResponsesStream:
             told: dict[str, Any] = {"logprobs": logprobs} if kind == _TEXT else {}
             yield self._event(f"response.{kind}.delta", **_place(item), delta=text, **told)
 
-    def _close(self) -> Iterator[bytes]:
-        """End the text that is being written."""
+    def _close(self, status: str = "completed") -> Iterator[bytes]:
+        """End the text that is being written; `status` is a message's."""
         item, self._writing = self._writing, None
         if item is None:
             return
@@ -155,7 +163,7 @@ class ResponsesStream:
         name = "refusal" if item.kind == _REFUSAL else "text"
         yield self._event(f"response.{item.kind}.done", **_place(item), **{name: item.text}, **told)
         yield self._event("response.content_part.done", **_place(item), part=part)
-        yield self._done(item, _text_item(item, "completed", (part,)))
+        yield self._done(item, _text_item(item, "completed" if item.kind == _REASONING else status, (part,)))
 
     def _call(self, index: int, piece: ToolCall) -> Iterator[bytes]:
         function = piece.function

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -28,20 +29,32 @@ def installed() -> Path:
     if npm is None or shutil.which("node") is None:
         pytest.skip("node or npm is not on the path")
     lock = (SOURCE / "package-lock.json").read_bytes()
-    folder = ROOT / ".cache" / "clients-node" / sha256(lock).hexdigest()[:16]
-    if not (folder / "complete").exists():
-        folder.mkdir(parents=True, exist_ok=True)
+    folder = ROOT / ".cache" / "clients-node" / sha256(lock).hexdigest()[:20]
+    if not folder.exists():
+        _install(npm, folder)
+    return folder
+
+
+def _install(npm: str, folder: Path) -> None:
+    """Install the client elsewhere and move it here when it is whole: other processes of the run do the same."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder.parent) as fresh:
+        made = Path(fresh) / "client"
+        made.mkdir()
         for name in ("package.json", "package-lock.json"):
-            shutil.copy(SOURCE / name, folder)
+            shutil.copy(SOURCE / name, made)
         command = [npm, "ci", "--omit=dev", "--ignore-scripts", "--no-audit", "--no-fund"]
         try:
-            done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=INSTALL_S)
+            done = subprocess.run(command, cwd=made, capture_output=True, text=True, check=False, timeout=INSTALL_S)
         except subprocess.TimeoutExpired:
             pytest.skip(f"npm did not install the client within {INSTALL_S} s")
         if done.returncode:
             pytest.skip(f"npm cannot install the client: {done.stderr.strip()[-300:]}")
-        (folder / "complete").touch()
-    return folder
+        try:
+            made.rename(folder)
+        except OSError:
+            if not folder.exists():  # where it does, somebody else was quicker
+                raise
 
 
 @pytest.fixture(scope="session")

@@ -230,6 +230,37 @@ async def test_who_is_cut_off_by_the_end_of_the_gateway_is_told_and_recorded(end
     assert await asyncio.to_thread(recorded, ending, request_id) == [(503, "failed")]
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "told"),
+    [
+        (CHAT, chat("endless", stream=True), b'data: {"error":'),
+        (
+            CHAT,
+            {**chat("endless", stream=True), "parallel": {"models": ["endless"], "mode": "race"}},
+            b'data: {"error":',
+        ),
+        ("/v1/responses", {"model": "endless", "input": "hi", "stream": True}, b"event: response.failed\n"),
+    ],
+    ids=["chat", "parallel", "responses"],
+)
+async def test_a_stream_that_is_cut_off_by_the_end_of_the_gateway_says_so(
+    ending: Site, path: str, body: dict[str, Any], told: bytes
+) -> None:
+    async with asyncio.timeout(25), ending.client() as client:
+        request_id = await client.send("POST", path, body)
+        assert (await client.head()).status == 200
+        await client.piece()
+        stopping = asyncio.create_task(asyncio.to_thread(ending.gateway.stop))
+        text = b""
+        while piece := await client.piece():
+            text += piece
+        await stopping
+    assert told in text
+    assert text.count(b"overloaded") == 1
+    assert b"[DONE]" not in text
+    assert await asyncio.to_thread(recorded, ending, request_id) == [(200, "failed")]
+
+
 def recorded(gateway: Site, request_id: str) -> list[Any]:
     """What the database holds of a request after the end of its gateway."""
     with closing(sqlite3.connect(str(gateway.gateway.services.database.file))) as database:

@@ -5,6 +5,7 @@ import contextlib
 import sqlite3
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pytest
@@ -56,6 +57,64 @@ async def test_requests_go_on_while_the_database_is_away_until_no_more_can_wait(
     assert {run.id for run in runs} == {reply.headers["x-quorate-run-id"] for reply in replies}
     async with narrow.client() as client:
         assert (await client.ask("POST", CHAT, chat("plain"))).status == 200
+
+
+MODELS: dict[str, Any] = {
+    "models__again": {"type": "ensemble", "members": ["cut"], "mode": "all"},
+    "models__spare": {"type": "ensemble", "members": ["again", "plain"], "mode": "all"},
+    "models__plain/other": {"provider": "up", "model": "fast#other", "price": {"input": 1, "output": 2}},
+    "models__alike": {"type": "ensemble", "members": ["plain", "plain/other"], "mode": "all"},
+    "models__written": {
+        "type": "ensemble",
+        "members": ["left", "right"],
+        "mode": "all",
+        "select": "synthesis",
+        "synthesiser": "pausing",
+    },
+}
+
+
+@pytest.fixture
+def ensembles() -> Iterator[Site]:
+    """A gateway with ensembles whose branches are not so easily counted."""
+    with site(**MODELS) as running:
+        yield running
+
+
+async def test_what_the_branches_cost_is_what_the_run_costs(ensembles: Site) -> None:
+    """Also where an ensemble is asked again, and where the name of one model begins with that of another."""
+    async with ensembles.client() as client:
+        for model, count in (("spare", 3), ("alike", 2)):
+            for stream in (False, True):
+                request_id = await client.send("POST", CHAT, chat(model, stream=stream))
+                assert (await client.reply()).status == 200
+                run = await ensembles.run(request_id)
+                leaves = [branch for branch in run.branches if branch.leaf]
+                assert len(leaves) == count
+                assert sum(branch.cost_microusd or 0 for branch in leaves) == run.cost_microusd
+                assert sum(branch.prompt_tokens for branch in leaves) == run.prompt_tokens
+                assert sum(branch.completion_tokens for branch in leaves) == run.completion_tokens
+
+
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        (CHAT, chat("written")),
+        (CHAT, chat("panel", parallel={"select": "synthesis", "synthesiser": "pausing"})),
+        ("/v1/responses", {"model": "written", "input": "Where?"}),
+    ],
+)
+async def test_the_first_token_is_that_of_the_answer(ensembles: Site, path: str, fields: dict[str, object]) -> None:
+    """Not that of the first branch to speak, which nobody hears."""
+    async with ensembles.client() as client:
+        request_id = await client.send("POST", path, {**fields, "stream": True})
+        assert (await client.reply()).status == 200
+    run = await ensembles.run(request_id)
+    writer = run.branches[-1]
+    assert writer.branch == "synthesiser"
+    assert run.first_token_at_s is not None
+    assert writer.first_token_at_s is not None
+    assert writer.first_token_at_s <= run.first_token_at_s <= run.finished_at_s
 
 
 async def test_refused_requests_leave_no_run(gateway: Site) -> None:

@@ -1,7 +1,9 @@
 """What every call has in common: who may, is there room, the work, the one record."""
 
 import asyncio
+import io
 import json
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,8 +23,10 @@ from quorate.model.allowance import Allowance
 from quorate.model.event import State
 from quorate.server.app import Gateway
 from quorate.server.call_handler import CallHandler
+from quorate.server.inbound import Message
 from quorate.server.job import Job
 from quorate.server.services import Services
+from quorate.telemetry.logs import configure_logs
 from quorate.testing import ScriptedAnswer, ScriptedModel
 
 CHAT = "/v1/chat/completions"
@@ -81,6 +85,23 @@ async def test_the_caller_s_own_request_id_is_kept_if_it_is_one() -> None:
         assert runs_of(services)[-1].request_id == answer.headers["x-request-id"]
 
 
+async def test_a_line_of_any_library_names_the_request() -> None:
+    async def work(job: Job) -> None:
+        del job
+        logging.getLogger("some.library").warning("something")
+        raise NotFound("x")
+
+    stream = io.StringIO()
+    handler = CallHandler(services_of({"m": ScriptedModel("m")}), work, operation="chat", permission=Permission.CHAT)
+    logs = configure_logs("json", "info", (), stream=stream, gather_s=0)
+    try:
+        await ask(handler, "POST", CHAT, chat_body(), [*JSON, (b"x-request-id", b"mine")])
+    finally:
+        await asyncio.to_thread(logs.close, 5)
+    (line,) = stream.getvalue().splitlines()
+    assert json.loads(line)["request_id"] == "mine"
+
+
 async def test_a_trace_is_joined() -> None:
     services = services_of({"m": ScriptedModel("m")})
     parent = b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"
@@ -102,6 +123,7 @@ REFUSED: dict[str, tuple[int, str, object, Headers | None]] = {
     "an unknown model": (404, "not_found", chat_body("zzz"), as_key("all")),
     "a model not on the list": (404, "not_found", chat_body("m"), as_key("listed")),
     "no permission": (403, "forbidden", chat_body(), as_key("embedder")),
+    "no permission, whatever the body": (403, "forbidden", b" " * 3000, as_key("embedder")),
     "a refused field": (400, "invalid_request", chat_body(api_base="http://x"), as_key("all")),
     "an odd switch": (400, "invalid_request", chat_body(stream=1), as_key("all")),
 }
@@ -176,6 +198,15 @@ async def test_no_room_for_a_record_means_no_work() -> None:
     assert model.opens == 1
 
 
+@pytest.mark.parametrize("path", ["/v1/embeddings", "/v1/responses"])
+async def test_only_chats_may_leave_the_model_to_a_parallel_field(path: str) -> None:
+    services = services_of({"m": ScriptedModel("m")})
+    answer = await ask(Gateway(services), "POST", path, {"input": "hi", "parallel": {"models": ["m"]}})
+    assert (answer.status, answer.json["error"]["param"]) == (400, "model")
+    assert "missing" in answer.json["error"]["message"]
+    assert runs_of(services) == []
+
+
 async def test_draining_takes_nothing_new() -> None:
     services = services_of({"m": ScriptedModel("m")})
     services.draining = True
@@ -201,6 +232,25 @@ async def test_a_caller_who_leaves_ends_the_work_and_pays_for_it(stream: bool) -
     assert run.estimated
     assert run.cost_microusd == sum(branch.cost_microusd or 0 for branch in run.branches)
     assert (model.cancelled, model.running, services.in_flight) == (1, 0, 0)
+    assert not exchange.answer.complete
+
+
+async def test_who_reads_slowly_when_the_gateway_ends_keeps_no_record_waiting() -> None:
+    services = services_of({"m": ScriptedModel("m", priced(pieces=("a", "b"), gap_s=60))})
+    exchange = Exchange(json.dumps(chat_body(stream=True)).encode())
+
+    async def send(message: Message) -> None:
+        if services.draining:
+            await asyncio.sleep(60)
+        await exchange.send(message)
+
+    task = asyncio.ensure_future(Gateway(services)(scope_of("POST", CHAT, JSON), exchange.receive, send))
+    await exchange.wrote()
+    services.draining = True
+    task.cancel()
+    await asyncio.wait_for(task, 5)
+    (run,) = runs_of(services)
+    assert (run.status, run.state, run.error_code) == (200, State.FAILED, "overloaded")
     assert not exchange.answer.complete
 
 

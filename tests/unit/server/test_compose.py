@@ -16,9 +16,11 @@ from quorate.config.load import Settings, load_settings
 from quorate.core.clock import SystemClock
 from quorate.core.errors import Misconfigured
 from quorate.server.compose import Opened, first_admin_key, open_gateway, running
+from quorate.storage.writer import RunWriter
 from quorate.telemetry import names
 from quorate.telemetry.families import FAMILIES
 from quorate.telemetry.snapshot import Snapshot
+from quorate.telemetry.tracing import Tracing
 from run_records import run_record
 
 
@@ -54,6 +56,14 @@ def test_the_first_key_is_made_once(tmp_path: Path) -> None:
     second = open_gateway(settings(tmp_path))
     assert second.first_key is None
     close(second)
+
+
+def test_a_start_that_fails_leaves_the_first_key_to_the_next(tmp_path: Path) -> None:
+    with pytest.raises(Misconfigured):
+        open_gateway(settings(tmp_path, rate_limits__redis="env:NOWHERE"))
+    opened = open_gateway(settings(tmp_path))
+    assert opened.first_key is not None
+    close(opened)
 
 
 def test_without_authentication_there_is_no_key(tmp_path: Path) -> None:
@@ -116,6 +126,26 @@ def test_what_waits_is_written_at_the_end(tmp_path: Path) -> None:
     from_all = again.services.database.runs.page(_acme(), 50)
     assert {run.id for run in from_all} == {f"run_{number}" for number in range(5)}
     close(again)
+
+
+def test_records_are_out_of_the_way_before_traces_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed: list[str] = []
+    for part in (RunWriter, Tracing):
+        close_it: Any = part.close
+
+        def closing(self: Any, timeout_s: float, close_it: Any = close_it) -> Any:
+            closed.append(type(self).__name__)
+            return close_it(self, timeout_s)
+
+        monkeypatch.setattr(part, "close", closing)
+    given = settings(tmp_path, telemetry__tracing__enabled=True)
+
+    async def serve() -> None:
+        async with running(await asyncio.to_thread(open_gateway, given), given):
+            pass
+
+    asyncio.run(serve())
+    assert closed == ["RunWriter", "Tracing"]
 
 
 def _acme() -> Any:

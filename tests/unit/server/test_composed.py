@@ -150,6 +150,18 @@ def test_the_text_is_not_shortened_by_odd_fields() -> None:
     assert (request.seed, request.extra["mine"]) == (7, {"x": [1, 2]})
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_switched_off_parallel_field_leaves_the_panel_as_it_is(stream: bool) -> None:
+    services, members = serving(a=answering("Paris"), b=answering("Paris"), c=answering("Lyon"))
+    off = {"parallel": {"enabled": False, "mode": "race", "models": ["c"]}}
+    answer = asked(services, model="panel", stream=stream, stream_options={"include_usage": True}, **off)
+    assert (text_of(answer) if stream else answer.json["choices"][0]["message"]["content"]) == "Paris"
+    last = events_of(answer)[-2] if stream else answer.json
+    assert (last["usage"]["total_tokens"], last["quorate"]["agreement"]) == (15, pytest.approx(2 / 3))
+    assert [member.opens for member in members.values()] == [1, 1, 1]
+    assert runs_of(services)[0].mode == "all"
+
+
 def test_the_answer_of_a_switched_off_parallel_field_is_kept_where_texts_are() -> None:
     for stream in (False, True):
         services = services_of({"m": ScriptedModel("m", answering("hello"))}, writer=RunList(), keeps_texts=True)

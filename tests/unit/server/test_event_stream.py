@@ -122,6 +122,21 @@ def test_a_failure_is_the_last_event() -> None:
     run_virtual(work())
 
 
+def test_a_failure_after_the_end_is_not_told() -> None:
+    async def work(last: bytes, *, end: bool) -> bytes:
+        stream = Stream()
+        async with stream.out as out:
+            await out.write(last)
+            if end:
+                await out.end()
+            await out.fail(Unavailable("gone"))
+        assert stream.exchange.answer.complete
+        return stream.exchange.answer.body
+
+    for last, end in ((END, False), (END, True), (b"data: 1\n\n", True)):
+        assert run_virtual(work(last, end=end)) == last
+
+
 @pytest.mark.parametrize(("last", "over"), [(b"data: 1\n\n", False), (END, True), (b"data: 1\n\n" + END, True)])
 def test_whoever_has_the_end_mark_has_everything(last: bytes, over: bool) -> None:
     """Clients hang up when they have read it, before the response itself has ended."""

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,18 @@ async def test_a_database_that_hangs_keeps_one_thread(stored: StoredGateway, mon
         go_on.set()
     assert asked == 1
     assert {answer.result().status for answer in answers} == {200}
+
+
+async def test_ready_while_all_shared_threads_are_busy(stored: StoredGateway) -> None:
+    go_on = threading.Event()
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    busy = loop.run_in_executor(None, go_on.wait, 10)
+    try:
+        assert (await stored.ask("GET", "/readyz")).status == 200
+    finally:
+        go_on.set()
+        await busy
 
 
 async def test_metrics(stored: StoredGateway) -> None:

@@ -24,7 +24,9 @@ GOOD = FakeResponse(chunks=(WHOLE,))
 BUSY = FakeResponse(status=503, chunks=(b'{"error":{"message":"busy"}}',))
 BAD = FakeResponse(status=400, chunks=(b'{"error":{"message":"no","code":"context_length_exceeded"}}',))
 FIRST = b'data: {"choices":[{"index":0,"delta":{"content":"a"}}]}\n\n'
+LAST = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\n'
 CUT = FakeResponse(chunks=(FIRST,))
+GOOD_STREAM = FakeResponse(chunks=(FIRST, LAST))
 
 
 def serving(*answers: FakeResponse | Exception, retries: int = 2) -> Services:
@@ -85,6 +87,15 @@ def test_what_the_caller_has_seen_is_not_asked_again() -> None:
     assert (run.cost_microusd or 0) > 0
     assert (run.branches[0].attempts, run.branches[0].selected) == (1, False)
     assert run.first_token_at_s is not None
+
+
+def test_a_comment_of_the_provider_is_no_piece_of_the_answer() -> None:
+    """Some providers send them while they wait for the one behind them."""
+    services = serving(FakeResponse(chunks=(b": processing\n\n",)), GOOD_STREAM)
+    answer = answered(services, stream=True)
+    assert answer.body == b": processing\n\n" + FIRST + LAST + b"data: [DONE]\n\n"
+    (run,) = runs_of(services)
+    assert (run.state, run.branches[0].attempts) == (State.FINISHED, 2)
 
 
 def test_a_stream_that_fails_before_its_first_event_has_a_status() -> None:

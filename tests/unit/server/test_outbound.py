@@ -12,13 +12,16 @@ from quorate.core.errors import (
     BudgetSpent,
     Failure,
     InvalidRequest,
+    MethodNotAllowed,
     NotFound,
     Overloaded,
     QuorateError,
     RateLimited,
     Rejected,
+    TooLarge,
     Unauthenticated,
     Unavailable,
+    UnsupportedMedia,
 )
 from quorate.server.outbound import (
     cost_headers,
@@ -45,6 +48,20 @@ async def test_openai_s_envelope(path: str) -> None:
     assert answer.json == {
         "error": {"message": "no", "type": "invalid_request_error", "param": "model", "code": "invalid_request"}
     }
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (MethodNotAllowed("no", allowed=("POST",)), "invalid_request_error"),
+        (UnsupportedMedia("no"), "invalid_request_error"),
+        (TooLarge("no"), "invalid_request_error"),
+        (NotFound("no"), "not_found_error"),
+        (Overloaded("no"), "server_error"),
+    ],
+)
+async def test_openai_s_type_says_whose_fault_it_is(error: QuorateError, kind: str) -> None:
+    assert (await told(error)).json["error"]["type"] == kind
 
 
 @pytest.mark.parametrize("path", ["/api/v1/runs", "/", "/v1", "/V1/models", "/api/v1/chat/completions"])

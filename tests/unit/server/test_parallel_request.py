@@ -175,6 +175,20 @@ def test_models_are_chosen_for_the_caller() -> None:
     assert [chosen.model for chosen in request.chosen] == ["b", "c"]
 
 
+def test_no_more_are_chosen_than_a_request_may_name() -> None:
+    wishes: list[Wish] = []
+
+    def choose(wish: Wish) -> tuple[Chosen, ...]:
+        wishes.append(wish)
+        return tuple(Chosen(model=f"m{i}", score=1, reason="") for i in range(wish.max_models or 3))
+
+    assert len(members(read({"agiModelSelection": True, "maxModels": 20}, choose=choose))) == 16
+    assert [wish.max_models for wish in wishes] == [16]
+    with pytest.raises(InvalidRequest, match="minModels is 17; at most 16 models are chosen") as caught:
+        read({"agiModelSelection": True, "minModels": 17}, choose=choose)
+    assert caught.value.param == "parallel.minModels"
+
+
 def test_a_choice_that_fails_names_the_field() -> None:
     def choose(wish: Wish) -> tuple[Chosen, ...]:
         raise InvalidRequest("0 models fit")

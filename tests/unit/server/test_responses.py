@@ -17,6 +17,8 @@ from quorate.server import responses
 from quorate.server.app import Gateway
 from quorate.server.services import Services
 from quorate.testing import ScriptedAnswer, ScriptedModel, run_virtual
+from quorate.wire.responses_stream import ResponsesStream
+from quorate.wire.stream import ChatChunk
 
 GOOD = ScriptedAnswer(pieces=("he", "llo"), usage=Usage(prompt_tokens=3, completion_tokens=2), cost_microusd=10)
 
@@ -84,7 +86,12 @@ def test_a_failure_after_a_heartbeat_is_told_in_the_stream() -> None:
     answer = asked(services, stream=True)
     assert answer.status == 200
     assert answer.body.startswith(b": ping\n\n")
-    assert b'"error"' in answer.body
+    assert [event["type"] for event in events_of(answer)] == [
+        "response.created",
+        "response.in_progress",
+        "error",
+        "response.failed",
+    ]
     assert runs_of(services)[0].state is State.FAILED
 
 
@@ -111,6 +118,25 @@ def test_a_fault_of_ours_is_told_and_recorded_as_one(
     assert b"a secret" not in answer.body
     (run,) = runs_of(services)
     assert (run.status, run.state, run.error_code) == (status, State.FAILED, "internal_error")
+
+
+def test_a_fault_of_ours_in_the_middle_is_told_in_the_api_s_own_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = ResponsesStream.chunk
+
+    def breaking(stream: ResponsesStream, chunk: ChatChunk) -> bytes:
+        if chunk.text == "llo":
+            raise RuntimeError("a secret")
+        return whole(stream, chunk)
+
+    monkeypatch.setattr(ResponsesStream, "chunk", breaking)
+    services = serving()
+    answer = asked(services, stream=True)
+    events = events_of(answer)
+    assert [event["type"] for event in events[-2:]] == ["error", "response.failed"]
+    assert events[-2]["code"] == "internal_error"
+    assert [event["sequence_number"] for event in events] == list(range(len(events)))
+    assert b"a secret" not in answer.body
+    assert runs_of(services)[0].error_code == "internal_error"
 
 
 @pytest.mark.parametrize("stream", [False, True])

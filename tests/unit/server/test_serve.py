@@ -1,16 +1,18 @@
 """Where the gateway listens, and what it refuses to serve."""
 
+import asyncio
 import socket
 from pathlib import Path
 
 import pytest
 
+from asgi import ask, services_of
 from private_server import free_port
 from quorate.config.load import Settings, load_settings
-from quorate.config.server_section import Auth
+from quorate.config.server_section import Auth, ServerSection
 from quorate.core.errors import Misconfigured
 from quorate.core.listening import is_loopback
-from quorate.server.serve import ServeOptions, listen, listen_address, require_guarded
+from quorate.server.serve import ServeOptions, application, listen, listen_address, require_guarded
 
 
 def settings(tmp_path: Path, text: str | None = None, **environ: str) -> Settings:
@@ -79,3 +81,21 @@ def test_listening() -> None:
             listen("127.0.0.1", port)
     with pytest.raises(Misconfigured, match=r"cannot listen on 192\.0\.2\.1:0: [^:()]+; choose another with --host"):
         listen("192.0.2.1", 0)
+
+
+PAGE = "https://app.example"
+
+
+def test_pages_of_an_allowed_origin_may_send_what_openais_client_sends_and_read_when_to_ask_again() -> None:
+    app = application(services_of(settings=ServerSection(cors_origins=(PAGE,))))
+    asked = b"authorization,content-type,x-stainless-lang,x-stainless-retry-count,x-api-key,traceparent"
+    headers = [
+        (b"origin", PAGE.encode()),
+        (b"access-control-request-method", b"POST"),
+        (b"access-control-request-headers", asked),
+    ]
+    before = asyncio.run(ask(app, "OPTIONS", "/v1/chat/completions", headers=headers))
+    assert (before.status, before.headers["access-control-allow-headers"]) == (200, asked.decode())
+    answer = asyncio.run(ask(app, "GET", "/v1/chat/completions", headers=headers[:1]))
+    assert answer.headers["access-control-expose-headers"] == "*"
+    assert "access-control-allow-credentials" not in answer.headers

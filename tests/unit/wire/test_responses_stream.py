@@ -119,6 +119,8 @@ def test_logprobs() -> None:
 def test_an_answer_that_was_cut() -> None:
     events = told([piece("length", content="Fo")])
     assert events[-1].type == "response.incomplete"
+    assert [item.status for item in events[-1].response.output] == ["incomplete"]
+    assert [event.item.status for event in events if event.type == "response.output_item.done"] == ["incomplete"]
 
 
 def test_an_empty_answer_is_a_message() -> None:
@@ -142,6 +144,13 @@ def test_a_failure_is_told_with_what_there_was(error: Any, code: str) -> None:
     assert (first.type, first.message) == ("error", error.message)
     assert (last.type, last.response.status, last.response.error.code) == ("response.failed", "failed", code)
     assert [item.type for item in last.response.output] == ["reasoning"]
+
+
+def test_what_fails_or_ends_before_it_began_begins_first() -> None:
+    failed = read(new_stream().fail(Unavailable("down")))
+    assert [event.type for event in failed] == [*TOLD, "error", "response.failed"]
+    ended = read(new_stream().end(ChatResponse(choices=())))
+    assert [event.type for event in ended[:2]] == [*TOLD]
 
 
 texts = st.text(max_size=4)

@@ -1,12 +1,14 @@
 """Cutting a stream into whole events without changing a byte."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.core.errors import TooLarge
 from quorate.wire.sse import SseDecoder
-from quorate.wire.sse_lines import SseCutter, payload_of
+from quorate.wire.sse_lines import SseCutter, names_error, payload_of
 
 LINE = st.text(alphabet=st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=12)
 EVENT = st.one_of(
@@ -60,6 +62,42 @@ def test_an_event_waits_for_its_end() -> None:
 )
 def test_payload(event: bytes, payload: bytes) -> None:
     assert payload_of(event) == payload
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_a_byte_order_mark_is_no_part_of_the_first_event(size: int) -> None:
+    cutter = SseCutter()
+    stream = b"\xef\xbb\xbfdata: a\n\ndata: \xef\xbb\xbfb\n\n"
+    events = [event for at in range(0, len(stream), size) for event in cutter.feed(stream[at : at + size])]
+    assert events == [(b"data: a\n\n", b"a"), (b"data: \xef\xbb\xbfb\n\n", b"\xef\xbb\xbfb")]
+
+
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n", b"\r\r", b"\n\r\n", b"\r\n\n"])
+def test_a_large_event_in_small_pieces_costs_no_more_than_its_size(end: bytes) -> None:
+    """Joined and searched anew for each piece, 30,000 pieces would take a minute."""
+    event = b"data: " + b"x" * 900_000 + end
+    began_s = time.process_time()
+    cutter = SseCutter()
+    events = [event for at in range(0, len(event), 30) for event in cutter.feed(event[at : at + 30])]
+    assert events == [(event, event[6:].strip())]
+    assert cutter.rest == b""
+    assert time.process_time() - began_s < 5
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        (b"event: error\ndata: {}\n\n", True),
+        (b"event:error\r\ndata: {}\r\n\r\n", True),
+        (b"data: {}\nevent: error\n\n", True),
+        (b"data: {}\n\n", False),
+        (b"event: errors\ndata: {}\n\n", False),
+        (b'data: {"x":"event: error"}\n\n', False),
+        (b": event: error\n\n", False),
+    ],
+)
+def test_an_event_that_is_an_error_by_its_name(event: bytes, told: bool) -> None:
+    assert names_error(event) is told
 
 
 def test_an_event_that_never_ends() -> None:
