@@ -221,9 +221,12 @@ def test_an_old_locale_is_no_error(tmp_path: Path, arguments: tuple[str, ...]) -
 
 
 async def test_an_answer_cannot_command_the_terminal(tmp_path: Path) -> None:
-    async with Upstream(Respond(text="evil \x1b]0;title\x07 text")) as upstream:
+    async with Upstream(Respond(text="evil \x1b]0;title\x07 \x9b2Jtext")) as upstream:
         write_panel(tmp_path, upstream.base_url)
         for flags in ((), ("-q",), ("--stream",)):
             seen = await asyncio.to_thread(on_terminal, tmp_path, "ask", "hi", "-m", "one", *flags, UP_KEY="k")
-            assert "evil \ufffd]0;title\ufffd text" in seen
+            assert "evil \ufffd]0;title\ufffd \ufffd2Jtext" in seen
             assert "\x1b]0;" not in seen
+        seen = await asyncio.to_thread(on_terminal, tmp_path, "ask", "hi", "-m", "one", "--json", UP_KEY="k")
+        assert r"evil \u001b]0;title\u0007 \u009b2Jtext" in seen
+        assert "\x9b" not in seen

@@ -16,7 +16,7 @@ from quorate.cli.board import Board
 from quorate.cli.draw import branch_table
 from quorate.cli.exit_code import ExitCode
 from quorate.cli.live_view import live_view
-from quorate.cli.printable import printable
+from quorate.cli.printable import printable, printable_json
 from quorate.cli.result_view import show_result, summary
 from quorate.core.errors import QuorateError
 from quorate.core.units import format_usd
@@ -95,7 +95,7 @@ def _write_event(event: Event) -> None:
 
 def _show(result: Result, display: Display, console: Console) -> None:
     if display.json:
-        typer.echo(json.dumps(result.to_dict(), ensure_ascii=False, indent=2))
+        typer.echo(printable_json(json.dumps(result.to_dict(), ensure_ascii=False, indent=2)))
     elif display.rich:
         show_result(result, console)
     else:

@@ -102,7 +102,7 @@ def check(
     if json_output:
         typer.echo(json.dumps({"ok": True, "files": files, "models": models}, indent=2))
     else:
-        what = ", ".join(files) if files else "no file; " + "; ".join(settings.found)
+        what = "; ".join([", ".join(files) or "no file", *settings.found])
         typer.echo(f"ok: {what} ({models} models)")
 
 

@@ -16,6 +16,7 @@ from rich.text import Text
 
 from quorate.cli.draw import bar
 from quorate.cli.exit_code import ExitCode
+from quorate.cli.printable import printable_json
 from quorate.consensus import Kind
 from quorate.core.units import format_usd
 from quorate.library.quorate import Quorate
@@ -57,7 +58,7 @@ def run_demo(*, questions: int, seed: int, json_output: bool) -> None:
     except KeyboardInterrupt:
         raise typer.Exit(ExitCode.INTERRUPTED) from None
     if json_output:
-        typer.echo(json.dumps(report(asked, seed), ensure_ascii=False, indent=2))
+        typer.echo(printable_json(json.dumps(report(asked, seed), ensure_ascii=False, indent=2)))
     else:
         _conclude(asked, console)
 

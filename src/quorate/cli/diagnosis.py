@@ -71,7 +71,8 @@ def _python() -> Check:
 def _configuration(built: Built) -> list[Check]:
     settings = built.settings
     files = [Check("configuration", Health.OK, str(path)) for path in settings.files]
-    found = [Check("configuration", Health.NOTE, f"no file; found {line}") for line in settings.found]
+    why = "it names no models" if settings.files else "no file"
+    found = [Check("configuration", Health.NOTE, f"{why}; found {line}") for line in settings.found]
     models = Check("models", Health.OK, f"{len(built.catalog.cards())}, asked by default: {_names(built)}")
     return [*files, *found, models]
 

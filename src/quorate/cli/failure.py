@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import typer
 
 from quorate.cli.exit_code import ExitCode
-from quorate.cli.printable import printable
+from quorate.cli.printable import printable, printable_json
 from quorate.core.errors import AllFailed, InvalidRequest, Misconfigured, NotFound, QuorateError
 
 
@@ -42,7 +42,7 @@ def report(error: QuorateError, session: Session) -> ExitCode:
     if session.json:
         from quorate.wire.problem import problem_body  # noqa: PLC0415 - only for --json
 
-        typer.echo(json.dumps(problem_body(error), ensure_ascii=False), err=True)
+        typer.echo(printable_json(json.dumps(problem_body(error), ensure_ascii=False)), err=True)
     else:
         typer.echo(printable(describe(error)), err=True)
     return exit_code_of(error)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from quorate.cli.administration import (
     shown_time,
     span_of,
 )
+from quorate.cli.paging import cursor_behind
 from quorate.core.clock import SystemClock
 from quorate.core.errors import Conflict
 from quorate.core.ids import KeyId, TenantId
@@ -61,8 +63,9 @@ def show_page(*, limit: int, after: str | None, tenant: str | None, config: Path
     """Print a page of keys."""
     scope: TenantScope = ALL_TENANTS if tenant is None else TenantId(tenant)
     with open_database(config) as database:
-        found = database.keys.page(scope, limit, after)
-        following = database.keys.cursor(found[-1]) if len(found) == limit else None
+        keys = database.keys
+        found = keys.page(scope, limit, after)
+        following = cursor_behind(found, limit, keys.cursor, partial(keys.page, scope))
     if json_output:
         typer.echo(json.dumps({"data": [key_dict(row) for row in found], "next": following}, indent=2))
         return

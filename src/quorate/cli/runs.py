@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from quorate.cli.options import ConfigOption, JsonOption
+from quorate.cli.paging import cursor_behind
+from quorate.cli.printable import printable_json
 from quorate.cli.span import span
 from quorate.core.clock import SystemClock
 from quorate.core.errors import InvalidRequest
@@ -15,6 +17,7 @@ from quorate.core.ids import RunId, TenantId
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from quorate.model.run import RunRecord
     from quorate.storage.database import Database
     from quorate.storage.scope import Scope
 
@@ -45,11 +48,17 @@ def list_runs(
 
     ended = None if state is None else State(state)
     start = None if since is None else moment_of(since, SystemClock().now())
+    scope = _scope(tenant)
     with _open(config) as database:
-        found = database.runs.page(_scope(tenant), limit, after, model=model, state=ended, since=start)
-        following = database.runs.cursor(found[-1]) if len(found) == limit else None
-        totals = database.runs.totals(_scope(tenant), start)
-    if json_output:
+        runs = database.runs
+
+        def page(most: int, behind: str | None) -> "list[RunRecord]":
+            return runs.page(scope, most, behind, model=model, state=ended, since=start)
+
+        found = page(limit, after)
+        following = cursor_behind(found, limit, runs.cursor, page)
+        totals = None if json_output else runs.totals(scope, start)  # reads every run of the time span
+    if totals is None:
         typer.echo(json.dumps({"data": [run_dict(run) for run in found], "next": following}, indent=2))
         return
     print_runs(found, totals, following=following, where=database.url_for_display)
@@ -69,7 +78,7 @@ def show_run(
     with _open(config) as database:
         stored = database.runs.get(_scope(tenant), RunId(run))
     if json_output:
-        typer.echo(json.dumps(stored_dict(stored), indent=2, ensure_ascii=False))
+        typer.echo(printable_json(json.dumps(stored_dict(stored), indent=2, ensure_ascii=False)))
         return
     print_run(stored)
 

@@ -26,8 +26,9 @@ def serve(
 ) -> None:
     """Serve every model behind an OpenAI-compatible API.
 
-    Without a configuration the models are found as `quorate ask` finds them, and records go to a SQLite file in your
-    data folder. The first start prints an admin key, once.
+    Without a configuration the models are found as `quorate ask` finds them,
+    and records go to a SQLite file in your data folder. The first start prints
+    an admin key, once.
     """
     given: dict[str, object | None] = {
         "server.host": host,

@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from quorate.cli.administration import checked_name, open_database, print_table, shown_allowance, shown_time
+from quorate.cli.paging import cursor_behind
 from quorate.core.clock import SystemClock
 from quorate.core.ids import TenantId, new_id
 from quorate.model.allowance import Allowance
@@ -30,8 +31,9 @@ def create(name: str, *, allowance: Allowance, config: Path | None, json_output:
 def show_page(*, limit: int, after: str | None, config: Path | None, json_output: bool) -> None:
     """Print a page of tenants."""
     with open_database(config) as database:
-        found = database.tenants.page(limit, after)
-        following = database.tenants.cursor(found[-1]) if len(found) == limit else None
+        tenants = database.tenants
+        found = tenants.page(limit, after)
+        following = cursor_behind(found, limit, tenants.cursor, tenants.page)
     if json_output:
         typer.echo(json.dumps({"data": [tenant_dict(row) for row in found], "next": following}, indent=2))
         return

@@ -23,6 +23,12 @@ class TraceContext:
     traceparent: str
     tracestate: str = ""
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that tell it to whoever is asked next."""
+        given = {"traceparent": self.traceparent}
+        return {**given, "tracestate": self.tracestate} if self.tracestate else given
+
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks (`tenant`, `principal`), until when (`deadline`), for how much (`budget`), watched by whom (`sink`).

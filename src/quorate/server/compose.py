@@ -65,9 +65,17 @@ def open_gateway(settings: Settings, *, clock: Clock | None = None, metrics_fold
     again. `metrics_folder` is where several workers add up their numbers.
     """
     clock = clock or SystemClock()
-    config = settings.config
     built = build(settings)
     database = Database.open(database_url(settings), clock=clock)
+    try:
+        return _opened(settings, built, database, clock, metrics_folder)
+    except BaseException:
+        database.close()
+        raise
+
+
+def _opened(settings: Settings, built: Built, database: Database, clock: Clock, metrics_folder: Path | None) -> Opened:
+    config = settings.config
     keys = KeyRing(database.keys, clock) if config.server.auth is Auth.KEYS else None
     limits = config.rate_limits
     retention = config.storage.retention

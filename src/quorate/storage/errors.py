@@ -10,6 +10,8 @@ from quorate.core.errors import QuorateError
 
 #: Of an id that does not exist an error repeats so much: it came from outside and may be of any length.
 SHOWN_CHARACTERS = 80
+#: SQLSTATE of a missing privilege, database, schema, table or column: somebody is at work on the database.
+_NO_TABLE = frozenset({"42501", "3D000", "3F000", "42P01", "42703"})
 
 
 class StorageUnavailable(QuorateError):
@@ -36,8 +38,29 @@ def told(what: str) -> Generator[None]:
 
 def is_refusal(error: Exception) -> bool:
     """Whether the error is about the row, so that trying again is of no use; else the database is away."""
+    if _is_about_the_tables(error):
+        return False
     if isinstance(error, exc.DataError | exc.IntegrityError | exc.ProgrammingError | exc.NotSupportedError):
         return True
     return not isinstance(
         error, exc.SQLAlchemyError | sqlite3.Error | OSError
     )  # a value that the driver cannot even send
+
+
+def reason_of(error: Exception) -> str:
+    """Return why the database is away, in the driver's words where they are about the database; else the error's kind.
+
+    Words about a row may quote what was stored.
+    """
+    kind = type(error).__name__
+    if isinstance(error, OSError):
+        return f"{kind}: {error.strerror}"
+    if isinstance(error, exc.DBAPIError) and (isinstance(error, exc.OperationalError) or _is_about_the_tables(error)):
+        words = str(error.orig).partition("\n")[0]
+        return f"{kind}: {words}"
+    return kind
+
+
+def _is_about_the_tables(error: Exception) -> bool:
+    """Whether PostgreSQL says that a table or the right to it is missing: SQLite calls that an operational error."""
+    return isinstance(error, exc.ProgrammingError) and getattr(error.orig, "sqlstate", None) in _NO_TABLE

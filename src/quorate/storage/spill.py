@@ -34,11 +34,15 @@ class Spill:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = self._folder / f"{kind}-{self._name}-{new_id('part', self._clock)}.jsonl"
         part = file.with_suffix(".part")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as out:
-            out.write(_ENCODER.encode_lines(records))
-            out.flush()
-            os.fsync(out.fileno())
-        part.rename(file)
+        try:
+            with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as out:
+                out.write(_ENCODER.encode_lines(records))
+                out.flush()
+                os.fsync(out.fileno())
+            part.rename(file)
+        except OSError:
+            part.unlink(missing_ok=True)  # what fits of it only keeps a full disk full
+            raise
         return file
 
     def waiting(self) -> list[Path]:

@@ -11,7 +11,7 @@ import msgspec
 
 from quorate.core.clock import Clock
 from quorate.model.run import RunRecord
-from quorate.storage.errors import is_refusal
+from quorate.storage.errors import is_refusal, reason_of
 from quorate.storage.mended import mended
 from quorate.storage.spill import Spill
 
@@ -24,6 +24,7 @@ LONGEST_PAUSE_S: Final = 5.0
 #: Kept texts that wait take at most so many characters of memory; beyond that runs wait without theirs.
 MAX_WAITING_CHARACTERS: Final = 64_000_000
 _JOIN_S = 1.0
+_RUNS_IN_A_LINE = 50
 
 
 class RunTable(Protocol):
@@ -213,7 +214,7 @@ class RunWriter:
         self.failures += 1
         if self._away_since is None:
             self._away_since = self._clock.monotonic()
-            _log.warning("runs cannot be written, they wait: %s", type(error).__name__)
+            _log.warning("runs cannot be written, they wait: %s", reason_of(error))
 
     def _insert(self, batch: Sequence[RunRecord]) -> None:
         """Write the batch, or each run by itself if one of them is refused. Raises while the database is away."""
@@ -244,8 +245,10 @@ class RunWriter:
         return False
 
     def _refuse(self, refused: Sequence[RunRecord]) -> None:
-        file = self._spill.keep(refused, "refused")  # a full disk is one more reason to wait
+        # Without texts: in a file that waits for a person they would outlive their time.
+        file = self._spill.keep(list(map(_without_texts, refused)), "refused")  # a full disk is one more reason to wait
         self.refused += len(refused)
+        self.texts_dropped += sum(_characters(run) > 0 for run in refused)
         _log.error("the database refuses %d runs; they are kept in %s", len(refused), file)
 
     def _kept(self, run: RunRecord) -> RunRecord:
@@ -276,9 +279,20 @@ class RunWriter:
                 if item is not None:
                     left.append(item)
         if left:
-            file = self._spill.keep([self._kept(run) for run in left])
-            _log.warning("%d runs could not be written; the next start takes them from %s", len(left), file)
+            self._set_aside([self._kept(run) for run in left])
         return len(left)
+
+    def _set_aside(self, left: Sequence[RunRecord]) -> None:
+        """Put runs into a file, or, where there is no room for one either, into the log."""
+        try:
+            file = self._spill.keep(left)
+        except OSError as error:
+            _log.critical("%d runs could be kept nowhere (%s); they follow as log lines", len(left), reason_of(error))
+            for begin in range(0, len(left), _RUNS_IN_A_LINE):
+                part = [_without_texts(run) for run in left[begin : begin + _RUNS_IN_A_LINE]]
+                _log.critical("runs that were not kept: %s", msgspec.json.encode(part).decode())
+        else:
+            _log.warning("%d runs could not be written; the next start takes them from %s", len(left), file)
 
     def _take_in(self) -> None:
         """Write what an earlier process left on disk."""

@@ -101,6 +101,13 @@ class Enqueue(logging.Handler):
         """Need none: the queue has its own, and waiting for a lock would block the event loop."""
         self.lock = None
 
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Queue a record that passes the filters, without the lock: from Python 3.13 on logging takes it unseen."""
+        passed = bool(self.filter(record))
+        if passed:
+            self.emit(record)
+        return passed
+
     def emit(self, record: logging.LogRecord) -> None:
         """Queue a record."""
         try:

@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from opentelemetry.context import Context
@@ -66,13 +66,18 @@ class SpanWriter:
             if isinstance(note, Selected) and not note.path:
                 span.set_attribute(names.SELECTION, note.method)
         retries = [note for note in call.notes if isinstance(note, BranchRetry)]
-        made = {"": span}
+        # Of an ensemble that was asked again every branch is there once for each time, and all have the same path.
+        made: list[tuple[BranchRecord, Span]] = []
+        ensembles = {"": span}
         for branch in record.branches:
-            made[branch.branch] = self._branch_span(branch, made, plans)
+            part = self._branch_span(branch, ensembles, plans)
+            made.append((branch, part))
+            if not branch.leaf:
+                ensembles[branch.branch] = part
         for note in retries:
-            _retry(made.get(note.branch, span), note, record.started_at_s)
-        for branch in record.branches:
-            made[branch.branch].end(_ns(branch.finished_at_s))
+            _retry(_at(note, made, record.started_at_s) or span, note, record.started_at_s)
+        for branch, part in made:
+            part.end(_ns(branch.finished_at_s))
         span.end(_ns(record.finished_at_s))
 
     def close(self, timeout_s: float) -> None:
@@ -120,14 +125,16 @@ class SpanWriter:
             span.set_status(StatusCode.ERROR)
         return span
 
-    def _branch_span(self, branch: BranchRecord, made: Mapping[str, Span], plans: Mapping[str, PlanStarted]) -> Span:
+    def _branch_span(
+        self, branch: BranchRecord, ensembles: Mapping[str, Span], plans: Mapping[str, PlanStarted]
+    ) -> Span:
         model = self._text(branch.model)
-        above = branch.branch.rpartition("/")[0]
+        above = _above(branch.branch, plans)
         role = _role(branch.branch, plans.get(above))
         operation = names.CHAT if branch.leaf else names.INVOKE_WORKFLOW
         span = self._tracer.start_span(
             f"{operation if role is None else role} {model}",
-            context=set_span_in_context(made.get(above, made[""]), Context()),
+            context=set_span_in_context(ensembles.get(above, ensembles[""]), Context()),
             kind=SpanKind.CLIENT if branch.leaf else SpanKind.INTERNAL,
             attributes=_given(
                 {
@@ -188,6 +195,21 @@ def _below(parent: TraceParent | None, tracestate: str) -> Context:
         trace_state=TraceState.from_header([tracestate]),
     )
     return set_span_in_context(NonRecordingSpan(above), Context())
+
+
+def _above(path: str, plans: Mapping[str, PlanStarted]) -> str:
+    """Return the path of the plan that a branch belongs to: names of models may have slashes as paths do."""
+    above = path.rpartition("/")[0]
+    while above and above not in plans:
+        above = above.rpartition("/")[0]
+    return above
+
+
+def _at(note: BranchRetry, made: Sequence[tuple[BranchRecord, Span]], started_at_s: float) -> Span | None:
+    """Return the span of the branch that was asked again: of several with its path the one that was under way."""
+    at_s = started_at_s + note.at_s
+    began = [span for branch, span in made if branch.branch == note.branch and branch.started_at_s <= at_s]
+    return began[-1] if began else None
 
 
 def _role(path: str, plan: PlanStarted | None) -> str | None:

@@ -89,6 +89,14 @@ def test_doctor_without_anything(run: Run) -> None:
     assert found["completion"]["detail"] == "not installed; quorate --install-completion"
 
 
+def test_a_file_that_names_no_model(run: Run, machine: Path) -> None:
+    """What is found is used, and is told from what there would be without the file."""
+    (machine / "quorate.yaml").write_text("version: 1\nserver: {port: 9000}\n")
+    assert "it names no models; found no key and no local Ollama: simulated models" in run("doctor").stdout
+    told = run("config", "check").stdout
+    assert "quorate.yaml; no key and no local Ollama: simulated models (5 models)" in told
+
+
 def test_doctor_reaches_what_is_there_and_names_what_is_not(run: Run, machine: Path, loopback_port: int) -> None:
     (machine / "quorate.yaml").write_text(
         "version: 1\n"

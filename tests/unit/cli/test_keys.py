@@ -97,6 +97,9 @@ def test_pages_go_on(manage: Run) -> None:
     second = json.loads(manage("keys", "list", "-n", "2", "--after", first["next"], "--json").stdout)
     assert [row["name"] for row in (*first["data"], *second["data"])] == ["key 2", "key 1", "key 0"]
     assert second["next"] is None
+    assert json.loads(manage("keys", "list", "-n", "3", "--json").stdout)["next"] is None
+    tenant = json.loads(manage("tenants", "list", "--json").stdout)
+    assert json.loads(manage("tenants", "list", "-n", str(len(tenant["data"])), "--json").stdout)["next"] is None
 
 
 def test_keys_of_a_tenant(manage: Run) -> None:

@@ -63,7 +63,7 @@ RUN = RunRecord(
     agreement=0.75,
     agreement_kind="number",
     trace_id="0af7",
-    prompt="What is\x1b[2J 17 * 23?",
+    prompt="What is\x1b[2J\x9b2J 17 \u00b7 23?",
     answer="391",
     branches=(
         branch("a", 0.0, 1.0, chosen=True),
@@ -130,7 +130,9 @@ def test_pages(runs: Runs) -> None:
     first = json.loads(runs("list", "--json", "--limit", "1").stdout)
     second = json.loads(runs("list", "--json", "--limit", "1", "--after", first["next"]).stdout)
     assert [run["id"] for run in first["data"] + second["data"]] == ["run_2", "run_1"]
+    assert second["next"] is None
     assert f"more: --after {first['next']}" in runs("list", "--limit", "1").stdout
+    assert "more:" not in runs("list", "--limit", "2").stdout
     assert isinstance(runs("list", "--after", "forged").exception, InvalidRequest)
 
 
@@ -144,7 +146,7 @@ def test_show(runs: Runs) -> None:
     for part in ("quorum", "key key_1", "75%, compared as number", "$0.0020", "0af7", "first token after 0.200 s"):
         assert part in shown
     assert "runs inside" in shown
-    assert "What is\ufffd[2J 17 * 23?" in shown
+    assert "What is\ufffd[2J\ufffd2J 17 \u00b7 23?" in shown
     (a,) = (line for line in lines if line.startswith("panel/a"))
     (b,) = (line for line in lines if line.startswith("panel/b"))
     assert "░" * 6 + "█" * 24 in a
@@ -154,7 +156,10 @@ def test_show(runs: Runs) -> None:
 
 
 def test_show_as_json(runs: Runs) -> None:
-    shown = json.loads(runs("show", "run_1", "--json").stdout)
+    told = runs("show", "run_1", "--json").stdout
+    assert "\x9b" not in told
+    assert "\u00b7" in told
+    shown = json.loads(told)
     assert shown["started_at"] == "2026-01-01T00:00:00.000+00:00"
     assert [each["branch"] for each in shown["branches"]] == ["panel/a", "panel/b"]
     assert shown["branches"][1]["first_token_at"] is None

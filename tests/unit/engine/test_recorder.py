@@ -74,7 +74,6 @@ def test_one_branch(state: State) -> None:
     assert (row.started_at_s, row.first_token_at_s, row.finished_at_s) == (1000.5, 1002.0, 1003.0)
     assert (row.attempts, row.prompt_tokens, row.completion_tokens, row.cost_microusd) == (2, 3, 2, 5)
     assert row.error_code == ("provider_unavailable" if state is State.FAILED else None)
-    assert recorder.first_token_s == 2
     assert recorder.mode == "single"
 
 
@@ -103,6 +102,40 @@ def test_only_the_outermost_plan_tells_of_the_run() -> None:
     assert (recorder.mode, recorder.agreement, recorder.selected) == ("quorum", 0.9, "panel")
     outer, inner = rows(recorder)
     assert (outer.leaf, outer.selected, inner.leaf, inner.selected) == (False, True, True, False)
+
+
+def test_an_ensemble_that_is_asked_again_pays_for_both_times() -> None:
+    recorder = Recorder()
+    recorder(BranchStarted(**head(0, "panel")))
+    for number in range(2):
+        recorder(plan(path="panel", mode="all"))
+        recorder(BranchStarted(**head(number, "panel/m")))
+        recorder(ended(State.FAILED, number + 0.5, "panel/m", cost_microusd=number + 5))
+    recorder(ended(State.FAILED, 2, "panel", cost_microusd=11, attempts=2))
+    outer, first, second = rows(recorder)
+    assert (outer.leaf, outer.attempts, outer.cost_microusd) == (False, 2, 11)
+    assert [(row.branch, row.leaf, row.cost_microusd) for row in (first, second)] == [
+        ("panel/m", True, 5),
+        ("panel/m", True, 6),
+    ]
+    assert (first.started_at_s, second.started_at_s) == (1000.0, 1001.0)
+
+
+def test_a_model_whose_name_begins_like_another_one_is_not_inside_it() -> None:
+    recorder = Recorder()
+    for name in ("gpt", "gpt/mini"):
+        recorder(BranchStarted(call_id=RunId("run_1"), at_s=0, branch=name, model=name))
+    assert [(row.branch, row.leaf) for row in rows(recorder)] == [("gpt", True), ("gpt/mini", True)]
+
+
+def test_a_member_and_a_model_of_the_same_path_are_two_branches() -> None:
+    recorder = Recorder()
+    recorder(plan(path="panel", mode="all"))
+    for model, cost in (("panel/m", 3), ("m", 4)):
+        both: dict[str, Any] = {"call_id": RunId("run_1"), "branch": "panel/m", "model": model}
+        recorder(BranchStarted(**both, at_s=0))
+        recorder(BranchFinished(**both, **spent(cost), at_s=1))
+    assert [(row.model, row.cost_microusd) for row in rows(recorder)] == [("panel/m", 3), ("m", 4)]
 
 
 def _agreement(path: str, score: float) -> dict[str, Any]:

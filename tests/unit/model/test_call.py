@@ -46,6 +46,11 @@ def test_a_child_has_its_path_its_account_and_the_rest_of_its_parent() -> None:
     assert parent.child("other").budget.spend.known_microusd == 0
 
 
+def test_the_headers_of_a_trace() -> None:
+    assert TraceContext(traceparent="00-x").headers == {"traceparent": "00-x"}
+    assert TraceContext(traceparent="00-x", tracestate="a=1").headers == {"traceparent": "00-x", "tracestate": "a=1"}
+
+
 def test_a_child_s_deadline_is_never_later() -> None:
     parent = make(timeout_s=10)
     assert parent.child("a").deadline.remaining_s() == 10

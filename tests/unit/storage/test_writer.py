@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -170,7 +171,9 @@ def test_a_database_that_is_away_is_told_once(start: Start, caplog: pytest.LogCa
         put(writer, run(1))
         assert writer.flush(5)
     assert (writer.failures, writer.written, writer.away_s) == (5, 1, 0.0)
-    assert [record.message for record in caplog.records] == ["runs cannot be written, they wait: OperationalError"]
+    assert [record.message for record in caplog.records] == [
+        "runs cannot be written, they wait: OperationalError: away"
+    ]
 
 
 def test_texts_go_first_when_there_is_no_room(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -216,6 +219,42 @@ def test_what_is_left_at_the_end_is_redacted_as_well(start: Start, tmp_path: Pat
     (file,) = (tmp_path / "spill").glob("unwritten-*")
     assert sorted(_ids(file)) == [run(1).id, run(2).id]
     assert b"secret" not in file.read_bytes()
+
+
+def test_a_file_for_a_person_holds_no_texts(start: Start, tmp_path: Path) -> None:
+    writer = start(Table([REFUSED] * 3))
+    put(writer, run(1, prompt="what was asked"))
+    assert writer.flush(5)
+    assert (writer.refused, writer.texts_dropped) == (1, 1)
+    (file,) = (tmp_path / "spill").glob("refused-*")
+    assert _ids(file) == [run(1).id]
+    assert b"what was asked" not in file.read_bytes()
+
+
+def test_runs_that_no_file_takes_either_are_told_in_the_log(
+    start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "spill").write_text("a file where the folder should be")
+    table = Table([AWAY] * 1000)
+    writer = start(table)
+    put(writer, *(run(number, prompt="what was asked") for number in range(60)))
+    with caplog.at_level(logging.CRITICAL, "quorate"):
+        assert not writer.close(0.05)
+    first, *lines = (record.getMessage() for record in caplog.records)
+    assert first == "60 runs could be kept nowhere (FileExistsError: File exists); they follow as log lines"
+    told = [each for line in lines for each in msgspec.json.decode(line.partition(": ")[2], type=list[RunRecord])]
+    assert sorted(each.id for each in told) == [run(number).id for number in range(60)]
+    assert {each.prompt for each in told} == {None}
+
+
+def test_a_file_that_does_not_fit_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space"):
+        Spill(tmp_path, name="db", clock=ManualClock()).keep([run(1)])
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_thread_sleeps_while_nothing_is_asked(start: Start) -> None:

@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -57,6 +57,20 @@ def test_a_line_of_any_library() -> None:
     (line,) = sink.json()
     assert line.pop("timestamp").endswith("+00:00")
     assert line == {"level": "info", "logger": "some.library", "event": "2 of 3", "model": "fast"}
+
+
+def test_a_line_takes_no_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.13 enters the lock of a handler without asking whether there is one."""
+
+    def handle(self: logging.Handler, record: logging.LogRecord) -> None:
+        with cast("threading.Lock", self.lock):
+            self.emit(record)
+
+    monkeypatch.setattr(logging.Handler, "handle", handle)
+    sink = Sink()
+    with logging_to(sink):
+        logging.getLogger("x").info("through")
+    assert [line["event"] for line in sink.json()] == ["through"]
 
 
 def test_what_was_there_before_is_put_back() -> None:

@@ -170,6 +170,35 @@ def test_an_ensemble_with_an_inner_one_a_judge_and_a_synthesis() -> None:
     assert "never seen" not in everything
 
 
+def test_an_ensemble_that_is_asked_again_has_all_its_branches_below_it() -> None:
+    exporter = InMemorySpanExporter()
+    made = tracing(exporter)
+    call = made.begin(None)
+    head: dict[str, Any] = {"call_id": "run_1"}
+    inner: dict[str, Any] = {**head, "branch": "inner/x/fast", "model": "x/fast"}
+    call.sink(PlanStarted(**head, at_s=0.0, path="", mode="all", branches=("inner",), weights=(1.0,)))
+    call.sink(PlanStarted(**head, at_s=0.0, path="inner", mode="all", branches=("inner/x/fast",), weights=(1.0,)))
+    call.sink(BranchRetry(**inner, at_s=0.05, attempt=1, delay_s=0.01, code="provider_unavailable", message="x"))
+    branches = (
+        branch_record("inner", leaf=False, provider="", attempts=2),
+        branch_record("inner/x/fast", model="x/fast", finished_at_s=1000.1),
+        branch_record("inner/x/fast", model="x/fast", started_at_s=1000.1),
+        branch_record("inner/x/judge#1", model="strong"),
+    )
+    call.end(run_record("panel", mode="all", branches=branches))
+    made.close(5)
+    spans = exporter.get_finished_spans()
+    (above,) = (span for span in spans if span.name == "invoke_workflow inner")
+    first, second, other = (span for span in spans if span.kind is SpanKind.CLIENT)
+    for span in (first, second, other):
+        assert span.parent is not None
+        assert above.context is not None
+        assert span.parent.span_id == above.context.span_id
+    assert (first.end_time, second.start_time) == (1000_100_000_000, 1000_100_000_000)
+    assert [event.name for event in first.events] == [names.RETRY]
+    assert not second.events
+
+
 def test_an_error_is_named_and_never_quoted() -> None:
     _, spans = spans_of(run_record(state=State.FAILED, status=502, error_code="all_failed", branches=()))
     top = spans["chat fast"]
