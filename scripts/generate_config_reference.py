@@ -55,7 +55,7 @@ Highest first; `quorate config show --origin` tells it for every value.
    as YAML scalars, lists of names as `a,b,c`.
 3. `quorate.yaml` in the current folder.
 4. `quorate/quorate.yaml` in `$XDG_CONFIG_HOME` (`~/.config` if that is not set).
-5. What is found when there is no file and no model in the environment: see below.
+5. What is found, where no file has a section `providers` or `models` and no variable names a model: see below.
 6. What is built in.
 
 `--config FILE`, or the variable `QUORATE_CONFIG`, names the one file that is read in place of 3 and 4. An entry of
@@ -63,9 +63,9 @@ Highest first; `quorate config show --origin` tells it for every value.
 
 ## Without a file
 
-Every provider whose key is in the environment is used with a few of its models, and so is a local Ollama that answers
-within 0.3 s at `OLLAMA_HOST` (else at 127.0.0.1:11434). If there is neither, five simulated models are there: their
-answers are invented, and say so.
+Without a file, or with one that has neither `providers` nor `models`, every provider whose key is in the environment is
+used with a few of its models, and so is a local Ollama that answers within 0.3 s at `OLLAMA_HOST` (else at
+127.0.0.1:11434). If there is neither, five simulated models are there: their answers are invented, and say so.
 
 {found}
 `provider:model-id` names any other model of a provider in use, e.g. `openai:gpt-6-luna`.

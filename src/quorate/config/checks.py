@@ -15,6 +15,10 @@ from quorate.parallel.plan import Mode, Select
 if TYPE_CHECKING:
     from quorate.config.defaults_section import DefaultsSection
 
+#: What the gateway answers under without a model in the configuration: the built-in embedding, and requests whose
+#: `parallel` field names the models.
+_NAMES_OF_THE_GATEWAY = frozenset({"hashed", "parallel"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
@@ -26,15 +30,19 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Names:
-    """All names that the configuration gives, those of broken sections included."""
+    """All names that the configuration gives, those of broken sections included.
+
+    `found`: the models are those that were found here, and another machine may find others.
+    """
 
     providers: frozenset[str]
     models: frozenset[str]
+    found: bool = False
 
 
 def check(config: Config, names: Names) -> list[Finding]:
     """Return everything in a valid configuration that does not fit together."""
-    findings = list(_check_defaults(config, names))
+    findings = [*_check_defaults(config, names), *_check_limits(config, names)]
     for name, model in config.models.items():
         path: KeyPath = ("models", name)
         if isinstance(model, EndpointSection):
@@ -51,6 +59,13 @@ def _check_defaults(config: Config, names: Names) -> Iterator[Finding]:
     for key in ("judge", "synthesiser"):
         if name := getattr(defaults, key):
             yield from _model_exists(name, names, ("defaults", key))
+
+
+def _check_limits(config: Config, names: Names) -> Iterator[Finding]:
+    """Report limits of models that do not exist: they would limit nothing, and nobody would notice."""
+    for name in () if names.found else config.rate_limits.models:
+        if name not in _NAMES_OF_THE_GATEWAY:
+            yield from _model_exists(name, names, ("rate_limits", "models", name))
 
 
 def _check_ensemble(

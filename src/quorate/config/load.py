@@ -24,21 +24,23 @@ from quorate.config.layers import (
     of_tree,
     overlay,
 )
-from quorate.config.place import BadConfiguration, KeyPath, Layer, Origin, Problem
+from quorate.config.place import BUILT_IN, BadConfiguration, KeyPath, Layer, Origin, Problem
 from quorate.config.schema import Config
 from quorate.config.section import mapping
 
 FILE_NAME = "quorate.yaml"
 #: Names the file to read instead of looking for one.
 FILE_VARIABLE = f"{PREFIX}CONFIG"
+#: A file with one of these sections says which models there are; one without only says how to run those that are found.
+_NAMING = frozenset({"providers", "models"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A checked configuration and where each value came from.
 
-    `files` were read, lowest first; `found` says what discovery saw, when there was no file. `folders` are where the
-    relative paths of each layer begin; `environ` is where `env:` references are looked up.
+    `files` were read, lowest first; `found` says what discovery saw, where no file names a provider or a model.
+    `folders` are where the relative paths of each layer begin; `environ` is where `env:` references are looked up.
     """
 
     config: Config
@@ -69,21 +71,19 @@ def load_settings(
 
     `path` is the only file read if given (or the one that QUORATE_CONFIG names); else `quorate.yaml` in `folder` (the
     current one) and in the user's configuration folder. `overrides` have dotted names: `{"defaults.mode": "race"}`.
-    Without a file, providers are found from the keys in the environment, from a local Ollama (`probe`: at most 0.3 s),
-    else there are simulated models. Raises `BadConfiguration` with every problem. Blocking: files, the probe.
+    Where none of them has a section `providers` or `models`, providers are found from the keys in the environment, from
+    a local Ollama (`probe`: at most 0.3 s), else there are simulated models. Raises `BadConfiguration` with every
+    problem. Blocking: files, the probe.
     """
     environ = os.environ if environ is None else environ
     folder = Path.cwd() if folder is None else folder
     layers = _files(path, environ, folder)
     given = [*environment_overrides(environ), *flag_overrides(overrides or {})]
-    found: tuple[str, ...] = ()
-    layered = Layered()
-    if not layers and not any(override.names[0].lower() == "models" for override in given):
-        discovery = discover.discover(environ, probe=probe)
-        found = discovery.found
-        layered = of_tree(discovery.tree, Origin(layer=Layer.DISCOVERED, where="found"))
-    elif not layers:
-        layered = of_tree({"version": 1}, Origin(layer=Layer.BUILT_IN, where="built-in"))
+    named = any(override.names[0].lower() == "models" for override in given) or any(
+        _NAMING & above.tree.keys() for _, _, above in layers
+    )
+    discovery = None if named else discover.discover(environ, probe=probe)
+    layered = _lowest(discovery, has_files=bool(layers))
     for _, _, above in layers:
         layered = overlay(layered, above)
     layered, refused = apply_overrides(layered, given)
@@ -91,9 +91,22 @@ def load_settings(
         config=validated(layered, refused),
         layered=layered,
         files=tuple(file for file, _, _ in layers),
-        found=found,
+        found=() if discovery is None else discovery.found,
         folders=dict.fromkeys(Layer, folder) | {layer: file.parent for file, layer, _ in layers},
         environ=environ,
+    )
+
+
+def _lowest(discovery: discover.Discovery | None, *, has_files: bool) -> Layered:
+    """Return what the files stand on; which version they are written for they have to say themselves."""
+    if discovery is None:
+        return Layered() if has_files else of_tree({"version": 1}, BUILT_IN)
+    found = of_tree(discovery.tree, Origin(layer=Layer.DISCOVERED, where="found"))
+    if not has_files:
+        return found
+    return Layered(
+        tree={name: value for name, value in found.tree.items() if name != "version"},
+        origins={path: origin for path, origin in found.origins.items() if path not in {(), ("version",)}},
     )
 
 
@@ -125,7 +138,7 @@ def validated(layered: Layered, known: Sequence[Problem] = ()) -> Config:
         problems += explain(error, Config, layered)
         config = _what_is_left(layered.tree, [problem.path for problem in problems])
     if config is not None:
-        for finding in check(config, _names(layered.tree)):
+        for finding in check(config, _names(layered)):
             origin = layered.origin(finding.path)
             problems.append(Problem(where=origin.where, path=finding.path, message=finding.message))
     if problems or config is None:
@@ -139,9 +152,12 @@ def _by_place(problem: Problem) -> tuple[str, int, int]:
     return file, line, column
 
 
-def _names(tree: Mapping[str, Any]) -> Names:
+def _names(layered: Layered) -> Names:
+    tree = layered.tree
     return Names(
-        providers=frozenset(mapping(tree.get("providers")) or {}), models=frozenset(mapping(tree.get("models")) or {})
+        providers=frozenset(mapping(tree.get("providers")) or {}),
+        models=frozenset(mapping(tree.get("models")) or {}),
+        found=layered.origin(("models",)).layer is Layer.DISCOVERED,
     )
 
 

@@ -4,6 +4,7 @@ import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, cast
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_core import PydanticCustomError
@@ -16,6 +17,8 @@ UNKNOWN_TYPE = "unknown_type"
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/@+-]*")
 _ENVIRONMENT_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+_USUAL_PORTS = {"http": ":80", "https": ":443"}
 
 
 class Section(BaseModel):
@@ -66,6 +69,13 @@ def _base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _web_origin(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.path or parts.query or parts.fragment:
+        raise PydanticCustomError("origin", "an origin is a scheme, a host and a port, no path")
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(_USUAL_PORTS[parts.scheme])}"
+
+
 def _microusd(value: Decimal) -> Decimal:
     if value * MICROUSD_PER_USD % 1:
         raise PydanticCustomError("money", "has more than six decimals; money is counted in millionths of a dollar")
@@ -99,6 +109,8 @@ ModelNames = Annotated[tuple[ModelName, ...], BeforeValidator(_comma_separated, 
 SecretReference = Annotated[str, AfterValidator(_reference), Field(json_schema_extra={"pattern": "^(env|file):.+$"})]
 #: An http or https URL without credentials.
 BaseUrl = Annotated[str, AfterValidator(_base_url)]
+#: Where a web page is from, in the form of the header `Origin`.
+WebOrigin = Annotated[str, AfterValidator(_base_url), AfterValidator(_web_origin)]
 #: US dollars, a decimal with at most six places.
 Usd = Annotated[Decimal, Field(ge=0, le=1_000_000), AfterValidator(_microusd)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from quorate.config.section import BaseUrl, Seconds, Section
+from quorate.config.section import Seconds, Section, WebOrigin
 
 
 class Auth(StrEnum):
@@ -36,5 +36,5 @@ class ServerSection(Section):
     """How often a silent stream sends a comment, so that nobody between takes it for dead."""
     drain_s: Seconds = 30.0
     """How long requests under way may go on after SIGTERM."""
-    cors_origins: tuple[BaseUrl, ...] = ()
+    cors_origins: tuple[WebOrigin, ...] = ()
     """Web pages of these origins may call the gateway; none by default, and never all."""

@@ -85,6 +85,14 @@ def problems(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
             "q.yaml:5:47: models.e.judge: no model is called 'c' (known: a, b, e)",
         ),
         (
+            TWO + "rate_limits: {models: {aa: {requests_per_minute: 1}}}\n",
+            "q.yaml:5:28: rate_limits.models.aa: no model is called 'aa'; did you mean 'a'?",
+        ),
+        (
+            "version: 1\nserver: {cors_origins: ['https://app.example', 'https://app.example/admin']}\n",
+            "q.yaml:2:48: server.cors_origins[1]: 'https://app.example/admin': an origin is a scheme, a host",
+        ),
+        (
             TWO + "  e: {type: ensemble, members: [a, b], min_models: 3}\n",
             "q.yaml:5:52: models.e.min_models: 3 answers are needed and only 2 branches run",
         ),
@@ -236,6 +244,58 @@ def test_problems_of_the_environment_name_the_variable(tmp_path: Path) -> None:
 def test_models_from_the_environment_alone(tmp_path: Path) -> None:
     environ = {"QUORATE_MODELS__MINE__TYPE": "simulated", "OPENAI_API_KEY": "k"}
     assert set(load_settings(environ=environ, folder=tmp_path).config.models) == {"mine"}
+
+
+def test_a_file_that_names_no_model_stands_on_what_is_found(tmp_path: Path) -> None:
+    """Whoever writes down a port only wants another port, and not to lose every model."""
+    (tmp_path / "quorate.yaml").write_text("version: 1\nserver: {port: 9000}\ndefaults: {mode: race}\n")
+    settings = load_settings(environ={}, folder=tmp_path, probe=False)
+    assert settings.config.server.port == 9000
+    assert [*settings.config.models] == [*settings.config.defaults.models] != []
+    assert settings.config.defaults.mode == "race"
+    assert settings.found == ("no key and no local Ollama: simulated models",)
+    assert settings.origin("models", "sim-atlas").layer is Layer.DISCOVERED
+    assert settings.origin("server", "port").where == "quorate.yaml:2:16"
+
+
+@pytest.mark.parametrize("text", ["providers: {openai: {}}", "models: {}", "models: {a: {type: simulated}}"])
+def test_a_file_that_names_providers_or_models_says_it_all(tmp_path: Path, text: str) -> None:
+    (tmp_path / "quorate.yaml").write_text(f"version: 1\n{text}\n")
+    settings = load_settings(environ={"GROQ_API_KEY": "k"}, folder=tmp_path, probe=False)
+    assert settings.found == ()
+    assert {*settings.config.providers} <= {"openai"}
+    assert {*settings.config.models} <= {"a"}
+
+
+def test_a_file_has_to_say_its_version_whatever_is_found(tmp_path: Path) -> None:
+    (tmp_path / "quorate.yaml").write_text("server: {port: 9000}\n")
+    with pytest.raises(BadConfiguration) as caught:
+        load_settings(environ={}, folder=tmp_path, probe=False)
+    assert [str(problem) for problem in caught.value.problems] == ["quorate.yaml:1:1: `version` is missing"]
+
+
+def test_limits_of_what_is_found_are_not_checked(tmp_path: Path) -> None:
+    """Without the probe, `config check` does not see the models of an Ollama."""
+    (tmp_path / "quorate.yaml").write_text("version: 1\nrate_limits: {models: {llama: {requests_per_minute: 1}}}\n")
+    settings = load_settings(environ={}, folder=tmp_path, probe=False)
+    assert [*settings.config.rate_limits.models] == ["llama"]
+
+
+def test_origins_are_kept_as_browsers_send_them() -> None:
+    origins = "[https://App.Example/, 'https://app.example:443', 'http://localhost:3000', 'http://[::1]:80']"
+    settings = settings_from_text(f"version: 1\nserver: {{cors_origins: {origins}}}\n")
+    assert settings.config.server.cors_origins == (
+        "https://app.example",
+        "https://app.example",
+        "http://localhost:3000",
+        "http://[::1]",
+    )
+
+
+def test_limits_may_name_what_the_gateway_answers_by_itself() -> None:
+    names = "{a: {}, hashed: {}, parallel: {}, 'openai:gpt-6-luna': {}}"
+    settings = settings_from_text(f"{TWO}rate_limits: {{models: {names}}}\n")
+    assert len(settings.config.rate_limits.models) == 4
 
 
 def test_simulated_settings_read_nothing() -> None:
