@@ -1,16 +1,10 @@
-"""What the commands about keys and tenants share: the database, the operator's authority, tables."""
+"""What the commands about keys and tenants share: the database, the operator's authority, words."""
 
-from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from quorate.access.principal import OPERATOR
-from quorate.cli.printable import printable
 from quorate.cli.span import span
 from quorate.config import load_settings
 from quorate.config.data_folder import database_url
@@ -21,8 +15,6 @@ from quorate.storage.database import Database
 from quorate.storage.rows import TenantRow
 
 _MOST_CHARACTERS = 200
-_COPIED = frozenset({"id", "prefix"})
-_WIDTH_OF_FILES = 250
 #: From any moment of today, that is still a date.
 _LONGEST = timedelta(days=36_525)
 
@@ -66,16 +58,3 @@ def shown_allowance(allowance: Allowance) -> str:
         (allowance.concurrent_requests, "at once"),
     )
     return ", ".join(f"{amount:,} {unit}" for amount, unit in parts if amount is not None)
-
-
-def print_table(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print a table; nothing in it is read as markup, and what people copy is never broken."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    for title in titles:
-        table.add_column(title, no_wrap=title in _COPIED, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row))
-    console = Console()
-    if not console.is_terminal:
-        console.width = _WIDTH_OF_FILES
-    console.print(table)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from rich.text import Text
 
 from quorate.access.delegation import Rights, delegate
 from quorate.access.mint import Minted, mint
@@ -15,12 +16,13 @@ from quorate.access.principal import OPERATOR, Principal
 from quorate.cli.administration import (
     checked_name,
     open_database,
-    print_table,
     shown_allowance,
     shown_time,
     span_of,
 )
+from quorate.cli.list_table import Column, list_console, print_list
 from quorate.cli.paging import cursor_behind
+from quorate.cli.printable import printable
 from quorate.core.clock import SystemClock
 from quorate.core.errors import Conflict
 from quorate.core.ids import KeyId, TenantId
@@ -31,6 +33,17 @@ from quorate.storage.scope import Scope as TenantScope
 
 #: Whoever can open the database can do anything with it: the command line is the operator's.
 _COMMAND_LINE = Principal(tenant=OPERATOR, scopes=frozenset(Scope))
+_COLUMNS = (
+    Column(title="id", copied=True),
+    Column(title="tenant", spare=4),
+    Column(title="name"),
+    Column(title="prefix", spare=6, copied=True),
+    Column(title="scopes", spare=2),
+    Column(title="models", spare=5),
+    Column(title="limits", spare=3),
+    Column(title="expires", spare=1),
+    Column(title="state"),
+)
 
 
 def create(
@@ -59,6 +72,21 @@ def create(
     _show_made(minted, json_output=json_output)
 
 
+def _cells(row: KeyRow, now: datetime) -> tuple[Text, ...]:
+    cells = (
+        row.id,
+        row.tenant,
+        row.name,
+        row.prefix,
+        ", ".join(row.scopes),
+        "all" if row.models is None else ", ".join(row.models),
+        shown_allowance(row.allowance),
+        shown_time(row.expires_at),
+        state_of(row, now),
+    )
+    return tuple(Text(printable(cell)) for cell in cells)
+
+
 def show_page(*, limit: int, after: str | None, tenant: str | None, config: Path | None, json_output: bool) -> None:
     """Print a page of keys."""
     scope: TenantScope = ALL_TENANTS if tenant is None else TenantId(tenant)
@@ -70,23 +98,7 @@ def show_page(*, limit: int, after: str | None, tenant: str | None, config: Path
         typer.echo(json.dumps({"data": [key_dict(row) for row in found], "next": following}, indent=2))
         return
     now = SystemClock().now()
-    print_table(
-        ("id", "tenant", "name", "prefix", "scopes", "models", "limits", "expires", "state"),
-        (
-            (
-                row.id,
-                row.tenant,
-                row.name,
-                row.prefix,
-                ", ".join(row.scopes),
-                "all" if row.models is None else ", ".join(row.models),
-                shown_allowance(row.allowance),
-                shown_time(row.expires_at),
-                state_of(row, now),
-            )
-            for row in found
-        ),
-    )
+    print_list(list_console(), _COLUMNS, (_cells(row, now) for row in found))
     if following is not None:
         typer.echo(f"more: quorate keys list --after {following}", err=True)
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
-from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from quorate.cli.draw import seconds
+from quorate.cli.list_table import Column, list_console, print_list
 from quorate.cli.printable import printable
 from quorate.core.units import format_usd
 from quorate.model import State
@@ -18,8 +18,18 @@ from quorate.model.run import BranchRecord, RunRecord
 from quorate.storage.run_store import StoredRun, Totals
 
 _BAR_CELLS = 30
-_PIPE_COLUMNS = 200
-_ID_CHARACTERS = 30
+#: An id, a model, a state and a cost fit into 80 characters.
+_COLUMNS = (
+    Column(title="run", copied=True),
+    Column(title="started (UTC)", spare=1),
+    Column(title="model"),
+    Column(title="mode", spare=5),
+    Column(title="state"),
+    Column(title="time", spare=2, right=True),
+    Column(title="tokens", spare=4, right=True),
+    Column(title="cost", right=True),
+    Column(title="agreement", spare=3, right=True),
+)
 _STYLES: dict[State, str] = {
     State.PENDING: "dim",
     State.RUNNING: "cyan",
@@ -60,35 +70,11 @@ def _iso(at_s: float | None) -> str | None:
     return None if at_s is None else datetime.fromtimestamp(at_s, UTC).isoformat(timespec="milliseconds")
 
 
-def _console() -> Console:
-    console = Console()
-    # A file or a pipe has no width to fit into: nothing is cut off.
-    return console if console.is_terminal else Console(width=_PIPE_COLUMNS)
-
-
 def print_runs(runs: Sequence[RunRecord], totals: Totals, *, following: str | None, where: str) -> None:
     """Print a table of runs and what all of the time span add up to."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("run", no_wrap=True, min_width=_ID_CHARACTERS)  # whole, to be copied
-    for title in ("started (UTC)", "model", "mode", "state"):
-        table.add_column(title, no_wrap=True, overflow="ellipsis")
-    for title in ("time", "tokens", "cost", "agreement"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for run in runs:
-        table.add_row(
-            run.id,
-            datetime.fromtimestamp(run.started_at_s, UTC).strftime("%Y-%m-%d %H:%M:%S"),
-            printable(run.model),
-            run.mode,
-            _state(run.state) + Text(f" {run.error_code}" if run.error_code else "", style="dim"),
-            seconds(run.duration_s),
-            str(run.prompt_tokens + run.completion_tokens),
-            format_usd(run.cost_microusd),
-            "" if run.agreement is None else f"{run.agreement:.0%}",
-        )
-    console = _console()
+    console = list_console()
     if runs:
-        console.print(table)
+        print_list(console, _COLUMNS, (_cells(run) for run in runs))
         console.print()
     console.print(Text(_summary(totals), style="dim"))
     if following is not None:
@@ -96,16 +82,35 @@ def print_runs(runs: Sequence[RunRecord], totals: Totals, *, following: str | No
     console.print(Text(f"database: {where}", style="dim"), soft_wrap=True)
 
 
+def _cells(run: RunRecord) -> tuple[Text, ...]:
+    started = datetime.fromtimestamp(run.started_at_s, UTC)
+    state = _state(run.state) + Text(f" {run.error_code}" if run.error_code else "", style="dim")
+    agreement = "" if run.agreement is None else f"{run.agreement:.0%}"
+    tokens = str(run.prompt_tokens + run.completion_tokens)
+    return (
+        Text(run.id),
+        Text(started.strftime("%Y-%m-%d %H:%M:%S")),
+        Text(printable(run.model)),
+        Text(run.mode),
+        state,
+        Text(seconds(run.duration_s)),
+        Text(tokens),
+        Text(format_usd(run.cost_microusd)),
+        Text(agreement),
+    )
+
+
 def _summary(totals: Totals) -> str:
     unpriced = f", {totals.unpriced} without a known price" if totals.unpriced else ""
     tokens = totals.prompt_tokens + totals.completion_tokens
-    return f"{totals.runs} runs in all, {tokens} tokens, {format_usd(totals.cost_microusd)}{unpriced}"
+    runs = "1 run" if totals.runs == 1 else f"{totals.runs} runs"
+    return f"{runs} in all, {tokens} tokens, {format_usd(totals.cost_microusd)}{unpriced}"
 
 
 def print_run(stored: StoredRun) -> None:
     """Print one run: what it was, when its branches ran, what it took."""
     run = stored.run
-    console = _console()
+    console = list_console()
     head = Table(box=None, show_header=False, pad_edge=False, padding=(0, 2, 0, 0))
     head.add_column(style="dim", no_wrap=True)
     head.add_column(overflow="fold")

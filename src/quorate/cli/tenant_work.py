@@ -5,13 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from rich.text import Text
 
-from quorate.cli.administration import checked_name, open_database, print_table, shown_allowance, shown_time
+from quorate.cli.administration import checked_name, open_database, shown_allowance, shown_time
+from quorate.cli.list_table import Column, list_console, print_list
 from quorate.cli.paging import cursor_behind
+from quorate.cli.printable import printable
 from quorate.core.clock import SystemClock
 from quorate.core.ids import TenantId, new_id
 from quorate.model.allowance import Allowance
 from quorate.storage.rows import TenantRow
+
+_COLUMNS = (
+    Column(title="id", copied=True),
+    Column(title="name"),
+    Column(title="limits", spare=1),
+    Column(title="created", spare=2),
+    Column(title="state"),
+)
 
 
 def create(name: str, *, allowance: Allowance, config: Path | None, json_output: bool) -> None:
@@ -37,21 +48,20 @@ def show_page(*, limit: int, after: str | None, config: Path | None, json_output
     if json_output:
         typer.echo(json.dumps({"data": [tenant_dict(row) for row in found], "next": following}, indent=2))
         return
-    print_table(
-        ("id", "name", "limits", "created", "state"),
-        (
-            (
-                row.id,
-                row.name,
-                shown_allowance(row.allowance),
-                shown_time(row.created_at),
-                "good" if row.disabled_at is None else "disabled",
-            )
-            for row in found
-        ),
-    )
+    print_list(list_console(), _COLUMNS, map(_cells, found))
     if following is not None:
         typer.echo(f"more: quorate tenants list --after {following}", err=True)
+
+
+def _cells(row: TenantRow) -> tuple[Text, ...]:
+    cells = (
+        row.id,
+        row.name,
+        shown_allowance(row.allowance),
+        shown_time(row.created_at),
+        "good" if row.disabled_at is None else "disabled",
+    )
+    return tuple(Text(printable(cell)) for cell in cells)
 
 
 def tenant_dict(row: TenantRow) -> dict[str, Any]:
