@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.providers.http1_errors import Undecodable
-from quorate.providers.http1_inflate import PIECE_BYTES, Inflater, inflater
+from quorate.providers.http1_inflate import MAX_MEMBERS, PIECE_BYTES, Inflater, inflater
 
 
 def bare_deflate(data: bytes) -> bytes:
@@ -81,6 +81,16 @@ def test_several_members_are_one_body() -> None:
     inflate.push(gzip.compress(b"one ") + gzip.compress(b"two"))
     assert drain(inflate) == b"one two"
     assert inflate.ended
+
+
+def test_members_without_number_are_refused() -> None:
+    """They may hold nothing, so that no limit on what comes out would ever be reached."""
+    inflate = made("gzip")
+    inflate.push(gzip.compress(b"x") * MAX_MEMBERS)
+    assert drain(inflate) == b"x" * MAX_MEMBERS
+    inflate.push(gzip.compress(b""))
+    with pytest.raises(Undecodable, match="pieces"):
+        inflate.pull()
 
 
 @pytest.mark.parametrize("data", [b"this is no gzip", gzip.compress(b"x") + b"tail", b"\x1f\x8b\x09\0\0\0\0\0"])

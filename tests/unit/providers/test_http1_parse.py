@@ -59,6 +59,7 @@ GOOD: dict[str, tuple[bytes, bytes, bool]] = {
     "chunks": (CHUNKED + chunk(b"he") + chunk(b"llo") + chunk(b""), b"hello", True),
     "chunk extensions": (CHUNKED + b'5;a="b;c";d\r\nhello\r\n0;x\r\n\r\n', b"hello", True),
     "space after the size": (CHUNKED + b"5 \r\nhello\r\n0\r\n\r\n", b"hello", True),
+    "space after the coding": (head(transfer_encoding="Chunked ") + chunk(b"hello") + chunk(b""), b"hello", True),
     "trailers": (CHUNKED + chunk(b"hello") + b"0\r\nx-sum: 1\r\nx-more: 2\r\n\r\n", b"hello", True),
     "until close": (head(x="y") + b"hello", b"hello", False),
     "identity": (head(transfer_encoding="identity") + b"hello", b"hello", False),
@@ -88,6 +89,7 @@ BAD: dict[str, bytes] = {
     "length and chunks": head(content_length="5", transfer_encoding="chunked") + chunk(b"hello") + chunk(b""),
     "chunks and length": head(transfer_encoding="chunked", content_length="5") + chunk(b"hello") + chunk(b""),
     "compressed transfer": head(transfer_encoding="gzip, chunked") + chunk(b"hello") + chunk(b""),
+    "a coding that llhttp takes for another": head(transfer_encoding="chunked\t") + chunk(b"hello") + chunk(b""),
     "chunks not last": head(transfer_encoding="chunked, gzip") + b"hello",
     "space in a name": b"HTTP/1.1 200 OK\r\nx y: 1\r\n\r\n",
     "space before the colon": b"HTTP/1.1 200 OK\r\ncontent-length : 5\r\n\r\nhello",
@@ -221,7 +223,7 @@ def test_many_small_chunks_are_no_flood() -> None:
 
 def test_headers_are_found_in_any_case_and_the_first_counts() -> None:
     parser = ResponseParser()
-    parser.feed(b"HTTP/1.1 200 OK\r\nX-Id: 1\r\nx-id: 2\r\nRetry-After: \xe2\x82\xac\xff\r\n\r\n")
+    parser.feed(b"HTTP/1.1 200 OK\r\nX-Id: 1 \t\r\nx-id: 2\r\nRetry-After: \xe2\x82\xac\xff\r\n\r\n")
     headers = Headers(parser.fields)
     assert headers["x-ID"] == "1"
     assert headers.get("RETRY-AFTER") == "€\udcff"

@@ -403,6 +403,24 @@ async def test_bytes_that_are_no_body_are_no_sign_of_life() -> None:
             await fetch(transport, server.url, limits=PhaseLimits(idle_s=SHORT, total_s=1.0))
 
 
+async def compressed_nothing(connection: Connection, received: Received) -> None:
+    await connection.send(head(content_encoding="deflate"), b"\x78\x9c")
+    with suppress(ConnectionError):
+        while not connection.writer.is_closing():
+            await connection.send(b"\0\0\0\xff\xff" * 10_000)  # empty blocks
+
+
+async def test_a_steady_flow_of_nothing_is_ended_by_the_limits() -> None:
+    """There is always something to read, so no wait for it ever lasts."""
+    async with raw_server(compressed_nothing) as server:
+        async with client(TransportSettings(max_response_bytes=2**40)) as transport, asyncio.timeout(10):
+            with pytest.raises(Unavailable, match="end of the answer"):
+                await fetch(transport, server.url, limits=PhaseLimits(total_s=5 * SHORT))
+        async with client(TransportSettings(max_response_bytes=10_000_000)) as transport, asyncio.timeout(10):
+            with pytest.raises(Malformed, match="larger than"):
+                await fetch(transport, server.url)
+
+
 async def test_a_compressed_body_that_lacks_its_end_is_malformed() -> None:
     packed = gzip.compress(b"hello")[:-3]
     async with raw_server(always(whole(packed, content_encoding="gzip"))) as server, client() as transport:

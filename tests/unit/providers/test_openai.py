@@ -373,6 +373,17 @@ def test_tool_arguments_may_be_an_object() -> None:
             {"prompt_tokens": 5, "cached_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2}},
             Usage(prompt_tokens=5, cached_tokens=2),
         ),
+        (
+            {
+                "prompt_tokens": 5,
+                "prompt_tokens_details": {"cached_tokens": 2.0, "cache_write_tokens": -9, "cost": 0.5},
+            },
+            Usage(prompt_tokens=5, cached_tokens=2),
+        ),
+        (
+            {"prompt_tokens": 5, "completion_tokens_details": {"reasoning_tokens": -1}},
+            Usage(prompt_tokens=5),
+        ),
     ],
 )
 def test_counts_are_read_as_they_come(theirs: dict[str, Any], ours: Usage) -> None:

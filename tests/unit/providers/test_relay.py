@@ -13,6 +13,7 @@ from quorate.core.errors import Failure, Malformed, ProviderError, Unavailable
 from quorate.core.secret import Secret
 from quorate.model import Call, new_call
 from quorate.model.call import TraceContext
+from quorate.model.usage import Usage
 from quorate.providers.dialect import Target
 from quorate.providers.openai import KeyHeader, OpenAIDialect
 from quorate.providers.relay import RelayEndpoint, relay_of
@@ -121,6 +122,11 @@ async def test_an_answer_without_counts_is_estimated() -> None:
         (b'{"choices":[]}', Malformed),
         (b'{"error":{"message":"no","code":500}}', ProviderError),
         (b'{"choices":[{"message":{}}],"error":{"message":"late"}}', ProviderError),
+        (b'{"choices":[{"message":{"content":"par"},"finish_reason":"abort"}],' + USAGE + b"}", Unavailable),
+        (
+            b'{"choices":[{"message":{"content":""},"error":{"message":"broke","code":502}}],' + USAGE + b"}",
+            Unavailable,
+        ),
     ],
 )
 async def test_a_body_that_is_no_answer(body: bytes, kind: type[Exception]) -> None:
@@ -151,7 +157,8 @@ async def test_a_request_that_never_left_costs_nothing() -> None:
 
 async def test_headers() -> None:
     target = Target(model_id="g", base_url="http://up.test/v1/", api_key=Secret("k"), headers={"x-team": "a"})
-    call = new_call(trace=TraceContext(traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01"))
+    trace = TraceContext(traceparent="00-" + "1" * 32 + "-" + "2" * 16 + "-01", tracestate="theirs=1")
+    call = new_call(trace=trace)
     relay, transport = relay_to(FakeResponse(chunks=(WHOLE,)), target=target)
     await relay.chat(fields_of(ODD), call)
     request = transport.requests[0]
@@ -159,6 +166,7 @@ async def test_headers() -> None:
     assert request.headers["authorization"] == "Bearer k"
     assert request.headers["x-team"] == "a"
     assert request.headers["traceparent"].startswith("00-111")
+    assert request.headers["tracestate"] == "theirs=1"
     assert request.headers["content-type"] == request.headers["accept"] == "application/json"
     other, transport = relay_to(
         FakeResponse(chunks=(WHOLE,)), target=target, dialect=OpenAIDialect(key_header=KeyHeader.API_KEY)
@@ -209,6 +217,7 @@ async def test_the_usage_is_shown_to_who_asks() -> None:
         FIRST[:-3] + b"," + USAGE + b"}\n\n" + LAST + DONE,  # with the first
         COUNTS + FIRST + LAST + DONE,  # before everything
         FIRST + LAST + DONE[:-1] + b"\n" + COUNTS,  # after the end mark, in one piece with it
+        FIRST + COUNTS + LAST + COUNTS.replace(b"3", b"0").replace(b"2", b"0").replace(b"5", b"0") + DONE,  # zeros
     ],
 )
 async def test_the_usage_counts_wherever_it_comes(stream: bytes) -> None:
@@ -271,6 +280,46 @@ async def test_an_error_in_mid_stream_is_raised_with_its_code() -> None:
     with pytest.raises(ProviderError) as caught:
         await streamed(FIRST, event)
     assert caught.value.upstream_code == "server_overloaded"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'event: error\ndata: {"message":"overloaded","code":503}\n\n',
+        b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"insufficient_system_resource"}]}\n\n',
+        b'data: {"choices":[{"index":0,"delta":{},"error":{"message":"x","code":502},"finish_reason":"stop"}]}\n\n',
+    ],
+)
+async def test_a_part_is_not_taken_for_the_whole(event: bytes) -> None:
+    relay, _ = relay_to(FakeResponse(chunks=(FIRST + event + DONE,)))
+    async with relay.stream(fields_of(b'{"model":"m"}'), new_call()) as stream:
+        chunks = stream.chunks(lambda: None)
+        assert await anext(chunks) == FIRST
+        with pytest.raises(Unavailable):
+            await anext(chunks)
+
+
+async def test_a_byte_order_mark_hides_nothing() -> None:
+    assert await streamed(b"\xef\xbb", b"\xbf" + STREAM + DONE) == STREAM + DONE
+    call = new_call()
+    with pytest.raises(ProviderError, match="overloaded"):
+        await streamed(b'\xef\xbb\xbfdata: {"error":{"message":"overloaded"}}\n\n', call=call)
+    assert call.budget.spend.cost_microusd == 0
+
+
+async def test_reasoning_is_the_first_piece_of_an_answer() -> None:
+    thought = b'data: {"choices":[{"index":0,"delta":{"reasoning":"hm"}}]}\n\n'
+    relay, transport = relay_to(FakeResponse(chunks=(thought, FIRST, LAST, DONE)))
+    await passed_on(relay, b'{"model":"m"}', new_call())
+    response = transport.answers[0]
+    assert isinstance(response, FakeResponse)
+    assert response.began_after == 1
+
+
+async def test_nobody_is_paid_for_negative_counts() -> None:
+    call = new_call()
+    await streamed(STREAM, COUNTS.replace(b'ns":3', b'ns":-3').replace(b'ns":5', b'ns":-1'), DONE, call=call)
+    assert call.budget.spend.usage == Usage(completion_tokens=2)
 
 
 @pytest.mark.parametrize("cut", [0, 5, len(FIRST), len(FIRST) + 5])
@@ -359,7 +408,46 @@ async def test_embeddings_pass_and_are_charged() -> None:
     assert call.budget.spend.cost_microusd == 4
 
 
-@pytest.mark.parametrize("body", [b"no", b"{}", b"[]"])
+@pytest.mark.parametrize(
+    ("given", "tokens"), [(b'"hello there"', 3), (b'["hello there","you"]', 4), (b"[5,6,7]", 3), (b"[[5,6],[7]]", 3)]
+)
+@pytest.mark.parametrize("usage", [b"", b',"usage":null', b',"usage":{"prompt_tokens":-4,"total_tokens":-4}'])
+async def test_embeddings_that_nobody_counted_are_estimated(given: bytes, tokens: int, usage: bytes) -> None:
+    relay, _ = relay_to(FakeResponse(chunks=(b'{"data":[{"embedding":[0.10]}]%b}' % usage,)))
+    call = new_call()
+    result = await relay.embeddings(fields_of(b'{"input":%b,"model":"m"}' % given), call)
+    assert result.charge.estimated
+    assert call.budget.spend.usage == Usage(prompt_tokens=tokens)
+
+
+@pytest.mark.parametrize(
+    "usage", [b'{"prompt_tokens":4.0,"total_tokens":4}', b'{"prompt_tokens":null,"total_tokens":4}']
+)
+async def test_counts_of_embeddings_may_be_written_oddly(usage: bytes) -> None:
+    relay, _ = relay_to(FakeResponse(chunks=(b'{"data":[{"embedding":[0.10]}],"usage":%b}' % usage,)))
+    result = await relay.embeddings(fields_of(b'{"input":"x","model":"m"}'), new_call())
+    assert (result.charge.usage, result.charge.estimated) == (Usage(prompt_tokens=4), False)
+
+
+async def test_embeddings_that_break_off_cost_their_input() -> None:
+    relay, _ = relay_to(FakeResponse(chunks=(b'{"data":[', Unavailable("cut", failure=Failure.CUT_STREAM))))
+    call = new_call()
+    with pytest.raises(Unavailable):
+        await relay.embeddings(fields_of(b'{"input":"hello there","model":"m"}'), call)
+    assert call.budget.spend.usage == Usage(prompt_tokens=3)
+    with pytest.raises(Unavailable):
+        await relay.embeddings(fields_of(b'{"input":{"odd":1},"model":"m"}'), call)
+
+
+async def test_an_error_in_place_of_embeddings_says_what_it_is_and_costs_nothing() -> None:
+    relay, _ = relay_to(FakeResponse(chunks=(b'{"error":{"message":"no such thing","code":400}}',)))
+    call = new_call()
+    with pytest.raises(ProviderError, match="no such thing"):
+        await relay.embeddings(fields_of(b'{"input":"x","model":"m"}'), call)
+    assert call.budget.spend.cost_microusd == 0
+
+
+@pytest.mark.parametrize("body", [b"no", b"{}", b"[]", b'{"data":null}', b'{"data":null,"error":null}'])
 async def test_what_is_no_embedding(body: bytes) -> None:
     relay, _ = relay_to(FakeResponse(chunks=(body,)))
     with pytest.raises(Malformed):

@@ -7,6 +7,8 @@ import pytest
 
 from quorate.model.usage import Usage
 from quorate.providers.relay_facts import Heard, read_answer, read_chunk
+from quorate.wire.chat import WireUsage
+from quorate.wire.stream import ChatChunk
 
 CHOICES = b'"choices":[{"index":0,"message":{"content":"x"}}]'
 
@@ -38,6 +40,20 @@ def test_plain_counts() -> None:
         answer('{"prompt_tokens":9,"completion_tokens":4,"total_tokens":99}'),  # some count reasoning beside
         answer('{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_cache_hit_tokens":2}'),
         answer('{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"cached_tokens":2}'),
+        answer('{"prompt_tokens":-3,"completion_tokens":10,"total_tokens":7}'),
+        answer('{"prompt_tokens":9,"completion_tokens":-1,"total_tokens":8}'),
+        answer(
+            '{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":-5}}'
+        ),
+        answer(
+            '{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"completion_tokens_details":{"reasoning_tokens":-1}}'
+        ),
+        answer('{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}').replace(
+            b'"x"}', b'"x"},"finish_reason":"abort"'
+        ),
+        answer('{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13}').replace(
+            b'"x"}', b'"x"},"error":{"code":502}'
+        ),
         b"{"
         + CHOICES
         + b',"error":{"message":"x"},"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}',
@@ -50,7 +66,14 @@ def test_what_takes_the_full_parser(body: bytes) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"x", b'{"error":{"message":"x"}}', b'{"x_groq":{"usage":{}}}', b'{"choices":[{"delta":{"content":[]}}]}'],
+    [
+        b"x",
+        b'{"error":{"message":"x"}}',
+        b'{"x_groq":{"usage":{}}}',
+        b'{"choices":[{"delta":{"content":[]}}]}',
+        b'{"choices":[{"delta":{},"finish_reason":"insufficient_system_resource"}]}',
+        b'{"choices":[{"delta":{},"error":{"code":502},"finish_reason":"stop"}]}',
+    ],
 )
 def test_chunks_that_take_the_full_parser(data: bytes) -> None:
     assert read_chunk(data) is None
@@ -80,12 +103,15 @@ def test_every_kind_of_text_counts() -> None:
     heard = heard_of(
         piece(role="assistant", content=""),
         piece(reasoning_content="why "),
+        piece(reasoning="so "),
+        piece(reasoning_content="both ", reasoning="both "),
+        piece(reasoning={"of another shape": 1}),
         piece(content="what "),
         piece(refusal="no "),
         piece(tool_calls=[call]),
     )
     assert heard.spoke
-    assert heard.response().choices[0].message.content == 'why what no {"a":1}'
+    assert heard.response().choices[0].message.content == 'why so both what no f{"a":1}'
 
 
 def test_all_answers_that_began_have_to_end() -> None:
@@ -95,3 +121,11 @@ def test_all_answers_that_began_have_to_end() -> None:
     assert facts is not None
     heard.add(facts)
     assert (heard.finished, heard.ended) == (True, 2)
+
+
+def test_counts_are_not_replaced_by_none() -> None:
+    """Some servers send a usage of zeros after the real one."""
+    heard = Heard()
+    heard.add_chunk(ChatChunk(usage=WireUsage(prompt_tokens=3, completion_tokens=2, total_tokens=5)))
+    heard.add_chunk(ChatChunk(usage=WireUsage()))
+    assert heard.usage == Usage(prompt_tokens=3, completion_tokens=2)

@@ -151,3 +151,25 @@ def test_usual_patterns_are_satisfied(pattern: str, schema: dict[str, Any]) -> N
 def test_schemas_without_a_value_are_refused(schema: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest):
         instance(schema, NONE)
+
+
+NESTED: dict[str, Any] = {"type": "array", "minItems": 1000, "items": {"type": "array", "minItems": 1000}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"required": 5},
+        {"minLength": "x"},
+        {"type": "array", "minItems": "x"},
+        {"type": "number", "multipleOf": 1e-320},
+        {"enum": {"a": 1}},
+        {"anyOf": {"a": 1}},
+        {"type": "object", "properties": ["a"]},
+        NESTED,
+        {"type": "array", "minItems": 1000, "items": {"type": "string", "minLength": 100_000}},
+    ],
+)
+def test_what_is_no_schema_or_has_no_end_is_refused(schema: dict[str, Any]) -> None:
+    with pytest.raises(InvalidRequest, match="the schema"):
+        instance(schema, NONE)
