@@ -7,9 +7,8 @@ from quorate.core.errors import ProviderError, QuorateError
 from quorate.model.call import Call
 from quorate.model.event import Warned, ignore_events
 from quorate.model.usage import Charge, Usage
-from quorate.providers.estimate import estimate_usage
 from quorate.providers.price import Price
-from quorate.wire.chat import ChatRequest, ChatResponse
+from quorate.wire.chat import ChatResponse
 
 
 class Arrived(Protocol):
@@ -29,12 +28,12 @@ class RequestAccount:
     """Charges the call for one request, exactly once, or not at all; a live object.
 
     Nothing is charged before the request left (`sent`) or when the provider refused it without giving anything
-    (`refused`). `arrived` holds what has come of the answer; `request` is asked only if its tokens must be estimated.
+    (`refused`). `arrived` holds what has come of the answer; `estimate` is asked only if nobody counted the tokens.
     """
 
     def __init__(
         self,
-        request: Callable[[], ChatRequest],
+        estimate: Callable[[ChatResponse], Usage],
         arrived: Arrived,
         call: Call,
         *,
@@ -43,7 +42,7 @@ class RequestAccount:
         warns_if_unpriced: bool,
     ) -> None:
         self._arrived = arrived
-        self._request = request
+        self._estimate = estimate
         self._call = call
         self._model = model
         self._price = price
@@ -76,7 +75,7 @@ class RequestAccount:
         counted = None if response.usage is None else Usage.from_wire(response.usage)
         if counted is not None and counted.total_tokens > 0 and (whole or self._arrived.finished):
             return self._book(counted, exact=True)
-        return self._book(estimate_usage(self._request(), response), exact=False)
+        return self._book(self._estimate(response), exact=False)
 
     def _book(self, usage: Usage, *, exact: bool) -> Charge:
         self._open = False

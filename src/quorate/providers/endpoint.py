@@ -12,8 +12,10 @@ from quorate.core.secret import redact
 from quorate.model.call import Call
 from quorate.model.completion import Completion, Delta
 from quorate.model.model import opens_reply
+from quorate.model.usage import Usage
 from quorate.providers.account import Arrived, RequestAccount
 from quorate.providers.dialect import Dialect, Target
+from quorate.providers.estimate import estimate_usage
 from quorate.providers.price import Price
 from quorate.providers.stream_reader import StreamReader
 from quorate.providers.transport import HttpResponse, PhaseLimits, Transport
@@ -25,7 +27,7 @@ from quorate.wire.stream import Joiner
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-goog-request-id", "cf-ray")
 _OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 _FIRST_ERROR_STATUS = 400
-_NO_ANSWER = ChatResponse(choices=())
+NO_ANSWER = ChatResponse(choices=())
 
 
 class WholeAnswer:
@@ -41,7 +43,7 @@ class WholeAnswer:
 
     def response(self) -> ChatResponse:
         """Return it, or one without an answer."""
-        return _NO_ANSWER if self.answer is None else self.answer
+        return NO_ANSWER if self.answer is None else self.answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,12 +82,11 @@ class Endpoint:
         request = self._with_params(request)
         outgoing = self.dialect.build(request, self.target)
         if call.trace is not None:
-            headers = {**outgoing.headers, "traceparent": call.trace.traceparent}
-            outgoing = replace(outgoing, headers=headers)
+            outgoing = replace(outgoing, headers={**outgoing.headers, **call.trace.headers})
         call.deadline.require(f"{self.name!r} was asked")
         call.budget.require(f"{self.name!r} was asked")
         arrived = Joiner() if request.stream else WholeAnswer()
-        account = self.account(lambda: request, arrived, call)
+        account = self.account(lambda answer: estimate_usage(request, answer), arrived, call)
         try:
             async with self.transport.send(outgoing, self.limits, call.deadline, on_sent=account.sent) as response:
                 if response.status >= _FIRST_ERROR_STATUS:
@@ -106,10 +107,10 @@ class Endpoint:
             account.close()
         yield completion
 
-    def account(self, request: Callable[[], ChatRequest], arrived: Arrived, call: Call) -> RequestAccount:
+    def account(self, estimate: Callable[[ChatResponse], Usage], arrived: Arrived, call: Call) -> RequestAccount:
         """Return the account of one request to this model."""
         return RequestAccount(
-            request, arrived, call, model=self.name, price=self.price, warns_if_unpriced=self.unpriced_warning
+            estimate, arrived, call, model=self.name, price=self.price, warns_if_unpriced=self.unpriced_warning
         )
 
     def _with_params(self, request: ChatRequest) -> ChatRequest:

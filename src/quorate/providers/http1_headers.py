@@ -12,7 +12,8 @@ class Headers(Mapping[str, str]):
         self._fields = fields
 
     def __getitem__(self, name: str) -> str:
-        return self._fields[name.lower().encode()].decode("utf-8", "surrogateescape")
+        value = self._fields[name.lower().encode()].rstrip(b" \t")  # no part of it, and llhttp leaves it there
+        return value.decode("utf-8", "surrogateescape")
 
     def __iter__(self) -> Iterator[str]:
         return (name.decode("ascii") for name in self._fields)

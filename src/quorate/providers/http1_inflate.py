@@ -6,6 +6,8 @@ from quorate.providers.http1_errors import Undecodable
 
 #: The most that one `pull` gives.
 PIECE_BYTES = 256 * 1024
+#: Of one body. Each costs microseconds and a copy of what follows it, and may hold nothing at all.
+MAX_MEMBERS = 1_000
 _GZIP = 16 + zlib.MAX_WBITS
 _RAW_DEFLATE = -zlib.MAX_WBITS
 _CODINGS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": zlib.MAX_WBITS}
@@ -24,13 +26,14 @@ def inflater(coding: str) -> "Inflater | None":
 class Inflater:
     """A live object for one body. `deflate` is zlib's format (RFC 9110) or, as some servers have it, the bare one."""
 
-    __slots__ = ("_begun", "_full", "_inflate", "_input", "_wbits")
+    __slots__ = ("_begun", "_full", "_inflate", "_input", "_members", "_wbits")
 
     def __init__(self, wbits: int) -> None:
         self._wbits = wbits
         self._inflate = zlib.decompressobj(wbits)
         self._input = b""
         self._begun = False
+        self._members = 1
         self._full = False  # the last piece was cut off, so there may be more without more input
 
     @property
@@ -48,7 +51,7 @@ class Inflater:
             if not self._begun:
                 self._begin()
             elif self._inflate.eof and self._input:  # another member follows (RFC 1952 section 2.2)
-                self._inflate = zlib.decompressobj(self._wbits)
+                self._begin_member()
             data, self._input = self._input, b""
             try:
                 piece = self._inflate.decompress(data, PIECE_BYTES)
@@ -59,6 +62,12 @@ class Inflater:
             if piece:
                 return piece
         return b""
+
+    def _begin_member(self) -> None:
+        self._members += 1
+        if self._members > MAX_MEMBERS:
+            raise Undecodable(f"it consists of more than {MAX_MEMBERS} compressed pieces")
+        self._inflate = zlib.decompressobj(self._wbits)
 
     def _begin(self) -> None:
         self._begun = True

@@ -122,7 +122,7 @@ class ResponseParser:
         self.has_head = True
         self.keep_alive = self._parser.should_keep_alive()
         coding = self.fields.get(b"transfer-encoding")
-        coding = coding and coding.lower()
+        coding = coding and coding.rstrip(b" ").lower()
         if coding is not None and coding not in _TRANSFER_CODINGS:
             self._refused = f"transfer-encoding {coding[:40]!r} was not asked for"
         self._until_close = not self.keep_alive and b"content-length" not in self.fields and coding != b"chunked"

@@ -21,6 +21,7 @@ class Http1Response:
         "_inflater",
         "_limit_bytes",
         "_linger_until",
+        "_packed_bytes",
         "_phase",
         "_read_bytes",
         "_timer",
@@ -37,6 +38,7 @@ class Http1Response:
         self._timer = timer
         self._limit_bytes = limit_bytes
         self._read_bytes = 0
+        self._packed_bytes = 0
         self._phase = Phase.FIRST_TOKEN
         self._linger_until = math.inf
         self._inflater: Inflater | None = None
@@ -81,7 +83,10 @@ class Http1Response:
 
     def _count(self, chunk: bytes) -> None:
         self._read_bytes += len(chunk)
-        if self._read_bytes > self._limit_bytes:
+        self._require_within(self._read_bytes)
+
+    def _require_within(self, size: int) -> None:
+        if size > self._limit_bytes:
             raise Malformed(f"the answer is larger than {self._limit_bytes} bytes")
 
     def _take(self) -> bytes:
@@ -92,7 +97,10 @@ class Http1Response:
         try:
             if piece := inflate.pull():
                 return piece
-            inflate.push(self._connection.take())
+            packed = self._connection.take()
+            self._packed_bytes += len(packed)
+            self._require_within(self._packed_bytes)  # there are compressed bodies without end and without content
+            inflate.push(packed)
             return inflate.pull()
         except Undecodable as error:
             if self._linger_until < math.inf:
@@ -105,7 +113,10 @@ class Http1Response:
         until = self._linger_until
         lingering = until < math.inf
         while not (connection.response.complete or connection.failure is not None):
-            await connection.wait(None if lingering else self._timer.limit(self._phase), until)
+            limit = None if lingering else self._timer.limit(self._phase)
+            if limit is not None and limit.over:  # by the wait itself a steady flow of nothing would never be ended
+                raise limit.error()
+            await connection.wait(limit, until)
             if chunk := self._take():
                 return chunk
             if asyncio.get_running_loop().time() >= until:

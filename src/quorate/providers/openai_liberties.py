@@ -11,7 +11,7 @@ from quorate.wire.chat import PromptTokensDetails, WireUsage
 from quorate.wire.open import JsonObject, load
 
 #: Finish reasons that mean that the answer was not finished: of OpenRouter and Mistral, of vLLM, of DeepSeek.
-_BROKEN_OFF = {
+BROKEN_OFF = {
     "error": Failure.TRANSIENT,
     "abort": Failure.TRANSIENT,
     "insufficient_system_resource": Failure.OVERLOAD,
@@ -19,6 +19,7 @@ _BROKEN_OFF = {
 #: Other words for OpenAI's finish reasons: of Mistral, Together, text-generation-inference.
 _FINISH = {"model_length": "length", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop"}
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
+_DETAIL_COUNTS = ("cached_tokens", "cache_write_tokens", "reasoning_tokens")
 _DETAILS = ("prompt_tokens_details", "completion_tokens_details")
 #: Where DeepSeek and Moonshot say how much of the prompt came from the cache.
 _CACHE_COUNTS = ("prompt_cache_hit_tokens", "cached_tokens")
@@ -40,7 +41,7 @@ def put_right(value: JsonObject) -> JsonObject:
 def raise_if_broken_off(value: JsonObject) -> None:
     """Raise `Unavailable` if a choice of a response or a chunk ended because the provider failed."""
     for choice in as_list(value.get("choices")):
-        failure = _BROKEN_OFF.get(reason := as_text(choice, "finish_reason"))
+        failure = BROKEN_OFF.get(reason := as_text(choice, "finish_reason"))
         if failure is not None:
             message = f"the provider broke the answer off (finish reason {reason!r})"
             raise Unavailable(message, failure=failure, upstream_status=200, upstream_code=reason)
@@ -73,14 +74,18 @@ def usage_beside(extra: Mapping[str, Any]) -> WireUsage | None:
 
 def _usage(usage: JsonObject) -> JsonObject:
     """Return counts as whole numbers >= 0, without what is not there."""
-    usage = {key: item for key, item in usage.items() if item is not None}
-    for name in _COUNTS:
-        if isinstance(usage.get(name), int | float):
-            usage[name] = as_count(usage, name)
+    usage = _counted({key: item for key, item in usage.items() if item is not None}, _COUNTS)
     for name in _DETAILS:
-        if name in usage and not isinstance(usage[name], dict):
-            del usage[name]
+        if isinstance(details := usage.get(name), dict):
+            usage[name] = _counted(cast("JsonObject", details), _DETAIL_COUNTS)
+        else:
+            usage.pop(name, None)
     return usage
+
+
+def _counted(value: JsonObject, names: tuple[str, ...]) -> JsonObject:
+    counts = {name: as_count(value, name) for name in names if isinstance(value.get(name), int | float)}
+    return {**value, **counts}
 
 
 def _choice(choice: JsonObject) -> JsonObject:

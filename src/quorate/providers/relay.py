@@ -17,22 +17,28 @@ from quorate.model.call import Call
 from quorate.model.usage import Charge, Usage
 from quorate.providers.account import RequestAccount
 from quorate.providers.dialect import OWN_FIELDS, Target
-from quorate.providers.endpoint import Endpoint
+from quorate.providers.endpoint import NO_ANSWER, Endpoint
+from quorate.providers.estimate import estimate_text_tokens, estimate_usage
+from quorate.providers.loose_json import as_count, as_object
 from quorate.providers.openai import OpenAIDialect, OpenAIStream, key_headers
 from quorate.providers.relay_facts import UNREAD, Heard, read_answer, read_chunk
 from quorate.providers.stream_reader import DRAIN_S, GRACE_S
 from quorate.providers.transport import HttpRequest, HttpResponse
-from quorate.wire.chat import ChatRequest
+from quorate.wire.chat import ChatRequest, ChatResponse
 from quorate.wire.open import decode
 from quorate.wire.sse import DONE, END, SseEvent
-from quorate.wire.sse_lines import SseCutter
+from quorate.wire.sse_lines import SseCutter, names_error
 
 Fields = dict[str, msgspec.Raw]
+#: From what has come of the answer to the tokens used.
+Estimate = Callable[[ChatResponse], Usage]
+_Input = str | list[str | int | list[int]]
 
 _FIRST_ERROR_STATUS = 400
 _OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 _DONE = DONE.encode()
 _RAW_TRUE = msgspec.Raw(b"true")
+_RAW_NULL = msgspec.Raw(b"null")
 _USAGE_WANTED = msgspec.Raw(b'{"include_usage":true}')
 _fields = msgspec.json.Decoder(Fields)
 _encode = msgspec.json.Encoder().encode
@@ -70,21 +76,39 @@ class RelayEndpoint:
 
         Raises `ProviderError`s as `Endpoint.open` does, and charges `call.budget` as it does.
         """
-        async with self._sent(_encode(self._filled(fields)), self._chat, fields, call, Heard()) as (response, account):
+        body = _encode(self._filled(fields))
+        async with self._sent(body, self._chat, _chat_estimate(fields), call, Heard()) as (response, account):
             await self._require_answer(response, call)
-            body = await response.read()
-            usage = read_answer(body)
-            charge = account.settle(self._dialect.parse(body)) if usage is None else account.settle_counted(usage)
-            return WholeAnswer(body=body, charge=charge)
+            answer = await response.read()
+            usage = read_answer(answer)
+            charge = account.settle(self._dialect.parse(answer)) if usage is None else account.settle_counted(usage)
+            return WholeAnswer(body=answer, charge=charge)
 
     async def embeddings(self, fields: Fields, call: Call) -> "WholeAnswer":
         """Send an embeddings request and return the whole answer."""
         body = {name: value for name, value in fields.items() if name not in OWN_FIELDS}
         body["model"] = self._model
-        async with self._sent(_encode(body), self._embeddings, fields, call, Heard()) as (response, account):
+        estimate = _embedding_estimate(fields)
+        async with self._sent(_encode(body), self._embeddings, estimate, call, Heard()) as (response, account):
             await self._require_answer(response, call)
             answer = await response.read()
-            return WholeAnswer(body=answer, charge=account.settle_counted(_embedding_usage(answer)))
+            usage = self._embedding_usage(answer)
+            charge = account.settle(NO_ANSWER) if usage is None else account.settle_counted(usage)
+            return WholeAnswer(body=answer, charge=charge)
+
+    def _embedding_usage(self, body: bytes) -> Usage | None:
+        """Return the counts of an embeddings response, `None` if it has none."""
+        try:
+            facts = msgspec.json.decode(body, type=_EmbeddingFacts)
+        except UNREAD as error:
+            raise Malformed(f"the answer is not an embeddings response: {error}") from None
+        if facts.data == _RAW_NULL:
+            if facts.error:
+                self._dialect.parse(body)  # raises what the error says
+            raise Malformed("the answer is not an embeddings response: it has no data")
+        counts = as_object(facts.usage)
+        tokens = as_count(counts, "prompt_tokens") or as_count(counts, "total_tokens")
+        return Usage(prompt_tokens=tokens) if tokens else None
 
     @asynccontextmanager
     async def stream(self, fields: Fields, call: Call) -> AsyncGenerator["RelayedStream"]:
@@ -94,7 +118,8 @@ class RelayEndpoint:
         """
         body, shown = self._stream_body(fields)
         heard = Heard()
-        async with self._sent(body, self._chat, fields, call, heard, stream=True) as (response, account):
+        estimate = _chat_estimate(fields)
+        async with self._sent(body, self._chat, estimate, call, heard, stream=True) as (response, account):
             await self._require_answer(response, call)
             yield RelayedStream(
                 response, heard, account, dialect=self._dialect, answers=_answers(fields), shows_usage=shown
@@ -128,15 +153,22 @@ class RelayEndpoint:
             raise await self.endpoint.error(response, call)
 
     def _sent(
-        self, body: bytes, destination: Destination, fields: Fields, call: Call, heard: Heard, *, stream: bool = False
+        self,
+        body: bytes,
+        destination: Destination,
+        estimate: Estimate,
+        call: Call,
+        heard: Heard,
+        *,
+        stream: bool = False,
     ) -> "_Sent":
         endpoint = self.endpoint
         call.deadline.require(f"{endpoint.name!r} was asked")
         call.budget.require(f"{endpoint.name!r} was asked")
-        account = endpoint.account(lambda: _request(fields), heard, call)
+        account = endpoint.account(estimate, heard, call)
         headers = destination.stream_headers if stream else destination.headers
         if call.trace is not None:
-            headers = {**headers, "traceparent": call.trace.traceparent}
+            headers = {**headers, **call.trace.headers}
         return _Sent(endpoint, HttpRequest(url=destination.url, headers=headers, body=body), account, call)
 
 
@@ -253,7 +285,7 @@ class RelayedStream:
         passed: list[bytes] = []
         try:
             for event, payload in self._cutter.feed(data):
-                if self._passes(payload):
+                if self._passes(event, payload):
                     passed.append(event)
         except TooLarge as error:
             return b"".join(passed), Malformed(error.message)
@@ -261,23 +293,24 @@ class RelayedStream:
             return b"".join(passed), error
         return b"".join(passed), None
 
-    def _passes(self, payload: bytes) -> bool:
+    def _passes(self, event: bytes, payload: bytes) -> bool:
         """Take note of one event; return whether the caller sees it."""
         if not payload:
             return True  # a comment
         if payload == _DONE:
             self._done = True
             return False
-        facts = read_chunk(payload)
+        told_error = names_error(event)
+        facts = None if told_error else read_chunk(payload)
         if facts is None:
-            return self._read_odd(payload)
+            return self._read_odd(payload, event="error" if told_error else "message")
         self._heard.add(facts)
         return self._shows_usage or facts.usage is None or bool(facts.choices)
 
-    def _read_odd(self, payload: bytes) -> bool:
+    def _read_odd(self, payload: bytes, *, event: str) -> bool:
         """Let the dialect's parser read what is not plain; it raises for an error that the event tells of."""
         try:
-            chunks = self._odd.feed(SseEvent(payload.decode("utf-8", "replace")))
+            chunks = self._odd.feed(SseEvent(payload.decode("utf-8", "replace"), event))
         except Malformed as error:
             if payload.startswith(b"{"):
                 raise
@@ -332,6 +365,10 @@ def _answers(fields: Fields) -> int:
         return 1
 
 
+def _chat_estimate(fields: Fields) -> Estimate:
+    return lambda answer: estimate_usage(_request(fields), answer)
+
+
 def _request(fields: Fields) -> ChatRequest:
     """Return the request in full, for counting its tokens; one that cannot be read counts as an empty one."""
     try:
@@ -340,21 +377,24 @@ def _request(fields: Fields) -> ChatRequest:
         return ChatRequest(messages=())
 
 
-class _EmbeddingUsage(msgspec.Struct, frozen=True, kw_only=True):
-    prompt_tokens: int = 0
-    total_tokens: int = 0
-
-
 class _EmbeddingFacts(msgspec.Struct, frozen=True, kw_only=True):
-    usage: _EmbeddingUsage = _EmbeddingUsage()
-    data: Any = None
+    usage: Any = None
+    data: msgspec.Raw = _RAW_NULL  # kept raw: vectors take long to decode, and nobody here looks at them
+    error: Any = None
 
 
-def _embedding_usage(body: bytes) -> Usage:
+def _embedding_estimate(fields: Fields) -> Estimate:
+    return lambda _: Usage(prompt_tokens=_input_tokens(fields))
+
+
+def _input_tokens(fields: Fields) -> int:
+    """Return about how many tokens are to be embedded; what is given as tokens is counted."""
     try:
-        facts = msgspec.json.decode(body, type=_EmbeddingFacts)
-    except msgspec.DecodeError as error:
-        raise Malformed(f"the answer is not an embeddings response: {error}") from None
-    if facts.data is None:
-        raise Malformed("the answer is not an embeddings response: it has no data")
-    return Usage(prompt_tokens=facts.usage.prompt_tokens or facts.usage.total_tokens)
+        given = msgspec.json.decode(fields["input"], type=_Input)
+    except (KeyError, *UNREAD):
+        return 0
+    items = [given] if isinstance(given, str) else given
+    return sum(
+        estimate_text_tokens(item) if isinstance(item, str) else 1 if isinstance(item, int) else len(item)
+        for item in items
+    )

@@ -131,6 +131,11 @@ class WaitLimit(msgspec.Struct, frozen=True, kw_only=True):
     phase: Phase | None
     limit_s: float | None = None
 
+    @property
+    def over(self) -> bool:
+        """Whether there is no time left for the wait."""
+        return self.seconds is not None and self.seconds <= 0
+
     def error(self) -> QuorateError:
         """Return what to raise when the wait lasted too long."""
         if self.phase is None:

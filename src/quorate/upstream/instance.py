@@ -20,6 +20,9 @@ _FULL_DEPTH = 4
 _MAX_DEPTH = 24
 _MAX_ITEMS = 1_000
 _MAX_TEXT = 100_000
+#: Lists in lists may demand any number of values. A long text counts as several.
+_MAX_VALUES = 20_000
+_CHARS_OF_A_VALUE = 1_000
 
 _FORMATS = {
     "date-time": "2026-01-01T00:00:00Z",
@@ -54,20 +57,26 @@ _PATTERN_SAMPLES = (
 def instance(schema: object, hints: Hints, *, name: str = "answer") -> Any:
     """Return a value for `schema`, with the values that `hints` has where they fit.
 
-    `name` describes free texts. Raises `InvalidRequest` for a reference that leads nowhere and for nothing but
-    recursion.
+    `name` describes free texts. Raises `InvalidRequest` for what is no schema, for a reference that leads nowhere, for
+    nothing but recursion, and for more than 20,000 values.
     """
-    return _Maker(schema, hints).make(schema, name, 0)
+    try:
+        return _Maker(schema, hints).make(schema, name, 0)
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        # Keywords are read as they stand: one of the wrong type shows by not doing what one of the right type does.
+        raise InvalidRequest(f"the schema cannot be read: {error}", param="schema") from None
 
 
 class _Maker:
     def __init__(self, root: object, hints: Hints) -> None:
         self._root = root
         self._hints = hints
+        self._left = _MAX_VALUES
 
     def make(self, schema: object, name: str, depth: int) -> Any:
         if depth > _MAX_DEPTH:
             raise InvalidRequest("the schema requires itself without end", param="schema")
+        self._spend(1)
         if not isinstance(schema, dict):
             return f"simulated {name}"
         known = self._resolved(cast("Schema", schema), depth)
@@ -79,6 +88,11 @@ class _Maker:
             if known.get(key):
                 return self._variant(known, cast("list[Any]", known[key]), name, depth)
         return self._typed(known, name, depth)
+
+    def _spend(self, values: int) -> None:
+        self._left -= values
+        if self._left < 0:
+            raise InvalidRequest(f"the schema demands more than {_MAX_VALUES} values", param="schema")
 
     def _resolved(self, schema: Schema, depth: int) -> Schema:
         """Follow references and merge `allOf`, of which the later parts add to the earlier."""
@@ -188,6 +202,7 @@ class _Maker:
         if (sample := next((text for text in samples if text and fits(text)), None)) is not None:
             return sample
         text = f"simulated {name}"
+        self._spend(min(least, _MAX_TEXT) // _CHARS_OF_A_VALUE)
         return text.ljust(min(least, _MAX_TEXT), ".")[:most]
 
 
