@@ -131,6 +131,11 @@ class WireUsage(Open, frozen=True, kw_only=True):
 
     always: ClassVar[frozenset[str]] = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
 
+    @property
+    def counts_something(self) -> bool:
+        """Whether any of the three is not zero."""
+        return bool(self.prompt_tokens or self.completion_tokens or self.total_tokens)
+
 
 class Choice(Open, frozen=True, kw_only=True):
     """One of the `n` answers."""

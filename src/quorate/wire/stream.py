@@ -188,8 +188,9 @@ class Joiner:
             self._head = chunk
         for choice in chunk.choices:
             self._answers.setdefault(choice.index, _Answer()).add(choice)
-        if chunk.usage is not None:
-            self._usage = chunk.usage
+        usage = chunk.usage
+        if usage is not None and (self._usage is None or usage.counts_something):
+            self._usage = usage  # some servers send zeros behind the counts
         self._extra.update(
             (key, value) for key, value in chunk.extra.items() if value is not None or key not in self._extra
         )

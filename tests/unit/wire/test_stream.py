@@ -179,6 +179,12 @@ def test_the_last_usage_counts_wherever_it_comes() -> None:
     assert joiner.response().usage == last
 
 
+def test_zeros_behind_the_counts_do_not_replace_them() -> None:
+    counts = WireUsage(prompt_tokens=3, completion_tokens=1, total_tokens=4)
+    assert join(ChatChunk(usage=counts), ChatChunk(usage=WireUsage())).response().usage == counts
+    assert join(ChatChunk(usage=WireUsage())).response().usage == WireUsage()
+
+
 def test_tool_calls_without_an_index_are_told_apart_by_their_place() -> None:
     both = (ToolCall(id="1", function=FunctionCall(name="a")), ToolCall(id="2", function=FunctionCall(name="b")))
     joined = join(ChatChunk(choices=(ChunkChoice(delta=ChunkDelta(tool_calls=both)),))).response().message.tool_calls
