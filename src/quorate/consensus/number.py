@@ -83,6 +83,7 @@ _WORD_VALUES = {word: value for value, word in enumerate(_ONES)} | {
 _WORD = lazy(r"[a-z]+")
 _VULGAR = {"\u00bd": "1/2", "\u00bc": "1/4", "\u00be": "3/4", "\u2153": "1/3", "\u2154": "2/3"}
 _EQUALS = lazy(r"=|\u2248|\\approx")
+_IN_FIGURES = lazy(r"[0-9\\]|[^\x00-\x7f]")
 
 
 _EUROPEAN = lazy(r"\d{1,3}(?:\.\d{3})+,\d{1,2}")
@@ -180,6 +181,8 @@ def parse_quantity(span: str) -> Quantity | None:
     if not plain:
         return None
     sides = [side.strip() for side in _EQUALS().split(plain)]
+    if _IN_FIGURES().search(plain) is None:  # most replies are prose: they are searched for number words only
+        return None if "^" in sides[-1] and _SYMBOLIC().search(sides[-1]) else _in_words(sides[-1])
     side = next((part for part in reversed(sides) if any(c.isdigit() for c in part) or "\\pi" in part), sides[-1])
     if _is_range(side):
         return None
@@ -359,7 +362,10 @@ def _in_words(span: str) -> Quantity | None:
     """Return the value of the last run of number words ("forty-two", "three million"), if the span has one."""
     total = current = 0.0
     found: float | None = None
-    for word in _WORD().findall(span.lower()[-_MAX_SPAN_CHARS:]):
+    words = _WORD().findall(span.lower()[-_MAX_SPAN_CHARS:])
+    if _WORD_VALUES.keys().isdisjoint(words):
+        return None
+    for word in words:
         if word in _WORD_VALUES and word != "one":
             current += _WORD_VALUES[word]
         elif word == "one":

@@ -51,6 +51,7 @@ class Panel:
         self._declared = kind
         self._threshold = threshold
         self._members: dict[int, Member] = {}
+        self._readings: dict[tuple[str, bool], Reading] = {}
         self._latest: Agreement | None = None
 
     def add(self, index: int, answer: Answer) -> None:
@@ -61,9 +62,15 @@ class Panel:
             raise InvalidRequest(
                 f"the weight {answer.weight!r} of answer {index!r} is no vote; use a finite number >= 0", param="weight"
             )
-        reading = Reading(self._comparer.question, answer.text, complete=answer.complete)
-        self._members[index] = Member(index=index, answer=answer, reading=reading)
+        self._members[index] = Member(index=index, answer=answer, reading=self._read(answer))
         self._latest = None
+
+    def _read(self, answer: Answer) -> Reading:
+        """Return the reading of an answer; models that agree often agree to the letter, which is read once."""
+        key = (answer.text, answer.complete)
+        if key not in self._readings:
+            self._readings[key] = Reading(self._comparer.question, answer.text, complete=answer.complete)
+        return self._readings[key]
 
     def judge(self, first: int, second: int, score: float) -> None:
         """Replace the score of a pair by a judge's, in [0, 1]; it also lifts the cap on long prose."""

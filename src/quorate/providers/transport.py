@@ -165,21 +165,17 @@ class PhaseTimer:
     def limit(self, phase: Phase) -> WaitLimit:
         """Return the limit for a wait in `phase` that begins now."""
         named = self._named(phase)
-        own = named if phase is not Phase.FIRST_TOKEN else self._for_first_token(named)
-        total = self._total.remaining_s()
-        call = self._call.remaining_s()
-        least = min((seconds for seconds in (own, total, call) if seconds is not None), default=None)
-        if least is None:
-            return WaitLimit(seconds=None, phase=phase)
-        if least == call:
-            return WaitLimit(seconds=least, phase=None)
-        if least == own:
-            return WaitLimit(seconds=least, phase=phase, limit_s=named)
-        return WaitLimit(seconds=least, phase=Phase.TOTAL, limit_s=self._limits.total_s)
-
-    def _for_first_token(self, named: float | None) -> float | None:
-        remaining = self._first_token.remaining_s()
-        return named if remaining is None else remaining
+        now = self._call.clock.monotonic()
+        at = None if named is None else now + named
+        if phase is Phase.FIRST_TOKEN and self._first_token.at is not None:
+            at = self._first_token.at
+        due: Phase | None = phase
+        total, call = self._total.at, self._call.at
+        if total is not None and (at is None or total < at):
+            at, due, named = total, Phase.TOTAL, self._limits.total_s
+        if call is not None and (at is None or call <= at):
+            at, due, named = call, None, None
+        return WaitLimit(seconds=None if at is None else max(0.0, at - now), phase=due, limit_s=named)
 
     def _named(self, phase: Phase) -> float | None:
         limits = self._limits

@@ -11,7 +11,7 @@ from quorate.core.errors import QuorateError
 from quorate.core.tasks import background
 from quorate.server.hangup import Hangup
 from quorate.server.inbound import Send
-from quorate.server.outbound import Headers
+from quorate.server.outbound import AnswersAtOnce, Headers
 from quorate.wire.problem import openai_error_body
 from quorate.wire.sse import END, encode_comment, encode_sse
 
@@ -22,6 +22,7 @@ PING = encode_comment("ping")
 #: How an error is told in a stream.
 ErrorEvents = Callable[[QuorateError], bytes]
 
+_HTTP_OK = 200
 _HEADERS: Headers = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"cache-control", b"no-store"),
@@ -39,10 +40,11 @@ class EventStream:
 
     Nothing is sent before the first event, so an error before it still has a status of its own; after `heartbeat_s`
     of silence a comment is sent instead, which begins the response. `post` is for what comes from callbacks: it is
-    written as soon as the loop turns. `error_events` says how this API tells an error.
+    written as soon as the loop turns. `error_events` says how this API tells an error; `at_once` is the short way out.
     """
 
     __slots__ = (
+        "_at_once",
         "_awake",
         "_error_events",
         "_hangup",
@@ -66,8 +68,10 @@ class EventStream:
         *,
         heartbeat_s: float,
         error_events: ErrorEvents = chat_error,
+        at_once: AnswersAtOnce | None = None,
     ) -> None:
         self._send = send
+        self._at_once = at_once
         self._error_events = error_events
         self._hangup = hangup
         self._headers = headers
@@ -133,11 +137,20 @@ class EventStream:
         self._last_s = self._loop.time()
         if not self.begun:
             self.begun = True
-            await self._send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, *self._headers]})
-        if events:
+            await self._begin(events)
+        elif events and (self._at_once is None or not self._at_once.piece(events)):
             await self._send({"type": "http.response.body", "body": events, "more_body": True})
         if events.endswith(END):
             self._hangup.over = True  # clients hang up when they have read the end mark
+
+    async def _begin(self, events: bytes) -> None:
+        headers = [*_HEADERS, *self._headers]
+        if self._at_once is not None and events and self._at_once.begin(_HTTP_OK, headers, events):
+            return
+        self._at_once = None
+        await self._send({"type": "http.response.start", "status": _HTTP_OK, "headers": headers})
+        if events:
+            await self._send({"type": "http.response.body", "body": events, "more_body": True})
 
     async def _keep_awake(self, awake: asyncio.Event) -> None:
         while True:

@@ -1,15 +1,15 @@
 """Uvicorn's HTTP protocol with caps on what a caller may cost, a call when it leaves, and a short way out."""
 
 import sys
-from collections.abc import Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from quorate.server.answering import Answering
 from quorate.server.hangup import SCOPE_KEY, Listeners
-from quorate.server.outbound import ANSWER_KEY, Header
+from quorate.server.outbound import ANSWER_KEY
 
 if TYPE_CHECKING:
     import asyncio
@@ -273,40 +273,3 @@ class _HalfClosing:
             transport.write_eof()
         else:
             transport.close()
-
-
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
-
-
-class Answering:
-    """Sends a whole answer of a request in one write; a live object.
-
-    The way through ASGI checks every header again and writes twice, which is a twentieth of what the gateway costs.
-    Header names are in small letters and values have no line ends: whoever calls has made them.
-    """
-
-    __slots__ = ("_cycle",)
-
-    def __init__(self, cycle: RequestResponseCycle) -> None:
-        self._cycle = cycle
-
-    def send(self, status: int, headers: Iterable[Header], body: bytes) -> bool:
-        """Send the answer; `False` if it has to go the long way, because the caller reads too slowly."""
-        cycle = self._cycle
-        if cycle.flow.write_paused or cycle.response_started:
-            return False
-        if cycle.disconnected:
-            return True
-        parts = [_STATUS_LINES[status]]
-        for name, value in (*cycle.default_headers, *headers):
-            parts += (name, b": ", value, b"\r\n")
-        parts.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
-        parts.append(body)
-        cycle.transport.write(b"".join(parts))
-        cycle.response_started = cycle.response_complete = True
-        cycle.waiting_for_100_continue = False
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            cycle.transport.close()
-        cycle.on_response()
-        return True

@@ -113,5 +113,6 @@ class Job:
             self.hangup,
             heartbeat_s=self.services.settings.heartbeat_s,
             error_events=error_events,
+            at_once=self.at_once,
         )
         return self._out

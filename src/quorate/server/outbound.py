@@ -25,10 +25,18 @@ _DEFAULT_WAIT_S = 1.0
 
 
 class AnswersAtOnce(Protocol):
-    """A connection that takes a whole answer in one go."""
+    """A connection that takes an answer without the way through ASGI; `False`: this has to go that way."""
 
     def send(self, status: int, headers: Iterable[Header], body: bytes) -> bool:
-        """Send it; `False` if it has to go through ASGI."""
+        """Send a whole answer."""
+        ...
+
+    def begin(self, status: int, headers: Iterable[Header], piece: bytes) -> bool:
+        """Begin an answer of unknown length with its first piece; it is ended through ASGI."""
+        ...
+
+    def piece(self, piece: bytes) -> bool:
+        """Send one more piece of it."""
         ...
 
 

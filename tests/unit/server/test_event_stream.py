@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Iterable
+from typing import cast
 
 import pytest
 
@@ -10,6 +12,7 @@ from quorate.core.errors import Unavailable
 from quorate.server.event_stream import PING, EventStream
 from quorate.server.hangup import Hangup
 from quorate.server.inbound import Message
+from quorate.server.outbound import AnswersAtOnce, Header
 from quorate.testing import run_virtual
 from quorate.wire.sse import END
 
@@ -169,5 +172,73 @@ def test_whoever_reads_slowly_gets_everything_in_order_and_nothing_after_the_end
             await out.end()
         assert exchange.answer.body.replace(PING, b"") == b": 1\n\ndata: 1\n\n"
         assert exchange.answer.complete
+
+    run_virtual(work())
+
+
+class Short:
+    """A short way out that can be closed, and keeps what was written."""
+
+    def __init__(self) -> None:
+        self.open = True
+        self.written: list[bytes] = []
+
+    def send(self, status: int, headers: Iterable[Header], body: bytes) -> bool:
+        raise AssertionError("a stream is no whole answer")
+
+    def begin(self, status: int, headers: Iterable[Header], piece: bytes) -> bool:
+        if self.open:
+            self.written += [b"%d" % status, *(name for name, _ in headers), piece]
+        return self.open
+
+    def piece(self, piece: bytes) -> bool:
+        if self.open:
+            self.written.append(piece)
+        return self.open
+
+
+def on_short_way(short: Short) -> Stream:
+    stream = Stream()
+    stream.out = EventStream(
+        stream.exchange.send, [(b"x-a", b"b")], stream.hangup, heartbeat_s=15.0, at_once=cast("AnswersAtOnce", short)
+    )
+    return stream
+
+
+def test_events_take_the_short_way_and_a_slow_reader_is_waited_for() -> None:
+    async def work() -> None:
+        short = Short()
+        stream = on_short_way(short)
+        async with stream.out as out:
+            await out.write(b"data: 1\n\n")
+            await out.write(b"data: 2\n\n")
+            assert stream.got == []
+            short.open = False
+            await out.write(b"data: 3\n\n")
+            assert stream.got == [b"data: 3\n\n"]
+            short.open = True
+            await out.write(END)
+            await out.end()
+        assert short.written == [
+            *(b"200", b"content-type", b"cache-control", b"x-accel-buffering", b"x-a"),
+            *(b"data: 1\n\n", b"data: 2\n\n", END),
+        ]
+        assert stream.exchange.answer.complete
+
+    run_virtual(work())
+
+
+def test_a_response_that_began_the_long_way_stays_on_it() -> None:
+    async def work() -> None:
+        short = Short()
+        short.open = False
+        stream = on_short_way(short)
+        async with stream.out as out:
+            await out.write(b"data: 1\n\n")
+            short.open = True
+            await out.write(b"data: 2\n\n")
+            await out.end()
+        assert short.written == []
+        assert stream.got[:2] == [b"data: 1\n\n", b"data: 2\n\n"]
 
     run_virtual(work())

@@ -1,0 +1,74 @@
+"""The short way out: answers written straight to the connection of a server that is ours."""
+
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from quorate.server.outbound import Header
+
+if TYPE_CHECKING:
+    from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
+
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_CHUNKED: Header = (b"transfer-encoding", b"chunked")
+
+
+class Answering:
+    """Sends the answer of a request in one write, or in one for each piece; a live object.
+
+    The way through ASGI checks every header again and writes twice, which is a twentieth of what the gateway costs,
+    and a fifth of what a stream costs. Header names are in small letters and values have no line ends: whoever calls
+    has made them. Each method returns `False`, having written nothing, for what has to go the long way: a caller who
+    reads too slowly has to be waited for, and HTTP/1.0 knows no chunks.
+    """
+
+    __slots__ = ("_cycle",)
+
+    def __init__(self, cycle: "RequestResponseCycle") -> None:
+        self._cycle = cycle
+
+    def send(self, status: int, headers: Iterable[Header], body: bytes) -> bool:
+        """Send a whole answer; `headers` hold its length."""
+        cycle = self._cycle
+        if cycle.flow.write_paused or cycle.response_started:
+            return False
+        if cycle.disconnected:
+            return True
+        self._write(status, headers, body)
+        cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
+        return True
+
+    def begin(self, status: int, headers: Iterable[Header], piece: bytes) -> bool:
+        """Begin an answer of unknown length with its first piece (not empty); the end goes the long way."""
+        cycle = self._cycle
+        if cycle.flow.write_paused or cycle.response_started or cycle.scope["http_version"] == "1.0":
+            return False
+        if not cycle.disconnected:
+            self._write(status, (*headers, _CHUNKED), b"%x\r\n%b\r\n" % (len(piece), piece))
+            cycle.chunked_encoding = True
+            cycle.expected_content_length = 0
+        return True
+
+    def piece(self, piece: bytes) -> bool:
+        """Send one more piece (not empty)."""
+        cycle = self._cycle
+        if cycle.flow.write_paused:
+            return False
+        if not cycle.disconnected:
+            cycle.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+        return True
+
+    def _write(self, status: int, headers: Iterable[Header], body: bytes) -> None:
+        cycle = self._cycle
+        parts = [_STATUS_LINES[status]]
+        for name, value in (*cycle.default_headers, *headers):
+            parts += (name, b": ", value, b"\r\n")
+        parts.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+        parts.append(body)
+        cycle.transport.write(b"".join(parts))
+        cycle.response_started = True
+        cycle.waiting_for_100_continue = False
