@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Iterable
-from typing import cast
 
 import pytest
 
@@ -12,7 +11,7 @@ from quorate.core.errors import Unavailable
 from quorate.server.event_stream import PING, EventStream
 from quorate.server.hangup import Hangup
 from quorate.server.inbound import Message
-from quorate.server.outbound import AnswersAtOnce, Header
+from quorate.server.outbound import Header
 from quorate.testing import run_virtual
 from quorate.wire.sse import END
 
@@ -197,48 +196,36 @@ class Short:
         return self.open
 
 
-def on_short_way(short: Short) -> Stream:
-    stream = Stream()
-    stream.out = EventStream(
-        stream.exchange.send, [(b"x-a", b"b")], stream.hangup, heartbeat_s=15.0, at_once=cast("AnswersAtOnce", short)
-    )
-    return stream
+async def write_to(short: Short, *, opened_later: bool) -> list[Message]:
+    """Write three pieces and the end; return what went the long way. The second or the third find the way changed."""
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    exchange = Exchange()
+    hangup = Hangup(scope_of("POST", "/"), exchange.receive)
+    async with EventStream(send, [(b"x-a", b"b")], hangup, heartbeat_s=15.0, at_once=short) as out:
+        await out.write(b"data: 1\n\n")
+        short.open = opened_later
+        await out.write(b"data: 2\n\n")
+        short.open = True
+        await out.write(END)
+        await out.end()
+    return sent
 
 
 def test_events_take_the_short_way_and_a_slow_reader_is_waited_for() -> None:
-    async def work() -> None:
-        short = Short()
-        stream = on_short_way(short)
-        async with stream.out as out:
-            await out.write(b"data: 1\n\n")
-            await out.write(b"data: 2\n\n")
-            assert stream.got == []
-            short.open = False
-            await out.write(b"data: 3\n\n")
-            assert stream.got == [b"data: 3\n\n"]
-            short.open = True
-            await out.write(END)
-            await out.end()
-        assert short.written == [
-            *(b"200", b"content-type", b"cache-control", b"x-accel-buffering", b"x-a"),
-            *(b"data: 1\n\n", b"data: 2\n\n", END),
-        ]
-        assert stream.exchange.answer.complete
-
-    run_virtual(work())
+    short = Short()
+    sent = run_virtual(write_to(short, opened_later=False))
+    head = (b"200", b"content-type", b"cache-control", b"x-accel-buffering", b"x-a")
+    assert short.written == [*head, b"data: 1\n\n", END]
+    assert [message.get("body") for message in sent] == [b"data: 2\n\n", b""]
 
 
 def test_a_response_that_began_the_long_way_stays_on_it() -> None:
-    async def work() -> None:
-        short = Short()
-        short.open = False
-        stream = on_short_way(short)
-        async with stream.out as out:
-            await out.write(b"data: 1\n\n")
-            short.open = True
-            await out.write(b"data: 2\n\n")
-            await out.end()
-        assert short.written == []
-        assert stream.got[:2] == [b"data: 1\n\n", b"data: 2\n\n"]
-
-    run_virtual(work())
+    short = Short()
+    short.open = False
+    sent = run_virtual(write_to(short, opened_later=True))
+    assert short.written == []
+    assert [message.get("body") for message in sent] == [None, b"data: 1\n\n", b"data: 2\n\n", END, b""]
