@@ -20,7 +20,7 @@ from quorate import testing
 from quorate.core.errors import FAILURES, ProviderError, QuorateError
 from quorate.library.answer import Answer
 from quorate.model import event as events
-from quorate.resilience.retry_policy import RETRIED
+from quorate.resilience.treatment import TREATMENTS
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
@@ -359,8 +359,9 @@ no model 'sim-atals'; did you mean 'sim-atlas'? (models: sim-atlas, sim-birch, s
 FAILURES_INTRO = """
 A `ProviderError` carries `provider`, `model`, `upstream_status`, `upstream_code` and `failure`: why it failed,
 as far as it matters for what to do next. Status and retryability follow from the failure. "Retried here" says
-whether the same branch asks the same model again; "may succeed" is what the caller is told, who can also wait
-or ask somebody else.
+whether the same branch asks the same model again; "fallbacks", which of the model's fallbacks are asked after that:
+any, those with a larger context window, or none. "May succeed" is what the caller is told, who can also wait or ask
+somebody else.
 """
 
 
@@ -368,7 +369,8 @@ def errors_page() -> str:
     """Return the page of the errors."""
     rows = [_error_row(kind, depth) for kind, depth in _tree(QuorateError, 0)]
     failures = [
-        f"| `{failure.value}` | {status} | {_yes(retryable)} | {_yes(RETRIED[failure])} |"
+        f"| `{failure.value}` | {status} | {_yes(retryable)} | {_yes(TREATMENTS[failure].retried)} "
+        f"| {TREATMENTS[failure].elsewhere.value} | {TREATMENTS[failure].why} |"
         for failure, (status, retryable) in FAILURES.items()
     ]
     parts = [
@@ -381,7 +383,13 @@ def errors_page() -> str:
         ),
         "## Failures of providers",
         wrapped(FAILURES_INTRO),
-        "\n".join(["| `failure` | HTTP | May succeed | Retried here |", "|---|---|---|---|", *failures]),
+        "\n".join(
+            [
+                "| `failure` | HTTP | May succeed | Retried here | Fallbacks | Why |",
+                "|---|---|---|---|---|---|",
+                *failures,
+            ]
+        ),
         "The exit codes of the command line are in the [reference of commands](cli.md).",
     ]
     return _page(parts)

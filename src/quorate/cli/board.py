@@ -11,6 +11,7 @@ from quorate.model.event import (
     BranchDelta,
     BranchEvent,
     BranchFailed,
+    BranchFallback,
     BranchFinished,
     BranchFirstToken,
     BranchRetry,
@@ -134,6 +135,8 @@ class Board:
             case BranchRetry():
                 row.retries, row.text = row.retries + 1, ""
                 row.note = f"retry {event.attempt}: {event.message}"
+            case BranchFallback():
+                row.text, row.note = "", f"{event.to} stands in: {event.message}"
             case BranchFinished():
                 row.tokens, row.note = event.completion_tokens, ""
                 self._settle(row, State.FINISHED, event.latency_s, event.cost_microusd)

@@ -8,7 +8,8 @@ from quorate.config.model_section import EndpointSection
 from quorate.config.place import KeyPath, did_you_mean, listed
 from quorate.config.plan_section import EnsembleSection
 from quorate.config.provider_kind import PROVIDER_KINDS
-from quorate.config.schema import Config
+from quorate.config.resilience_section import ResilienceSection
+from quorate.config.schema import Config, ModelSection
 from quorate.parallel.branch import MAX_BRANCHES
 from quorate.parallel.plan import Mode, Select
 
@@ -49,6 +50,8 @@ def check(config: Config, names: Names) -> list[Finding]:
             findings += _provider_exists(model.provider, names, (*path, "provider"))
         elif isinstance(model, EnsembleSection):
             findings += _check_ensemble(model, config.defaults, names, path)
+        if isinstance(model, ResilienceSection):
+            findings += _check_fallbacks(model, names, path)
     return [*findings, *_circles(config)]
 
 
@@ -85,6 +88,11 @@ def _check_ensemble(
             yield Finding(
                 path=(*path, "group_prompts", str(group)), message=f"no member is in group {group} (groups: {known})"
             )
+
+
+def _check_fallbacks(model: ResilienceSection, names: Names, path: KeyPath) -> Iterator[Finding]:
+    for place, name in model.named():
+        yield from _model_exists(name, names, (*path, *place))
 
 
 def _helpers_given(model: EnsembleSection, defaults: "DefaultsSection", path: KeyPath) -> Iterator[Finding]:
@@ -140,9 +148,9 @@ def _unknown(what: str, name: str, known: frozenset[str], path: KeyPath) -> Find
 
 
 def _circles(config: Config) -> Iterator[Finding]:
-    """Report each ensemble that contains itself once, at the first member on the way."""
+    """Report each model that leads back to itself once, at the first step on the way."""
     used: dict[str, list[tuple[KeyPath, str]]] = {
-        name: list(_uses(name, model)) for name, model in config.models.items() if isinstance(model, EnsembleSection)
+        name: list(_uses(name, model)) for name, model in config.models.items()
     }
     reported: set[frozenset[str]] = set()
     for start in used:
@@ -150,10 +158,17 @@ def _circles(config: Config) -> Iterator[Finding]:
         if circle is not None and (members := frozenset(name for _, name in circle)) not in reported:
             reported.add(members)
             names = " -> ".join([start, *(name for _, name in circle)])
-            yield Finding(path=circle[0][0], message=f"is a circle: {names}; an ensemble cannot contain itself")
+            fell = any("fallbacks" in path[2] for path, _ in circle if isinstance(path[2], str))
+            why = "no model can stand in for itself" if fell else "an ensemble cannot contain itself"
+            yield Finding(path=circle[0][0], message=f"is a circle: {names}; {why}")
 
 
-def _uses(name: str, model: EnsembleSection) -> Iterator[tuple[KeyPath, str]]:
+def _uses(name: str, model: ModelSection) -> Iterator[tuple[KeyPath, str]]:
+    """Yield every model that another one leads to, and where that is written."""
+    if not isinstance(model, EnsembleSection):
+        for place, other in model.named():
+            yield ("models", name, *place), other
+        return
     for index, member in enumerate(model.members):
         yield ("models", name, "members", index, "model"), member.model
     for key in ("judge", "synthesiser"):

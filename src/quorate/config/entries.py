@@ -25,6 +25,7 @@ from quorate.providers.price import Price
 from quorate.providers.prices import PriceCatalog
 from quorate.providers.simulated import SimulatedModel, SimulatedProfile, default_profiles
 from quorate.providers.transport import Transport, TransportSettings
+from quorate.resilience.resilient import OnCut, Resilient
 
 if TYPE_CHECKING:
     from quorate.providers.replay import ReplayFile
@@ -55,7 +56,7 @@ class EntryMaker:
         names = {*self.providers, *config.providers}
         catalog = Catalog({name: partial(self._unlisted, name) for name in names})
         for name, section in config.models.items():
-            entry = self._entry(name, section, catalog)
+            entry = _resilient(self._entry(name, section, catalog), section, catalog)
             catalog.add(entry.card, entry.make)
         return catalog
 
@@ -197,6 +198,23 @@ class EntryMaker:
                 where = self.settings.origin(*path).where
                 raise Misconfigured(f"{str(found)!r} cannot be read: {reason}", where=where) from None
         return self._replays[found]
+
+
+def _resilient(entry: Entry, section: ModelSection, catalog: Catalog) -> Entry:
+    """Return the entry with what its section says about failures."""
+    if isinstance(section, EnsembleSection):
+        return entry
+    fallbacks, on_cut, make = section.falls_back(), section.on_cut, entry.make
+    if not fallbacks and on_cut is OnCut.ERROR:
+        return entry
+
+    def window(name: str) -> int | None:
+        return catalog.card(name).context_window
+
+    return replace(
+        entry,
+        make=lambda: Resilient(make(), fallbacks=fallbacks, on_cut=on_cut, resolve=catalog.resolve, window=window),
+    )
 
 
 def _simulated(profile: SimulatedProfile, time_scale: float) -> Entry:

@@ -9,6 +9,7 @@ from pydantic_core import PydanticCustomError
 from quorate.config.place import listed
 from quorate.config.plan_section import RequestParamsSection
 from quorate.config.provider_section import LimitsSection
+from quorate.config.resilience_section import ResilienceSection
 from quorate.config.section import FilePath, Name, Section, Share, Usd, microusd
 from quorate.providers.price import Price
 from quorate.providers.simulated_fault import Fault, SimulatedFailure
@@ -46,7 +47,7 @@ class PriceSection(Section):
         )
 
 
-class EndpointSection(Section):
+class EndpointSection(ResilienceSection):
     """A provider's model."""
 
     type: Literal["endpoint"] = "endpoint"
@@ -94,7 +95,7 @@ class FailureSection(Section):
         return SimulatedFailure(**dict(self))
 
 
-class SimulatedSection(Section):
+class SimulatedSection(ResilienceSection):
     """An invented model for trying things out: it needs no key and no network, and says so in every answer."""
 
     type: Literal["simulated"]
@@ -133,13 +134,17 @@ class SimulatedSection(Section):
         built_in = {profile.name: profile for profile in default_profiles()}
         base = built_in.get(self.profile or name, SimulatedProfile(name=name))
         given: dict[str, Any] = {
-            key: value for key, value in self if key not in {"type", "profile", "time_scale"} and value is not None
+            key: value for key, value in self if key not in _NOT_OF_THE_PROFILE and value is not None
         }
         if self.price is not None:
             given["price"] = self.price.price()
         if self.failures is not None:
             given["failures"] = tuple(failure.failure() for failure in self.failures)
         return replace(base, **{**given, "name": name})
+
+
+#: What a simulated model's section says that is not about how it answers.
+_NOT_OF_THE_PROFILE = frozenset({"type", "profile", "time_scale", *ResilienceSection.model_fields})
 
 
 class LatencySection(Section):
@@ -150,7 +155,7 @@ class LatencySection(Section):
     """Spread; 0: always the same."""
 
 
-class ReplaySection(Section):
+class ReplaySection(ResilienceSection):
     """A model that gives recorded answers again."""
 
     type: Literal["replay"]

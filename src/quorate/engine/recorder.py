@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from quorate.model.event import (
     AgreementUpdated,
     BranchCancelled,
     BranchFailed,
+    BranchFallback,
     BranchFinished,
     BranchFirstToken,
     BranchRetry,
@@ -18,29 +20,65 @@ from quorate.model.event import (
 )
 from quorate.model.run import BranchRecord
 
+_End = BranchFinished | BranchFailed | BranchFallback | BranchCancelled
+
 
 @dataclass(slots=True)
 class _Branch:
+    """One model's part in a branch; `before` is where the model it stands in for gave up, with the counts so far."""
+
     started: BranchStarted
-    end: BranchFinished | BranchFailed | BranchCancelled | None = None
+    before: BranchFallback | None = None
+    end: _End | None = None
     first_token_s: float | None = None
     retries: int = 0
+    leaf: bool | None = None
+
+    @property
+    def attempts(self) -> int:
+        """How often the model was asked; a model that is a plan counts what its end says."""
+        if self.before is not None or self.end is None or isinstance(self.end, BranchFallback):
+            return self.retries + 1
+        return max(self.retries + 1, self.end.attempts)
+
+    def tokens(self, name: Literal["prompt_tokens", "completion_tokens"]) -> int:
+        """Return what this model used."""
+        used = 0 if self.end is None else getattr(self.end, name)
+        return used - (0 if self.before is None else getattr(self.before, name))
+
+    @property
+    def cost_microusd(self) -> int | None:
+        """What this model cost; `None` if that is not known."""
+        cost = 0 if self.end is None else self.end.cost_microusd
+        before = 0 if self.before is None else self.before.cost_microusd
+        return None if cost is None or before is None else cost - before
 
 
 class Recorder:
     """An event sink that knows, at any time, what a call's branches did; a live object.
 
     `agreement`, its `agreement_kind`, `mode` and `selected` are those of the outermost plan; `single` says that this
-    plan only stands for one model.
+    plan only stands for one model. `fallbacks` are the models that others were asked in place of, in order.
     """
 
-    __slots__ = ("_branches", "_latest", "_plans", "agreement", "agreement_kind", "mode", "selected", "single")
+    __slots__ = (
+        "_branches",
+        "_latest",
+        "_plans",
+        "agreement",
+        "agreement_kind",
+        "fallbacks",
+        "mode",
+        "selected",
+        "single",
+    )
 
     def __init__(self) -> None:
         self._branches: list[_Branch] = []
         # By path and model, for a path alone may be that of two: of `a/b`, and of the member `b` of the ensemble `a`.
         self._latest: dict[tuple[str, str], _Branch] = {}
         self._plans: set[str] = set()
+        self.fallbacks: list[BranchFallback] = []
         self.mode = "single"
         self.single = False
         self.agreement: float | None = None
@@ -58,6 +96,8 @@ class Recorder:
                 self._first_token(event)
             case BranchRetry():
                 self._retry(event)
+            case BranchFallback():
+                self._fall_back(event)
             case PlanStarted():
                 self._plan(event)
             case AgreementUpdated() if not event.path:
@@ -91,14 +131,14 @@ class Recorder:
             finished_at_s=began_at_s + (now_s if end is None else end.at_s),
             first_token_at_s=None if first_s is None else began_at_s + first_s,
             group=started.group,
-            attempts=max(branch.retries + 1, 1 if end is None else end.attempts),
-            prompt_tokens=0 if end is None else end.prompt_tokens,
-            completion_tokens=0 if end is None else end.completion_tokens,
-            cost_microusd=0 if end is None else end.cost_microusd,
+            attempts=branch.attempts,
+            prompt_tokens=branch.tokens("prompt_tokens"),
+            completion_tokens=branch.tokens("completion_tokens"),
+            cost_microusd=branch.cost_microusd,
             estimated=end is not None and end.estimated,
-            selected=path == self.selected,
-            leaf=path not in self._plans,
-            error_code=end.code if isinstance(end, BranchFailed) else None,
+            selected=path == self.selected and not isinstance(end, BranchFallback),
+            leaf=path not in self._plans if branch.leaf is None else branch.leaf,
+            error_code=end.code if isinstance(end, BranchFailed | BranchFallback) else None,
         )
 
     def _start(self, event: BranchStarted) -> None:
@@ -120,17 +160,35 @@ class Recorder:
         if branch is not None:
             branch.retries += 1
 
+    def _fall_back(self, event: BranchFallback) -> None:
+        """End the part of a model that gave up; what follows in the branch is of the one that stands in for it."""
+        self.fallbacks.append(event)
+        path = event.branch
+        failed = self._latest.get((path, event.model))
+        if failed is None:
+            return
+        failed.end = event
+        failed.leaf = path not in self._plans
+        self._plans.discard(path)
+        started = BranchStarted(
+            call_id=event.call_id, at_s=event.at_s, branch=path, model=event.to, group=failed.started.group
+        )
+        branch = _Branch(started, before=event)
+        self._branches.append(branch)
+        self._latest |= dict.fromkeys([key for key, latest in self._latest.items() if latest is failed], branch)
+        self._latest[path, event.to] = branch
+
     def _end(self, event: BranchFinished | BranchFailed | BranchCancelled) -> None:
         branch = self._latest.get((event.branch, event.model))
         if branch is not None:
             branch.end = event
 
 
-def _state(end: BranchFinished | BranchFailed | BranchCancelled | None) -> State:
+def _state(end: _End | None) -> State:
     match end:
         case BranchFinished():
             return State.FINISHED
-        case BranchFailed():
+        case BranchFailed() | BranchFallback():
             return State.FAILED
         case _:
             return State.CANCELLED

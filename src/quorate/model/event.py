@@ -72,6 +72,21 @@ class BranchRetry(BranchEvent, frozen=True, kw_only=True, tag="branch.retry"):
     message: str
 
 
+class BranchFallback(BranchEvent, frozen=True, kw_only=True, tag="branch.fallback"):
+    """`model` failed for good and `to` is asked in its place; the text of the branch begins anew.
+
+    The counts are those of the branch until now; what follows is of the branch under its old name, and from `to`.
+    """
+
+    to: str
+    code: str
+    message: str
+    cost_microusd: int | None
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    estimated: bool = False
+
+
 class BranchFinished(BranchEvent, frozen=True, kw_only=True, tag="branch.finished"):
     """The branch answered."""
 

@@ -75,6 +75,7 @@ class Candidates:
             request=request,
             retry=self.plan.retry,
             settle=settled.append,
+            claim=lambda name: name != model.name,
             live=live,
         )
         try:

@@ -44,10 +44,12 @@ async def run_plan(
     _require_helper(plan, resolve)
     call.emit(_started(plan, branches, call))
     done: list[Stage] = []
+    taken = {branch.member.model for branch in branches}
     for i, (template, members) in enumerate(stages):
         asked = stage_request(request, template, _outcomes(done)) if template is not None else request
         last = i == len(stages) - 1
-        stage = Stage(plan=plan, branches=members, request=asked, call=call, live=_speaker(plan, live, last=last))
+        speaker = _speaker(plan, live, last=last)
+        stage = Stage(plan=plan, branches=members, request=asked, call=call, taken=taken, live=speaker)
         done.append(stage)
         await stage.run()
         _require_answer(plan, stage)

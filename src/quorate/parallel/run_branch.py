@@ -12,6 +12,7 @@ from quorate.model.event import (
     BranchCancelled,
     BranchDelta,
     BranchFailed,
+    BranchFallback,
     BranchFinished,
     BranchFirstToken,
     BranchRetry,
@@ -19,7 +20,7 @@ from quorate.model.event import (
 )
 from quorate.parallel.branch import Branch
 from quorate.parallel.live import Live
-from quorate.resilience.retry import Retrying
+from quorate.resilience.failover import Claim, Failover
 from quorate.resilience.retry_policy import RetryPolicy
 from quorate.wire.chat import ChatRequest
 
@@ -32,7 +33,7 @@ class BranchRun:
 
     `run` never raises anything but cancellation; the outcome goes to `settle` in every case. `live` is where pieces
     go while this branch speaks, `None` if nobody reads along; `lose` tells why it was cancelled. `on_speak` is called
-    when the branch becomes the one that speaks.
+    when the branch becomes the one that speaks. `claim` gives it a fallback that does not run in its plan already.
     """
 
     branch: Branch
@@ -40,10 +41,12 @@ class BranchRun:
     request: ChatRequest
     retry: RetryPolicy
     settle: Callable[[Outcome], None]
+    claim: Claim
     live: Live | None = None
     on_speak: Callable[[Branch], None] | None = None
     lose: str = "the caller left"
     attempts: int = 1
+    _earlier_attempts: int = 0
     started_s: float = 0.0
     first_token_s: float | None = None
 
@@ -68,8 +71,14 @@ class BranchRun:
 
     async def _complete(self) -> Completion:
         self.call.deadline.require(f"{self.branch.id} started")
-        unheard = self.live is None
-        model = Retrying(self.branch.model, self.retry, on_retry=self._count, begins_again=unheard)
+        model = Failover(
+            model=self.branch.model,
+            policy=self.retry,
+            claim=self.claim,
+            begins_again=self.live is None,
+            on_retry=self._count,
+            on_fallback=self._count_fallback,
+        )
         limit = asyncio.timeout(self.call.deadline.remaining_s())
         try:
             async with limit, model.open(self.request, self.call) as reply:
@@ -117,7 +126,12 @@ class BranchRun:
         return error
 
     def _count(self, event: BranchRetry) -> None:
-        self.attempts = event.attempt + 1
+        self.attempts = self._earlier_attempts + event.attempt + 1
+
+    def _count_fallback(self, event: BranchFallback) -> None:
+        del event
+        self._earlier_attempts = self.attempts
+        self.attempts += 1
 
     def _finished(self, completion: Completion) -> None:
         outcome = self._outcome(State.FINISHED, completion=completion)

@@ -16,6 +16,7 @@ from quorate.parallel.live import Live
 from quorate.parallel.plan import FailureStrategy, Mode, Plan
 from quorate.parallel.run_branch import BranchRun
 from quorate.parallel.stop import Standing, Stopped, min_models, stop_rule
+from quorate.resilience.resilient import is_held_back
 from quorate.wire.chat import ChatRequest
 
 _NOT_NEEDED = "the answer was settled before its turn"
@@ -32,12 +33,14 @@ class Stage:
     After `run`, `outcomes` holds one outcome for every branch, by its index. A failed branch is an outcome like any
     other; with `fail_fast` the first one ends the stage and `failure` is its error. `live` passes on the pieces of
     the one branch that may speak: the first with a token in a race for one answer, or the only branch there is.
+    `taken` are the models that run in the plan, to which those are added that stand in for one.
     """
 
     plan: Plan
     branches: Sequence[Branch]
     request: ChatRequest
     call: Call
+    taken: set[str]
     live: Live | None = None
     outcomes: dict[int, Outcome] = field(default_factory=dict[int, Outcome])
     agreement: Agreement | None = None
@@ -116,12 +119,20 @@ class Stage:
             request=branch_request(self.request, branch),
             retry=branch.member.retry or self.plan.retry,
             settle=self._settle,
-            live=self.live if self._one_decides() else None,
+            claim=self._claim,
+            live=self.live if self._one_decides() and not is_held_back(branch.model) else None,
             on_speak=self._let_speak,
         )
         task = tasks.create_task(run.run())
         self._runs[branch.index] = (run, task)
         task.add_done_callback(lambda _: self._done.put_nowait(branch.index))
+
+    def _claim(self, name: str) -> bool:
+        """Give a branch a model to fall back on, unless it has a place in this plan: its vote would count twice."""
+        if name in self.taken:
+            return False
+        self.taken.add(name)
+        return True
 
     def _one_decides(self) -> bool:
         """Whether the answer is certainly that of the first branch with a token."""

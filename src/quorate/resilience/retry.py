@@ -52,6 +52,7 @@ class Retrying:
             except QuorateError as error:
                 retry = None if begun else next_retry(self._policy, error, call, model=self.name, attempt=attempt)
                 if retry is None:
+                    error.settled = True
                     raise
                 if self._on_retry is not None:
                     self._on_retry(retry)
@@ -72,6 +73,7 @@ def next_retry(policy: RetryPolicy, error: QuorateError, call: Call, *, model: s
         rng=call.random(f"retry/{attempt}"),
     )
     if decision.delay_s is None:
+        error.settled = True
         return None
     retry = BranchRetry(
         call_id=call.id,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from quorate.core.errors import DeadlineExceeded, Failure, ProviderError, QuorateError
+from quorate.core.errors import DeadlineExceeded, ProviderError, QuorateError
+from quorate.resilience.treatment import TREATMENTS
 
 
 class Backoff(StrEnum):
@@ -42,23 +43,6 @@ class RetryDecision:
     reason: str
 
 
-#: Failure -> whether the same request is sent again to the same model. A silent route is not asked twice: the wait
-#: would be paid again; everything that depends on the request, the key or the account gives the same answer again.
-RETRIED: dict[Failure, bool] = {
-    Failure.TRANSIENT: True,
-    Failure.OVERLOAD: True,
-    Failure.SILENCE: False,
-    Failure.CUT_STREAM: True,
-    Failure.MALFORMED: True,
-    Failure.CONTEXT_LENGTH: False,
-    Failure.CONTENT_REFUSAL: False,
-    Failure.AUTHENTICATION: False,
-    Failure.QUOTA: False,
-    Failure.BAD_REQUEST: False,
-    Failure.BLOCKED: False,
-}
-
-
 def backoff_s(policy: RetryPolicy, attempt: int) -> float:
     """Return the delay after the `attempt`-th attempt (1, 2, ...), before jitter, capped."""
     match policy.strategy:
@@ -82,7 +66,9 @@ def decide_retry(
     """
     if isinstance(error, DeadlineExceeded) or not isinstance(error, ProviderError):
         return RetryDecision(delay_s=None, reason=f"{error.code} does not come from a provider")
-    if not RETRIED[error.failure]:
+    if error.settled:
+        return RetryDecision(delay_s=None, reason="whoever was asked has tried again already")
+    if not TREATMENTS[error.failure].retried:
         return RetryDecision(delay_s=None, reason=f"{error.failure} is not transient")
     if attempt > policy.max_retries:
         return RetryDecision(delay_s=None, reason=f"{policy.max_retries} retries are used up")

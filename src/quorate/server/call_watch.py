@@ -142,9 +142,7 @@ class CallWatch:
             trace_id=call.trace.traceparent[3:35] if call.trace is not None else None,
             prompt=self.prompt,
             answer=self.answer,
-            branches=recorder.branches(self.began_at_s, duration_s, services.provider_of)
-            if self.branch is None
-            else (self.branch,),
+            branches=self._branches(duration_s),
         )
         services.writer.put(record)
         if services.metrics is not None:
@@ -154,6 +152,13 @@ class CallWatch:
         if services.request_log is not None:
             services.request_log.line(record, route=route, client=client)
         return record
+
+    def _branches(self, duration_s: float) -> tuple[BranchRecord, ...]:
+        """Return the one branch, or those of a plan; where fallbacks took over from the one, it begins their plan."""
+        if self.branch is not None and not self.recorder.fallbacks:
+            return (self.branch,)
+        gathered = self.recorder.branches(self.began_at_s, duration_s, self._services.provider_of)
+        return gathered if self.branch is None else (self.branch, *gathered[1:])
 
 
 def _state(status: int, error: QuorateError | None) -> State:

@@ -1,5 +1,6 @@
 """`POST /v1/chat/completions`: which way a request is answered."""
 
+from quorate.resilience.resilient import is_held_back
 from quorate.server.composed import answer_composed, stream_composed
 from quorate.server.job import Job
 from quorate.server.parallel_call import answer_parallel
@@ -11,7 +12,7 @@ async def chat(job: Job) -> None:
     """Answer a chat request: by an ad-hoc plan, by one endpoint whose bytes are passed on, or by any other model."""
     if has(job.fields, "parallel"):
         await answer_parallel(job)
-    elif job.relay is not None:
+    elif job.relay is not None and not (job.stream and job.model is not None and is_held_back(job.model)):
         await (relay_stream if job.stream else relay_whole)(job, job.relay)
     elif job.stream:
         await stream_composed(job)

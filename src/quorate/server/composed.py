@@ -31,7 +31,7 @@ async def stream_composed(job: Job) -> None:
     """Answer piece by piece."""
     request = read_request(job)
     async with job.events() as out:
-        await job.telling(lambda: _stream(job, request, out))
+        await job.telling(lambda: stream_answer(job, request, out))
 
 
 def read_request(job: Job) -> ChatRequest:
@@ -49,7 +49,10 @@ def runnable(job: Job) -> Model:
     job.watch.recorder.single = True
     defaults = job.services.defaults.plan
     plan = Plan(members=(Member(model=job.watch.model),), mode=Mode.RACE, timeout_s=None, retry=defaults.retry)
-    return Ensemble(name=job.watch.model, plan=plan, resolve=job.services.catalog.resolve)
+    resolve = job.services.catalog.resolve
+    return Ensemble(
+        name=job.watch.model, plan=plan, resolve=lambda name: model if name == job.watch.model else resolve(name)
+    )
 
 
 def result_headers(completion: Completion) -> Headers:
@@ -69,17 +72,27 @@ def response_of(completion: Completion, job: Job) -> ChatResponse:
         response,
         id=response.id or f"chatcmpl-{job.watch.call.id}",
         created=response.created or job.created,
-        model=job.watch.model,
+        model=answering(job),
         usage=response.usage or completion.usage.to_wire(),
         extra=extra,
     )
+
+
+def answering(job: Job) -> str:
+    """Return the model that answers: the one that was asked for, or the one that stands in for it."""
+    fallbacks = job.watch.recorder.fallbacks
+    return fallbacks[-1].to if fallbacks and job.watch.recorder.single else job.watch.model
 
 
 def _ours(completion: Completion, job: Job) -> dict[str, Any]:
     """Return what only this gateway tells: who answered, how much they agree, what it cost."""
     detail = completion.detail
     if not isinstance(detail, Result) or not isinstance(job.model, Ensemble):
-        return {"quorate": {"simulated": True}} if completion.metadata.get("simulated") else {}
+        ours: dict[str, Any] = {"simulated": True} if completion.metadata.get("simulated") else {}
+        if fallbacks := job.watch.recorder.fallbacks:
+            ours["answered_by"] = answering(job)
+            ours["failed"] = [{"model": each.model, "code": each.code, "message": each.message} for each in fallbacks]
+        return {"quorate": ours} if ours else {}
     agreement = detail.agreement
     return {
         "quorate": {
@@ -95,7 +108,8 @@ def _ours(completion: Completion, job: Job) -> dict[str, Any]:
     }
 
 
-async def _stream(job: Job, request: ChatRequest, out: EventStream) -> None:
+async def stream_answer(job: Job, request: ChatRequest, out: EventStream) -> None:
+    """Send the pieces of the answer to `out`, and its end."""
     async with runnable(job).open(request, job.watch.call) as reply:
         async for delta in reply:
             job.watch.heard(delta)
@@ -112,7 +126,7 @@ def chunk_for(job: Job, chunk: ChatChunk) -> ChatChunk:
         chunk,
         id=f"chatcmpl-{job.watch.call.id}",
         created=chunk.created or job.created,
-        model=job.watch.model,
+        model=answering(job),
         usage=None,
     )
 

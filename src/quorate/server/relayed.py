@@ -2,34 +2,52 @@
 
 from contextlib import aclosing
 
+from quorate.core.errors import QuorateError
 from quorate.model.call import Call
 from quorate.providers.relay import RelayEndpoint, WholeAnswer
 from quorate.providers.relay_facts import text_of
+from quorate.server.composed import answer_composed, read_request, stream_answer
 from quorate.server.event_stream import EventStream
 from quorate.server.job import Job
 from quorate.server.leaf import as_leaf, first_token
 from quorate.server.outbound import cost_headers
+from quorate.server.stand_in import stands_in
 
 
 async def relay_whole(job: Job, relay: RelayEndpoint) -> None:
-    """Answer with the endpoint's own bytes."""
+    """Answer with the endpoint's own bytes; after its failure, with what one of its fallbacks says."""
 
     async def ask(call: Call) -> WholeAnswer:
         return await relay.chat(job.fields, call)
 
-    answer = await as_leaf(job, ask)
+    try:
+        answer = await as_leaf(job, ask)
+    except QuorateError as error:
+        if not stands_in(job, error):
+            raise
+        await answer_composed(job)
+        return
     job.keep_answer(lambda: text_of(answer.body))
     job.headers.extend(cost_headers(answer.charge.cost_microusd))
     await job.answer(answer.body)
 
 
 async def relay_stream(job: Job, relay: RelayEndpoint) -> None:
-    """Answer with the endpoint's own events as they come.
+    """Answer with the endpoint's own events as they come, or those of a fallback if nothing of an answer came.
 
     An error after the first of them is told in the stream, which then ends without `[DONE]`.
     """
     async with job.events() as out:
-        await job.telling(lambda: as_leaf(job, lambda call: _pass_on(job, relay, out, call)))
+        await job.telling(lambda: _relay_or_stand_in(job, relay, out))
+
+
+async def _relay_or_stand_in(job: Job, relay: RelayEndpoint, out: EventStream) -> None:
+    try:
+        await as_leaf(job, lambda call: _pass_on(job, relay, out, call))
+    except QuorateError as error:
+        if job.spoke or not stands_in(job, error):
+            raise
+        await stream_answer(job, read_request(job), out)
 
 
 async def _pass_on(job: Job, relay: RelayEndpoint, out: EventStream, call: Call) -> None:

@@ -3,6 +3,7 @@
 from quorate.engine.catalog import MOST_UNLISTED, Catalog
 from quorate.model import Model
 from quorate.providers.relay import RelayEndpoint, relay_of
+from quorate.resilience.resilient import bare
 
 
 class Relays:
@@ -19,5 +20,5 @@ class Relays:
             model = self._catalog.resolve(name)
             if len(self._known) >= 2 * MOST_UNLISTED:
                 self._known.clear()
-            known = self._known[name] = (model, relay_of(model))
+            known = self._known[name] = (model, relay_of(bare(model)))
         return known

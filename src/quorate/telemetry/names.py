@@ -39,6 +39,9 @@ BRANCH_SELECTED: Final = "quorate.branch.selected"
 RETRY: Final = "quorate.retry"
 RETRY_ATTEMPT: Final = "quorate.retry.attempt"
 RETRY_DELAY: Final = "quorate.retry.delay_s"
+FALLBACK: Final = "quorate.fallback"
+FALLBACK_FROM: Final = "quorate.fallback.from"
+FALLBACK_TO: Final = "quorate.fallback.to"
 
 # Operations, the first word of a span's name
 CHAT: Final = "chat"

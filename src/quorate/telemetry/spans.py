@@ -23,7 +23,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.status import StatusCode
 
-from quorate.model.event import BranchRetry, PlanStarted, Selected, State
+from quorate.model.event import BranchFallback, BranchRetry, PlanStarted, Selected, State
 from quorate.model.run import BranchRecord, RunRecord
 from quorate.telemetry import names
 from quorate.telemetry.redaction import Redactor
@@ -76,6 +76,10 @@ class SpanWriter:
                 ensembles[branch.branch] = part
         for note in retries:
             _retry(_at(note, made, record.started_at_s) or span, note, record.started_at_s)
+        for note in call.notes:
+            if isinstance(note, BranchFallback):
+                attributes = {names.FALLBACK_FROM: note.model, names.FALLBACK_TO: note.to, names.ERROR_TYPE: note.code}
+                span.add_event(names.FALLBACK, attributes, _ns(record.started_at_s + note.at_s))
         for branch, part in made:
             part.end(_ns(branch.finished_at_s))
         span.end(_ns(record.finished_at_s))

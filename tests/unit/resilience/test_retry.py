@@ -9,7 +9,8 @@ from quorate.core.errors import BudgetSpent, Failure, ProviderError, QuorateErro
 from quorate.model import Call, Completion, Delta, complete, new_call, opens_reply, stream
 from quorate.model.event import BranchRetry
 from quorate.resilience.retry import Retrying
-from quorate.resilience.retry_policy import RETRIED, Backoff, RetryPolicy, backoff_s, decide_retry
+from quorate.resilience.retry_policy import Backoff, RetryPolicy, backoff_s, decide_retry
+from quorate.resilience.treatment import TREATMENTS
 from quorate.testing import RecordingSink, ScriptedAnswer, ScriptedModel, VirtualClock, run_virtual
 from quorate.wire.chat import ChatRequest, Message
 from quorate.wire.stream import ChatChunk, ChunkChoice, ChunkDelta
@@ -35,13 +36,13 @@ def test_the_delay_grows_by_the_strategy_up_to_the_cap(strategy: Backoff, delays
 
 
 def test_every_failure_has_a_verdict() -> None:
-    assert set(RETRIED) == set(Failure)
+    assert set(TREATMENTS) == set(Failure)
 
 
 @pytest.mark.parametrize("failure", list(Failure))
 def test_only_what_may_pass_is_tried_again(failure: Failure) -> None:
     delay_s = decide(RetryPolicy(), ProviderError("x", failure=failure))
-    assert (delay_s is not None) == RETRIED[failure]
+    assert (delay_s is not None) == TREATMENTS[failure].retried
 
 
 def test_errors_of_ours_are_not_tried_again() -> None:
