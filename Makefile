@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test check fmt generate bench docs docs-serve lock clean
+.PHONY: help demo test check fmt generate bench faults docs docs-serve lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ generate: $(READY) ## write the generated files again
 
 bench: $(READY) ## measure; bytecode on, because an import without it costs several times more
 	@env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m bench $(ARGS)
+
+faults: $(READY) ## drill the sixteen faults of providers at full length (four minutes) and write the scorecard
+	@$(BIN)/python scripts/drill_faults.py $(ARGS)
 
 docs: $(READY) ## build the documentation into site/; a broken link is an error
 	@$(BIN)/zensical build --clean --strict

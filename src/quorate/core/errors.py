@@ -23,8 +23,8 @@ class QuorateError(Exception):
     """What a caller may be shown: `message` is safe to print, the cause (`__cause__`) is private.
 
     `code` is stable and machine-readable; `http_status` and `retryable` are what an HTTP client should see;
-    `retry_after_s` is how long the caller should wait, `None` if unknown. `settled`: whoever asked has tried again as
-    often as its policy allows, so that no layer above does the same once more for each of its own attempts.
+    `retry_after_s` is how long the caller should wait, `None` if unknown. `settled_at` is the call and the branch in
+    which a policy of retries has given up on it, so that no layer above tries as often again for each of its attempts.
     """
 
     code: ClassVar[str] = "internal_error"
@@ -36,7 +36,7 @@ class QuorateError(Exception):
         self.message = message
         self.param = param
         self.retry_after_s = retry_after_s
-        self.settled = False
+        self.settled_at: tuple[str, str] | None = None
 
     @property
     def http_status(self) -> int:

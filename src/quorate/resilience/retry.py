@@ -52,7 +52,7 @@ class Retrying:
             except QuorateError as error:
                 retry = None if begun else next_retry(self._policy, error, call, model=self.name, attempt=attempt)
                 if retry is None:
-                    error.settled = True
+                    settle(error, call)
                     raise
                 if self._on_retry is not None:
                     self._on_retry(retry)
@@ -65,6 +65,8 @@ def next_retry(policy: RetryPolicy, error: QuorateError, call: Call, *, model: s
 
     `attempt` counts from 1. Whoever asks waits for `delay_s`.
     """
+    if _is_settled(error, call):
+        return None
     decision = decide_retry(
         policy,
         error,
@@ -73,7 +75,7 @@ def next_retry(policy: RetryPolicy, error: QuorateError, call: Call, *, model: s
         rng=call.random(f"retry/{attempt}"),
     )
     if decision.delay_s is None:
-        error.settled = True
+        settle(error, call)
         return None
     retry = BranchRetry(
         call_id=call.id,
@@ -87,3 +89,14 @@ def next_retry(policy: RetryPolicy, error: QuorateError, call: Call, *, model: s
     )
     call.emit(retry)
     return retry
+
+
+def settle(error: QuorateError, call: Call) -> None:
+    """Have no layer above this call's branch try again after `error`."""
+    error.settled_at = (call.id, call.branch)
+
+
+def _is_settled(error: QuorateError, call: Call) -> bool:
+    """Whether a policy in this branch, or below it, has given up on the error already."""
+    at = error.settled_at
+    return at is not None and at[0] == call.id and at[1].startswith(call.branch)

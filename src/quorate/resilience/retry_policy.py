@@ -66,8 +66,6 @@ def decide_retry(
     """
     if isinstance(error, DeadlineExceeded) or not isinstance(error, ProviderError):
         return RetryDecision(delay_s=None, reason=f"{error.code} does not come from a provider")
-    if error.settled:
-        return RetryDecision(delay_s=None, reason="whoever was asked has tried again already")
     if not TREATMENTS[error.failure].retried:
         return RetryDecision(delay_s=None, reason=f"{error.failure} is not transient")
     if attempt > policy.max_retries:

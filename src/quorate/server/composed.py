@@ -73,9 +73,18 @@ def response_of(completion: Completion, job: Job) -> ChatResponse:
         id=response.id or f"chatcmpl-{job.watch.call.id}",
         created=response.created or job.created,
         model=answering(job),
-        usage=response.usage or completion.usage.to_wire(),
+        usage=_answered(completion, job).usage.to_wire(),
         extra=extra,
     )
+
+
+def _answered(completion: Completion, job: Job) -> Completion:
+    """Return what the reply counts: an ensemble's all together; else that of the model that answered.
+
+    What its earlier attempts and failed models used is in the costs and in the record.
+    """
+    detail = completion.detail
+    return detail.completion if isinstance(detail, Result) and job.watch.recorder.single else completion
 
 
 def answering(job: Job) -> str:
@@ -135,7 +144,7 @@ async def end_stream(job: Job, request: ChatRequest, out: EventStream, completio
     """Send the usage if it was asked for, the end mark, and the end."""
     options = request.stream_options
     if options is not None and options.include_usage:
-        last = ChatChunk(usage=completion.usage.to_wire(), extra=_ours(completion, job))
+        last = ChatChunk(usage=_answered(completion, job).usage.to_wire(), extra=_ours(completion, job))
         usage_chunk = msgspec.structs.replace(chunk_for(job, last), usage=last.usage)
         await out.write(encode_sse(encode(usage_chunk)))
     await out.write(END)

@@ -5,6 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from quorate.core.errors import QuorateError
 from quorate.model import Call, Reply
 from quorate.resilience.resilient import Resilient
+from quorate.resilience.retry import settle
 from quorate.server.job import Job
 from quorate.wire.chat import ChatRequest
 
@@ -41,6 +42,6 @@ class _Failed:
 
     def open(self, request: ChatRequest, call: Call) -> AbstractAsyncContextManager[Reply]:
         """Fail."""
-        del request, call
-        self._error.settled = True
+        del request
+        settle(self._error, call)
         raise self._error

@@ -73,6 +73,26 @@ def problems(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
             "q.yaml:5:36: models.e.members[1].model: is a circle: e -> f -> e",
         ),
         (
+            TWO + "  c: {type: simulated, fallbacks: [d]}\n  d: {type: simulated, fallbacks: [a, c]}\n",
+            "q.yaml:5:36: models.c.fallbacks[0]: is a circle: c -> d -> c; no model can stand in for itself",
+        ),
+        (
+            TWO + "  c: {type: simulated, fallbacks: [e]}\n  e: {type: ensemble, members: [a, c]}\n",
+            "q.yaml:5:36: models.c.fallbacks[0]: is a circle: c -> e -> c",
+        ),
+        (
+            TWO + "  c: {type: simulated, fallbacks_on: {overload: [aa]}}\n",
+            "q.yaml:5:50: models.c.fallbacks_on.overload[0]: no model is called 'aa'",
+        ),
+        (
+            TWO + "  c: {type: simulated, fallbacks_on: {overlaod: [a]}}\n",
+            "q.yaml:5:49: models.c.fallbacks_on.overlaod",
+        ),
+        (
+            TWO + "  c: {type: simulated, on_cut: resume}\n",
+            "q.yaml:5:32: models.c.on_cut",
+        ),
+        (
             TWO + "  e: {type: ensemble, members: [a, b], select: synthesis}\n",
             "q.yaml:5:48: models.e.select: `select: synthesis` needs a `synthesiser`",
         ),

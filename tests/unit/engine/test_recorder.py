@@ -12,6 +12,7 @@ from quorate.model.event import (
     AgreementUpdated,
     BranchCancelled,
     BranchFailed,
+    BranchFallback,
     BranchFinished,
     BranchFirstToken,
     BranchRetry,
@@ -182,3 +183,56 @@ def test_costs_of_leaves_add_up_in_any_order(branches: list[tuple[State, int]]) 
     leaves = [row for row in found if row.leaf and row.branch != "p"]
     assert sum(row.cost_microusd or 0 for row in leaves) == sum(cost for _, cost in branches)
     assert [row.state for row in leaves] == [state for state, _ in branches]
+
+
+def fell_back(to: str, at_s: float = 2.0, model: str = "m", **fields: Any) -> BranchFallback:
+    """The model of the branch `m` gave up."""
+    given = {key: value for key, value in spent().items() if key != "latency_s"} | fields
+    return BranchFallback(
+        call_id=RunId("run_1"),
+        at_s=at_s,
+        branch="m",
+        model=model,
+        to=to,
+        code="provider_unavailable",
+        message="x",
+        **given,
+    )
+
+
+def test_what_stands_in_has_a_row_of_its_own_with_what_it_used() -> None:
+    recorder = Recorder()
+    for event in (
+        BranchStarted(**head(0.0)),
+        fell_back("a", 2.0, cost_microusd=5, prompt_tokens=3, completion_tokens=2),
+        fell_back("b", 3.0, model="a", cost_microusd=5, prompt_tokens=3, completion_tokens=2),
+        BranchRetry(**(head(3.5) | {"model": "b"}), attempt=1, delay_s=0.1, code="x", message="x"),
+        BranchFirstToken(**head(4.0)),
+        ended(State.FINISHED, 5.0, **spent(cost=25, prompt=13, completion=12), attempts=9),
+        Selected(call_id=RunId("run_1"), at_s=5.0, path="", branch="m", method="first", reason="x"),
+    ):
+        recorder(event)
+    failed, also_failed, answered = rows(recorder)
+    assert [row.model for row in (failed, also_failed, answered)] == ["m", "a", "b"]
+    assert [row.state for row in (failed, also_failed, answered)] == [State.FAILED, State.FAILED, State.FINISHED]
+    assert [row.selected for row in (failed, also_failed, answered)] == [False, False, True]
+    assert [row.cost_microusd for row in (failed, also_failed, answered)] == [5, 0, 20]
+    assert [row.completion_tokens for row in (failed, also_failed, answered)] == [2, 0, 10]
+    assert [row.attempts for row in (failed, also_failed, answered)] == [1, 1, 2]
+    assert (failed.finished_at_s, answered.started_at_s, answered.first_token_at_s) == (1002.0, 1003.0, 1004.0)
+    assert (failed.error_code, answered.error_code) == ("provider_unavailable", None)
+    assert all(row.leaf for row in (failed, also_failed, answered))
+
+
+def test_an_ensemble_that_stands_in_is_no_leaf_and_its_members_are() -> None:
+    recorder = Recorder()
+    for event in (
+        BranchStarted(**head(0.0)),
+        fell_back("panel", cost_microusd=0, prompt_tokens=0, completion_tokens=0),
+        plan(path="m", branches=("m/x",), weights=(1.0,)),
+        BranchStarted(**head(2.0, "m/x")),
+        ended(State.FINISHED, 3.0, "m/x"),
+        ended(State.FINISHED, 3.0),
+    ):
+        recorder(event)
+    assert [(row.model, row.leaf) for row in rows(recorder)] == [("m", True), ("panel", False), ("x", True)]

@@ -5,12 +5,16 @@ import pytest
 
 from plans import after, ask_virtually, models
 from quorate.core.errors import AllFailed, DeadlineExceeded, Failure, Rejected, Unavailable
-from quorate.model import Call, State
+from quorate.model import Call, Model, State
 from quorate.model.event import AgreementUpdated
-from quorate.parallel.plan import FailureStrategy, Member, Mode, Parallelization
+from quorate.parallel.ensemble import Ensemble
+from quorate.parallel.plan import FailureStrategy, Member, Mode, Parallelization, Plan
 from quorate.parallel.result import Result
 from quorate.parallel.stop import Stopped
-from quorate.testing import RecordingSink, ScriptedAnswer
+from quorate.resilience.fallbacks import Fallbacks
+from quorate.resilience.resilient import OnCut, Resilient
+from quorate.resilience.retry_policy import RetryPolicy
+from quorate.testing import RecordingSink, ScriptedAnswer, ScriptedModel
 from quorate.wire.chat import ChatRequest, Message
 
 
@@ -218,3 +222,34 @@ def test_a_count_makes_copies_with_seeds_of_their_own() -> None:
     result = ask_virtually(named, request, parallelization=Parallelization.STATIC_COUNT, count=3)
     assert [outcome.branch for outcome in result.branches] == ["a#1", "a#2", "a#3"]
     assert [request.seed for request in named["a"].requests] == [5, 6, 7]
+
+
+def standing_in(named: dict[str, ScriptedModel], name: str, *fallbacks: str) -> Resilient:
+    return Resilient(
+        named[name],
+        fallbacks=Fallbacks(models=fallbacks),
+        on_cut=OnCut.ERROR,
+        resolve=named.__getitem__,
+        window=lambda _: None,
+    )
+
+
+def test_nobody_votes_twice_because_somebody_failed() -> None:
+    named = models(a=Unavailable("down"), b="Paris", c=Unavailable("down too"), d="Rome", e="Oslo")
+    panel: dict[str, Model] = {**named, "a": standing_in(named, "a", "b", "d"), "c": standing_in(named, "c", "d", "e")}
+    result = ask_virtually(panel, members=tuple(Member(model=name) for name in ("a", "b", "c")))
+    assert [outcome.text for outcome in result.branches] == ["Rome", "Paris", "Oslo"]
+    assert [outcome.attempts for outcome in result.branches] == [2, 1, 2]
+    assert named["b"].opens == 1
+
+
+def test_what_was_tried_again_inside_is_not_tried_again_outside() -> None:
+    down = ScriptedModel("m", Unavailable("down"))
+    inner = Ensemble(
+        name="inner",
+        plan=Plan(members=(Member(model="m"),), retry=RetryPolicy(max_retries=2)),
+        resolve={"m": down}.__getitem__,
+    )
+    with pytest.raises(Unavailable):
+        ask_virtually({"inner": inner}, retry=RetryPolicy(max_retries=2))
+    assert down.opens == 3
