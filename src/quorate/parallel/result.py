@@ -109,6 +109,7 @@ def outcome_dict(outcome: Outcome) -> dict[str, Any]:
     return {
         "branch": outcome.branch,
         "model": outcome.model,
+        "answered_by": completion.model if completion else None,
         "group": outcome.group,
         "state": outcome.state.value,
         "text": completion.text if completion else None,

@@ -22,7 +22,9 @@ _VERSIONED = re.compile(r"/v\d\w*$")
 _CREDENTIALS = re.compile(r"(bearer|basic|token|apikey|api-key)\s", re.IGNORECASE)
 
 #: Fields of a request that are ours or would configure the connection: whoever sends them, they never leave.
-OWN_FIELDS = frozenset({"parallel", "quorate", "api_base", "base_url", "api_key", "extra_headers", "extra_body"})
+OWN_FIELDS = frozenset(
+    {"parallel", "quorate", "timeout", "api_base", "base_url", "api_key", "extra_headers", "extra_body"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,6 @@ from quorate.access.principal import Principal
 from quorate.core.errors import ClientGone, Overloaded, QuorateError
 from quorate.core.ids import new_id
 from quorate.model import Model
-from quorate.model.call import TraceContext
 from quorate.providers.relay import RelayEndpoint
 from quorate.server.authenticate import authenticate
 from quorate.server.call_watch import CLIENT_GONE, CallWatch
@@ -22,7 +21,7 @@ from quorate.server.inbound import Inbound, Receive, Scope, Send, read_body, req
 from quorate.server.job import Job
 from quorate.server.outbound import ANSWER_KEY, Headers, internal_error, send_error
 from quorate.server.services import Services
-from quorate.server.top_level import has, is_true, model_of, most_tokens, prompt_of, read_fields
+from quorate.server.top_level import has, is_true, model_of, most_tokens, prompt_of, read_fields, timeout_of
 from quorate.server.visible import as_seen
 from quorate.telemetry.logs import begin_request
 from quorate.telemetry.traceparent import read_trace
@@ -68,6 +67,7 @@ class CallHandler:
             model = AD_HOC if parallel and not has(fields, "model") else model_of(fields)
             named = model != AD_HOC or not parallel
             stream = is_true(fields, "stream")
+            timeout_s = timeout_of(fields, inbound.timeout)
             # Where the `parallel` field alone names models, authority over each of them is asked when it is read.
             found, relay = self._find(principal, model) if named else (None, None)
             reserved = self._reserve()
@@ -89,7 +89,17 @@ class CallHandler:
         job = Job(
             services=services,
             principal=principal,
-            watch=self._watch(principal, run_id, request_id, model, stream=stream, trace=trace),
+            watch=CallWatch(
+                services,
+                principal,
+                run_id=run_id,
+                request_id=request_id,
+                operation=self._operation,
+                model=model,
+                stream=stream,
+                trace=trace,
+                timeout_s=timeout_s,
+            ),
             body=body,
             fields=fields,
             model=found,
@@ -117,27 +127,6 @@ class CallHandler:
         if not services.writer.reserve():
             raise Overloaded("records wait to be written; try again in a moment", retry_after_s=2)
         return True
-
-    def _watch(
-        self,
-        principal: Principal,
-        run_id: str,
-        request_id: str,
-        model: str,
-        *,
-        stream: bool,
-        trace: TraceContext | None,
-    ) -> CallWatch:
-        return CallWatch(
-            self._services,
-            principal,
-            run_id=run_id,
-            request_id=request_id,
-            operation=self._operation,
-            model=model,
-            stream=stream,
-            trace=trace,
-        )
 
     async def _refuse(
         self, error: QuorateError, inbound: Inbound, send: Send, headers: Headers, request_id: str, *, reserved: bool

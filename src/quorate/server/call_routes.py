@@ -1,6 +1,7 @@
 """The calls of models, as the API's description shows them: the application answers them itself, not the router."""
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import msgspec
 
@@ -17,10 +18,13 @@ from quorate.wire.responses_answer import ResponseObject
 class ChatBody(ChatRequest, frozen=True, kw_only=True):
     """A chat request as the gateway takes it: OpenAI's, and `parallel` to ask many models at once.
 
-    Fields that are not listed are passed on to providers that speak OpenAI's language.
+    `timeout` is how many seconds the answer may take, as the header `x-request-timeout-s` says it for every call: the
+    least counts, of these two and the gateway's own. Fields that are not listed are passed on to providers that speak
+    OpenAI's language.
     """
 
     parallel: ParallelOptions | None = None
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=86_400)] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,8 +28,8 @@ class CallWatch:
 
     `began_at_s` is the Unix time at which it began. `branch` is set where one endpoint answers alone; else the branches
     are gathered from events. `first_token_s` is when the first piece of the answer was passed on, in seconds since it
-    began; `None` where it is not streamed. `end` has to be called exactly once, whatever happened; it never waits and
-    never raises.
+    began; `None` where it is not streamed. The caller's `timeout_s` counts where it is less than the gateway's own.
+    `end` has to be called exactly once, whatever happened; it never waits and never raises.
     """
 
     __slots__ = (
@@ -61,6 +61,7 @@ class CallWatch:
         model: str,
         stream: bool,
         trace: TraceContext | None,
+        timeout_s: float | None = None,
     ) -> None:
         self._services = services
         self._principal = principal
@@ -77,6 +78,9 @@ class CallWatch:
         self._began_s = clock.monotonic()
         self.recorder = Recorder()
         self._trace: CallTrace | None = None
+        limit_s = services.settings.request_timeout_s
+        if timeout_s is not None and timeout_s < limit_s:
+            limit_s = timeout_s
         sink: EventSink = ignore_events
         if services.tracing is not None:
             self._trace = begun = services.tracing.begin(trace)
@@ -86,7 +90,7 @@ class CallWatch:
             id=RunId(run_id),
             clock=clock,
             started_s=self._began_s,
-            deadline=Deadline(clock=clock, at=self._began_s + services.settings.request_timeout_s),
+            deadline=Deadline(clock=clock, at=self._began_s + limit_s),
             tenant=principal.tenant,
             principal=principal.key_id or "local",
             budget=Budget(services.defaults.max_cost_microusd),

@@ -46,6 +46,7 @@ class Inbound:
         "path",
         "peer",
         "request_id",
+        "timeout",
         "traceparent",
         "tracestate",
     )
@@ -61,6 +62,7 @@ class Inbound:
         self.content_encoding: bytes | None = None
         self.content_length: bytes | None = None
         self.request_id: str | None = None
+        self.timeout: bytes | None = None
         self.traceparent: bytes | None = None
         self.tracestate: bytes | None = None
         self.idempotency_key: bytes | None = None
@@ -80,6 +82,7 @@ _HEADERS = {
     b"content-encoding": "content_encoding",
     b"content-length": "content_length",
     b"x-request-id": "request_id",
+    b"x-request-timeout-s": "timeout",
     b"traceparent": "traceparent",
     b"tracestate": "tracestate",
     b"idempotency-key": "idempotency_key",

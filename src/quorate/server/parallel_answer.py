@@ -26,12 +26,14 @@ class BranchAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """What one branch said, took and cost.
 
     `content` is null without an answer; then `error` says why, or `state` is `cancelled`: the matter was settled
-    without it. `branch` tells copies of one model apart. `cost_usd` is null where the price is not known; `estimated`
+    without it. `branch` tells copies of one model apart; `answered_by` is another model than `model` where a fallback
+    stood in. `cost_usd` is null where the price is not known; `estimated`
     marks counts that are not the provider's own.
     """
 
     model: str
     branch: str
+    answered_by: str | None
     state: str
     content: str | None
     latency_ms: float
@@ -199,6 +201,7 @@ def _branch(outcome: Outcome, result: Result) -> BranchAnswer:
     return BranchAnswer(
         model=outcome.model,
         branch=outcome.branch,
+        answered_by=None if completion is None else completion.model,
         state=outcome.state.value,
         content=None if completion is None else completion.text,
         latency_ms=_ms(outcome.latency_s),

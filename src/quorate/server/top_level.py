@@ -1,5 +1,7 @@
 """The top level of a request's body: raw values, of which the gateway reads a few and passes on the rest."""
 
+from typing import Annotated
+
 import msgspec
 
 from quorate.core.errors import InvalidRequest
@@ -20,13 +22,15 @@ REFUSED = frozenset(
         "headers",
         "organization",
         "proxy",
-        "timeout",
     }
 )
 
 _fields = msgspec.json.Decoder(Fields)
 _text = msgspec.json.Decoder(str)
 _whole = msgspec.json.Decoder(int)
+_seconds = msgspec.json.Decoder(Annotated[float, msgspec.Meta(gt=0, le=86_400)])
+#: Where a caller says how long its answer may take: in the body and in a header.
+TIMEOUT, TIMEOUT_HEADER = "timeout", "x-request-timeout-s"
 #: No name is longer; what no model has is looked for among all names, which takes time with its length.
 _MOST_NAME_CHARACTERS = 400
 _OUTPUT_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
@@ -96,6 +100,31 @@ def most_tokens(fields: Fields, body_bytes: int) -> int:
             except msgspec.DecodeError:
                 continue  # null says nothing; of anything else, whoever it is for will say what it has to be
     return tokens
+
+
+def timeout_of(fields: Fields, header: bytes | None) -> float | None:
+    """Return how many seconds the caller allows, the less of both places; `None` if it says nothing.
+
+    Raises `InvalidRequest` for what is no number of seconds above 0.
+    """
+    if header is None and TIMEOUT not in fields:
+        return None
+    given = [
+        _seconds_of(raw, name)
+        for name, raw in ((TIMEOUT, fields.get(TIMEOUT)), (TIMEOUT_HEADER, header))
+        if raw is not None and bytes(raw) != b"null"
+    ]
+    return min(given, default=None)
+
+
+def _seconds_of(raw: msgspec.Raw | bytes, name: str) -> float:
+    try:
+        return _seconds.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        shown = bytes(raw)[:80].decode("utf-8", "replace")
+        raise InvalidRequest(
+            f"{name} is {shown}; it has to be a number of seconds, above 0 and at most 86400", param=name
+        ) from None
 
 
 def prompt_of(fields: Fields) -> str | None:

@@ -117,7 +117,8 @@ def test_chat_takes_the_extension_and_unknown_fields_and_answers_in_two_forms_or
     schemas = DOCUMENT["components"]["schemas"]
     body = schemas["ChatBody"]
     assert set(body["properties"]) == {field.name for field in msgspec.structs.fields(ChatRequest)} - {"extra"} | {
-        "parallel"
+        "parallel",
+        "timeout",
     }
     assert body["additionalProperties"] is True
     assert set(schemas["ParallelOptions"]["properties"]) == {

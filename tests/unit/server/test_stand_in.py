@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from asgi import RunList, ask, chat_body, runs_of, services_of
+from asgi import JSON, RunList, ask, chat_body, runs_of, services_of
 from fake_transport import FakeResponse, relay_to
 from quorate.core.errors import Failure, Unavailable
 from quorate.model import Model, State
@@ -13,7 +13,7 @@ from quorate.resilience.fallbacks import Fallbacks
 from quorate.resilience.resilient import OnCut, Resilient
 from quorate.server.app import Gateway
 from quorate.server.services import Services
-from quorate.testing import ScriptedModel
+from quorate.testing import ScriptedAnswer, ScriptedModel
 
 CHAT = "/v1/chat/completions"
 DOWN = FakeResponse(status=503, chunks=(b'{"error":{"message":"down"}}',))
@@ -106,3 +106,13 @@ async def test_when_all_fail_the_caller_hears_of_the_model_it_asked(stream: bool
     assert "no headers" in json.loads(answer.body)["error"]["message"]
     (run,) = runs_of(services)
     assert [(row.model, row.state) for row in run.branches] == [("m", State.FAILED), ("spare", State.FAILED)]
+
+
+async def test_the_callers_time_is_the_time_of_the_call() -> None:
+    slow = ScriptedModel("m", ScriptedAnswer(text="late", delay_s=5))
+    services = services_of({"m": slow}, writer=RunList())
+    answer = await ask(Gateway(services), "POST", CHAT, chat_body(timeout=0.05))
+    assert answer.status == 504
+    assert json.loads(answer.body)["error"]["code"] == "deadline_exceeded"
+    headers = [*JSON, (b"x-request-timeout-s", b"0.05")]
+    assert (await ask(Gateway(services), "POST", CHAT, chat_body(timeout=500), headers)).status == 504

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.core.errors import InvalidRequest
-from quorate.server.top_level import REFUSED, is_true, model_of, most_tokens, read_fields
+from quorate.server.top_level import REFUSED, is_true, model_of, most_tokens, read_fields, timeout_of
 
 
 def fields(text: str | bytes) -> dict[str, msgspec.Raw]:
@@ -100,3 +100,36 @@ def test_no_name_is_as_long_as_a_body() -> None:
 )
 def test_what_a_request_may_take(text: str, tokens: int) -> None:
     assert most_tokens(fields(text), 40) == tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "header", "expected"),
+    [
+        ("{}", None, None),
+        ('{"timeout": null}', None, None),
+        ('{"timeout": 2.5}', None, 2.5),
+        ("{}", b"3", 3.0),
+        ('{"timeout": 2}', b"3", 2.0),
+        ('{"timeout": 4}', b"3.0", 3.0),
+    ],
+)
+def test_the_least_of_what_the_caller_allows(text: str, header: bytes | None, expected: float | None) -> None:
+    assert timeout_of(fields(text), header) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "header", "param"),
+    [
+        ('{"timeout": 0}', None, "timeout"),
+        ('{"timeout": -1}', None, "timeout"),
+        ('{"timeout": "5"}', b"5", "timeout"),
+        ('{"timeout": 1e9}', None, "timeout"),
+        ("{}", b"soon", "x-request-timeout-s"),
+        ("{}", b"NaN", "x-request-timeout-s"),
+        ("{}", b"\xff", "x-request-timeout-s"),
+    ],
+)
+def test_a_time_is_seconds_above_zero(text: str, header: bytes | None, param: str) -> None:
+    with pytest.raises(InvalidRequest, match="number of seconds") as caught:
+        timeout_of(fields(text), header)
+    assert caught.value.param == param
