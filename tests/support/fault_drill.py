@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from itertools import pairwise
 from typing import Any
 
@@ -156,7 +157,7 @@ class Site:
                 headers={"authorization": f"Bearer {self.gateway.key}"},
             ) as answer,
         ):
-            if answer.status_code != httpx2.codes.OK:
+            if answer.status_code != HTTPStatus.OK:
                 error = json.loads(answer.read())["error"]
                 return Heard(status=answer.status_code, error=error["message"], seconds=time.monotonic() - began)
             lines = [line.removeprefix("data: ") for line in answer.iter_lines() if line.startswith("data: ")]
@@ -302,7 +303,7 @@ _CHECKS: dict[Fault, Check] = {
 
 def _refused(verdict: Verdict, heard: Heard) -> None:
     verdict.expect(f"exactly one attempt, not {verdict.attempts}", verdict.attempts == 1)
-    verdict.expect(f"a 400, not {heard.status}", heard.status == httpx2.codes.BAD_REQUEST)
+    verdict.expect(f"a 400, not {heard.status}", heard.status == HTTPStatus.BAD_REQUEST)
     verdict.expect(f"the provider's reason, not {heard.error!r}", "content filter" in heard.error)
 
 

@@ -163,9 +163,11 @@ def _warnings(outcomes: Sequence[Outcome], answered: int, needed: int) -> list[s
     warnings: list[str] = []
     if answered < needed:
         warnings.append(f"only {answered} of at least {needed} models answered")
-    for outcome in outcomes:
-        if outcome.completion is not None and outcome.completion.model != outcome.model:
-            warnings.append(f"{outcome.completion.model} answered in place of {outcome.model}, which failed")
+    warnings.extend(
+        f"{outcome.completion.model} answered in place of {outcome.model}, which failed"
+        for outcome in outcomes
+        if outcome.completion is not None and outcome.completion.model != outcome.model
+    )
     unpriced = sorted({outcome.model for outcome in outcomes if outcome.spend.unpriced})
     if unpriced:
         warnings.append(f"no price is known for {', '.join(unpriced)}; the cost is not known")

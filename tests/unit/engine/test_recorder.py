@@ -206,7 +206,9 @@ def test_what_stands_in_has_a_row_of_its_own_with_what_it_used() -> None:
         BranchStarted(**head(0.0)),
         fell_back("a", 2.0, cost_microusd=5, prompt_tokens=3, completion_tokens=2),
         fell_back("b", 3.0, model="a", cost_microusd=5, prompt_tokens=3, completion_tokens=2),
-        BranchRetry(**(head(3.5) | {"model": "b"}), attempt=1, delay_s=0.1, code="x", message="x"),
+        BranchRetry(
+            call_id=RunId("run_1"), at_s=3.5, branch="m", model="b", attempt=1, delay_s=0.1, code="x", message="x"
+        ),
         BranchFirstToken(**head(4.0)),
         ended(State.FINISHED, 5.0, **spent(cost=25, prompt=13, completion=12), attempts=9),
         Selected(call_id=RunId("run_1"), at_s=5.0, path="", branch="m", method="first", reason="x"),
