@@ -11,19 +11,21 @@ from quorate.config.provider_setup import ProviderSetup, set_up_all
 from quorate.core.secret import Secret
 from quorate.engine import Catalog
 from quorate.providers.transport import Transport
+from quorate.resilience.gates import Gates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
     """Everything a configuration describes, wired up. `close` it when done.
 
-    `secrets` are all that were fetched, for removing them from texts.
+    `gates` are what requests to providers pass. `secrets` are all that were fetched, for removing them from texts.
     """
 
     settings: Settings
     catalog: Catalog
     defaults: Defaults
     providers: Mapping[str, ProviderSetup]
+    gates: Gates
     secrets: tuple[Secret, ...] = ()
     transports: tuple[Transport, ...] = ()
 
@@ -52,12 +54,14 @@ def build(settings: Settings) -> Built:
     asked for.
     """
     providers = set_up_all(settings)
-    maker = EntryMaker(settings=settings, providers=providers)
+    gates = Gates()
+    maker = EntryMaker(settings=settings, providers=providers, gates=gates)
     return Built(
         settings=settings,
         catalog=maker.catalog(),
         defaults=settings.config.defaults.defaults(),
         providers=providers,
+        gates=gates,
         secrets=tuple(secret for setup in providers.values() for secret in setup.secrets),
         transports=tuple(maker.transports.values()),
     )

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from quorate.config.gate_section import Breaker, BreakerSection
 from quorate.config.plan_section import RetrySection
 from quorate.config.section import ModelName, ModelNames, Seconds, Section, Share, Usd, microusd
 from quorate.consensus import Kind
@@ -48,6 +49,8 @@ class DefaultsSection(Section):
     max_concurrent: Annotated[int, Field(ge=1, le=1000)] | None = None
     """Branches running at once."""
     retry: RetrySection | None = None
+    breaker: Breaker = BreakerSection()
+    """When a provider's model is left alone, where neither it nor its provider says anything else."""
     judge: ModelName | None = None
     """The model that judges."""
     synthesiser: ModelName | None = None

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
+from quorate.config.gate_section import breaker_policy
 from quorate.config.load import Settings
 from quorate.config.model_section import EndpointSection, ReplaySection, SimulatedSection
 from quorate.config.place import KeyPath
@@ -25,6 +26,8 @@ from quorate.providers.price import Price
 from quorate.providers.prices import PriceCatalog
 from quorate.providers.simulated import SimulatedModel, SimulatedProfile, default_profiles
 from quorate.providers.transport import Transport, TransportSettings
+from quorate.resilience.gate import GateKey
+from quorate.resilience.gates import Gates
 from quorate.resilience.resilient import OnCut, Resilient
 
 if TYPE_CHECKING:
@@ -39,6 +42,7 @@ class EntryMaker:
 
     settings: Settings
     providers: Mapping[str, ProviderSetup]
+    gates: Gates = field(default_factory=Gates)
     transports: dict[TransportSettings, Transport] = field(default_factory=dict[TransportSettings, Transport])
     _replays: dict[Path, "ReplayFile"] = field(default_factory=dict[Path, "ReplayFile"])
     _prices: PriceCatalog = field(init=False)
@@ -108,6 +112,7 @@ class EntryMaker:
 
     def _make_endpoint(self, setup: ProviderSetup, card: ModelCard, section: EndpointSection) -> Model:
         setup.require()
+        breaker = breaker_policy(self.settings.config.defaults.breaker, setup.breaker, section.breaker)
         return Endpoint(
             name=card.name,
             provider=setup.name,
@@ -123,6 +128,7 @@ class EntryMaker:
             limits=limited(setup.limits, section.limits),
             price=card.price,
             params=section.params.fields(),
+            gate=self.gates.gate(GateKey(provider=setup.name, model=card.model_id), breaker, setup.places),
         )
 
     def _price(self, setup: ProviderSetup, model_id: str) -> Price | None:

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from quorate.config.gate_section import Breaker, BreakerSection
 from quorate.config.place import listed
 from quorate.config.plan_section import RequestParamsSection
 from quorate.config.provider_section import LimitsSection
@@ -61,6 +62,8 @@ class EndpointSection(ResilienceSection):
     """Not given: from the built-in price list."""
     limits: LimitsSection = LimitsSection()
     """Instead of the provider's."""
+    breaker: Breaker = BreakerSection()
+    """Instead of the provider's, key by key."""
     description: str = ""
     vendor: str = ""
     """Who made the model."""

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from quorate.config.gate_section import Breaker, BreakerSection, ConcurrencySection
 from quorate.config.place import did_you_mean, listed
 from quorate.config.provider_kind import PROVIDER_KINDS
 from quorate.config.section import BaseUrl, FilePath, Seconds, SecretReference, Section, is_reference, mapping
@@ -89,6 +90,10 @@ class HttpProviderSection(Section):
     verify: bool = True
     """`false` accepts any certificate: only for a test server of your own."""
     limits: LimitsSection = LimitsSection()
+    breaker: Breaker = BreakerSection()
+    """When its models are left alone; `false`: never."""
+    concurrency: ConcurrencySection | None = None
+    """How many requests it gets at once; not given: as many as come."""
     include_usage: bool | None = None
     """Whether to ask for token counts at the end of a stream; `false` for servers that reject the question."""
     description: str = ""

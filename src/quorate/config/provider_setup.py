@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
+from quorate.config.gate_section import BreakerSection
 from quorate.config.load import Settings
 from quorate.config.model_section import EndpointSection
 from quorate.config.place import KeyPath
@@ -20,6 +21,7 @@ from quorate.providers.openai import OpenAIDialect
 from quorate.providers.presets import Preset
 from quorate.providers.price import Price
 from quorate.providers.transport import PhaseLimits, TransportSettings
+from quorate.resilience.places import PlacesPolicy
 
 _FREE = Price(input_microusd_per_mtok=0, output_microusd_per_mtok=0, source="runs on this machine")
 
@@ -42,6 +44,8 @@ class ProviderSetup:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     query: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     limits: PhaseLimits = field(default_factory=PhaseLimits)
+    breaker: BreakerSection = field(default_factory=BreakerSection)
+    places: PlacesPolicy | None = None
     connection: TransportSettings = field(default_factory=TransportSettings, repr=False)
     priced_as: str | None = None
     secrets: tuple[Secret, ...] = ()
@@ -141,6 +145,8 @@ def set_up(name: str, section: HttpProviderSection, settings: Settings) -> Provi
         headers=headers,
         query=query,
         limits=limited(PhaseLimits(), section.limits),
+        breaker=section.breaker,
+        places=None if section.concurrency is None else section.concurrency.policy(),
         connection=TransportSettings(proxy=proxy, ca_file=_ca_file(section, fetcher), verify=section.verify),
         priced_as=None if own_place and not preset.base_url_form else kind,
         secrets=tuple(fetcher.secrets),

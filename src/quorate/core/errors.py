@@ -7,6 +7,7 @@ QuorateError
 ├─ Overloaded 503 · DeadlineExceeded 504 · ClientGone 499 (log only)
 ├─ ProviderError (provider, model, failure, upstream_status, retry_after_s)
 │   ├─ Unavailable   transient, overload, silence, cut stream
+│   │   └─ CircuitOpen   not asked at all, because it failed so often
 │   ├─ Rejected      bad request, context length, authentication, quota, blocked address
 │   ├─ Malformed     an answer that does not follow the provider's own format
 │   └─ Filtered      the provider refused the content
@@ -263,6 +264,21 @@ class Unavailable(ProviderError):
     """The provider could not be reached, is overloaded, fell silent or cut its answer."""
 
     code = "provider_unavailable"
+
+
+class CircuitOpen(Unavailable):
+    """The provider failed so often that it is not asked for a while: nothing was sent, nothing was charged.
+
+    `retry_after_s` is the time until it is tried again. Another model may answer; this one is not asked again at once.
+    """
+
+    code = "circuit_open"
+    default_failure = Failure.OVERLOAD
+
+    @property
+    def http_status(self) -> int:
+        """503: the caller has asked neither too much nor too often."""
+        return 503
 
 
 class Rejected(ProviderError):

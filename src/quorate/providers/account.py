@@ -29,6 +29,7 @@ class RequestAccount:
 
     Nothing is charged before the request left (`sent`) or when the provider refused it without giving anything
     (`refused`). `arrived` holds what has come of the answer; `estimate` is asked only if nobody counted the tokens.
+    `answered` is set when the whole answer was charged.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class RequestAccount:
         self._price = price
         self._warns = warns_if_unpriced
         self._open = False
+        self.answered = False
 
     def sent(self) -> None:
         """From now on the provider may be working for us."""
@@ -60,10 +62,12 @@ class RequestAccount:
 
     def settle(self, response: ChatResponse) -> Charge:
         """Charge a whole answer and return the charge: the provider's own counts, or an estimate if it gave none."""
+        self.answered = True
         return self._charge(response, whole=True)
 
     def settle_counted(self, usage: Usage) -> Charge:
         """Charge a whole answer whose tokens the provider counted."""
+        self.answered = True
         return self._book(usage, exact=True)
 
     def close(self) -> None:

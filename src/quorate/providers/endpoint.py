@@ -16,6 +16,7 @@ from quorate.model.usage import Usage
 from quorate.providers.account import Arrived, RequestAccount
 from quorate.providers.dialect import Dialect, Target
 from quorate.providers.estimate import estimate_usage
+from quorate.providers.gate import OPEN_GATE, Gate, Permit
 from quorate.providers.price import Price
 from quorate.providers.stream_reader import StreamReader
 from quorate.providers.transport import HttpResponse, PhaseLimits, Transport
@@ -53,7 +54,8 @@ class Endpoint:
     `params` are request fields used where the request says nothing. `price` `None` means not known: the cost of a
     call is then `None`, never zero, and each call is told so (`Warned`, code `unknown_price`) if `unpriced_warning`.
 
-    An answer that the provider refused to give (finish reason `content_filter` and nothing else) is `Filtered`.
+    An answer that the provider refused to give (finish reason `content_filter` and nothing else) is `Filtered`. Every
+    attempt passes `gate` before it leaves.
     """
 
     name: str
@@ -65,6 +67,7 @@ class Endpoint:
     price: Price | None = None
     unpriced_warning: bool = True
     params: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    gate: Gate = OPEN_GATE
     _given: ChatRequest | None = field(init=False, repr=False, default=None)
 
     def __post_init__(self) -> None:
@@ -87,7 +90,10 @@ class Endpoint:
         call.budget.require(f"{self.name!r} was asked")
         arrived = Joiner() if request.stream else WholeAnswer()
         account = self.account(lambda answer: estimate_usage(request, answer), arrived, call)
+        permit: Permit | None = None
+        failure: QuorateError | None = None
         try:
+            permit = self.gate.enter(call) or await self.gate.wait(call)
             async with self.transport.send(outgoing, self.limits, call.deadline, on_sent=account.sent) as response:
                 if response.status >= _FIRST_ERROR_STATUS:
                     raise await self.error(response, call)
@@ -102,9 +108,12 @@ class Endpoint:
         except QuorateError as error:
             account.refused(error)
             self.sign(error)
+            failure = error
             raise
         finally:
             account.close()
+            if permit is not None:
+                permit.end(failure, account.answered)
         yield completion
 
     def account(self, estimate: Callable[[ChatResponse], Usage], arrived: Arrived, call: Call) -> RequestAccount:

@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -28,6 +28,9 @@ from quorate.wire.chat import ChatRequest, ChatResponse
 from quorate.wire.open import decode
 from quorate.wire.sse import DONE, END, SseEvent
 from quorate.wire.sse_lines import SseCutter, names_error
+
+if TYPE_CHECKING:
+    from quorate.providers.gate import Permit
 
 Fields = dict[str, msgspec.Raw]
 #: From what has come of the answer to the tokens used.
@@ -175,18 +178,24 @@ class RelayEndpoint:
 class _Sent:
     """One request on its way, as an async context manager: the response and the account, which is closed at the end.
 
+    It passes the endpoint's gate first, and reports there at the end.
+
     Written out: a generator would cost several times as much, and every request pays for it.
     """
 
-    __slots__ = ("_account", "_endpoint", "_sending")
+    __slots__ = ("_account", "_call", "_endpoint", "_permit", "_sending")
 
     def __init__(self, endpoint: Endpoint, request: HttpRequest, account: RequestAccount, call: Call) -> None:
         self._endpoint = endpoint
         self._account = account
+        self._call = call
+        self._permit: Permit | None = None
         self._sending = endpoint.transport.send(request, endpoint.limits, call.deadline, on_sent=account.sent)
 
     async def __aenter__(self) -> tuple[HttpResponse, RequestAccount]:
+        gate, call = self._endpoint.gate, self._call
         try:
+            self._permit = gate.enter(call) or await gate.wait(call)
             return await self._sending.__aenter__(), self._account
         except BaseException as error:
             self._close(error)
@@ -205,6 +214,8 @@ class _Sent:
             self._account.refused(error)
             self._endpoint.sign(error)
         self._account.close()
+        if self._permit is not None:
+            self._permit.end(error, self._account.answered)
 
 
 def relay_of(model: object) -> RelayEndpoint | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import assert_never
 
-from quorate.core.errors import DeadlineExceeded, ProviderError, QuorateError
+from quorate.core.errors import CircuitOpen, DeadlineExceeded, ProviderError, QuorateError
 from quorate.resilience.treatment import TREATMENTS
 
 
@@ -66,6 +66,8 @@ def decide_retry(
     """
     if isinstance(error, DeadlineExceeded) or not isinstance(error, ProviderError):
         return RetryDecision(delay_s=None, reason=f"{error.code} does not come from a provider")
+    if isinstance(error, CircuitOpen):
+        return RetryDecision(delay_s=None, reason="the circuit is open: the answer would be the same until it closes")
     if not TREATMENTS[error.failure].retried:
         return RetryDecision(delay_s=None, reason=f"{error.failure} is not transient")
     if attempt > policy.max_retries:
