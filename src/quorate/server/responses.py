@@ -4,7 +4,8 @@ from contextlib import aclosing
 
 import msgspec
 
-from quorate.server.composed import result_headers, runnable
+from quorate.model import Delta
+from quorate.server.composed import answering, result_headers, runnable
 from quorate.server.event_stream import EventStream
 from quorate.server.job import Job
 from quorate.server.responses_api import body, events
@@ -26,14 +27,20 @@ async def responses(job: Job) -> None:
         completion = await reply.completion()
     job.keep_answer(lambda: completion.text)
     job.headers.extend(result_headers(completion))
-    await job.answer(body(completion, request, id=_response_id(job), created_at=job.created))
+    answered = msgspec.structs.replace(request, model=answering(job))
+    await job.answer(body(completion, answered, id=_response_id(job), created_at=job.created))
 
 
 async def _stream(job: Job, request: ResponsesRequest, stream: ResponsesStream, out: EventStream) -> None:
     asked = msgspec.structs.replace(chat_request(request), stream=True)
+
+    def heard(delta: Delta) -> None:
+        job.watch.heard(delta)
+        stream.name(answering(job))
+
     async with (
         runnable(job).open(asked, job.watch.call) as reply,
-        aclosing(events(reply, stream, heard=job.watch.heard)) as told,
+        aclosing(events(reply, stream, heard=heard)) as told,
     ):
         async for event in told:
             await out.write(event)

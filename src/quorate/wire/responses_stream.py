@@ -95,6 +95,11 @@ class ResponsesStream:
         head = self._head
         return self._event("response.created", response=head) + self._event("response.in_progress", response=head)
 
+    def name(self, model: str) -> None:
+        """Name the model that answers, which may be another one than was asked for; before `begin`."""
+        if not self._begun:
+            self._head = msgspec.structs.replace(self._head, model=model)
+
     def chunk(self, chunk: ChatChunk) -> bytes:
         """Return the events of a chunk; empty if it brings nothing of the first choice."""
         return b"".join(event for choice in chunk.choices if choice.index == 0 for event in self._choice(choice))

@@ -116,3 +116,14 @@ async def test_the_callers_time_is_the_time_of_the_call() -> None:
     assert json.loads(answer.body)["error"]["code"] == "deadline_exceeded"
     headers = [*JSON, (b"x-request-timeout-s", b"0.05")]
     assert (await ask(Gateway(services), "POST", CHAT, chat_body(timeout=500), headers)).status == 504
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_response_of_the_other_api_names_it_too(stream: bool) -> None:
+    services, _ = serving(SILENT)
+    body = json.dumps({"model": "m", "input": "?", "stream": stream}).encode()
+    answer = await ask(Gateway(services), "POST", "/v1/responses", body)
+    told = answer.body.decode()
+    assert "Paris" in told
+    assert '"model":"spare"' in told
+    assert '"model":"m"' not in told
