@@ -29,9 +29,11 @@ def limit_headers(counted: Sequence[tuple[Window, Count]]) -> Headers:
 
     `reset` is the time until all of the limit is there again.
     """
-    if len(counted) == 1:  # by far the most frequent, and every request pays for it
-        ((window, count),) = counted
-        return _of(window, window.item.amount - count.weighted, count)
+    if len({window.unit for window, _ in counted}) == len(counted):  # by far the most frequent
+        headers: list[tuple[bytes, bytes]] = []
+        for window, count in counted:
+            headers += _of(window, window.item.amount - count.weighted, count)
+        return tuple(headers)
     tightest: dict[Unit, tuple[int, Window, Count]] = {}
     for window, count in counted:
         left = window.item.amount - count.weighted

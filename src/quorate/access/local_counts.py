@@ -1,7 +1,5 @@
 """Limits counted in this process."""
 
-from limits.strategies import SlidingWindowCounterRateLimiter
-
 from quorate.access.admission import Admission
 from quorate.access.bound import WINDOW_S, Bounds, Count, Window
 from quorate.access.limit_headers import Headers, limit_headers
@@ -15,7 +13,6 @@ class LocalCounts:
 
     def __init__(self, clock: Clock) -> None:
         self._storage = WindowStorage(clock, window_s=WINDOW_S)
-        self._windows = SlidingWindowCounterRateLimiter(self._storage)
         self._taken: dict[str, int] = {}
 
     def take(self, bounds: Bounds, tokens: int) -> Admission:
@@ -24,7 +21,9 @@ class LocalCounts:
             if self._taken.get(places.name, 0) >= places.amount:
                 raise self._told(too_many_at_once(places), bounds)
         for position, window in enumerate(bounds.windows):
-            if not self._windows.hit(window.item, cost=window.cost(tokens)):
+            item = window.item
+            # What the library's strategy does, without its layers: every request passes here for each of its windows.
+            if not self._storage.acquire_sliding_window_entry(item.key, item.amount, WINDOW_S, window.cost(tokens)):
                 minute = self._storage.minute
                 refusal = too_many(window, self._count(window), tokens)
                 for taken in bounds.windows[:position]:
@@ -51,11 +50,10 @@ class LocalCounts:
                 self._storage.adjust(window.item.key, difference, admission.minute)
 
     def _count(self, window: Window) -> Count:
-        previous, previous_ttl_s, current, current_ttl_s = self._storage.get_sliding_window(window.item.key, WINDOW_S)
-        return Count(previous=previous, previous_ttl_s=previous_ttl_s, current=current, current_ttl_s=current_ttl_s)
+        return self._storage.counts((window,))[0][1]
 
     def _headers(self, bounds: Bounds) -> Headers:
-        return limit_headers([(window, self._count(window)) for window in bounds.windows])
+        return limit_headers(self._storage.counts(bounds.windows))
 
     def _told(self, refusal: LimitReached | LimitTooSmall, bounds: Bounds) -> LimitReached | LimitTooSmall:
         refusal.headers = self._headers(bounds)

@@ -1,7 +1,10 @@
 """Counts of sliding windows in this process, as a storage of the `limits` library."""
 
+from collections.abc import Sequence
+
 from limits.storage.base import SlidingWindowCounterSupport, Storage
 
+from quorate.access.bound import Count, Window
 from quorate.core.clock import Clock
 
 
@@ -45,6 +48,24 @@ class WindowStorage(Storage, SlidingWindowCounterSupport):
         """Return the previous count, for how long it weighs, the current count, for how long it will."""
         left_s = self._left_s()
         return self._previous.get(key, 0), left_s, self._current.get(key, 0), left_s + expiry
+
+    def counts(self, windows: Sequence[Window]) -> list[tuple[Window, Count]]:
+        """Return what each window holds, all at one moment."""
+        left_s = self._left_s()
+        later_s = left_s + self._window_s
+        current, previous = self._current, self._previous
+        return [
+            (
+                window,
+                Count(
+                    previous=previous.get(window.item.key, 0),
+                    previous_ttl_s=left_s,
+                    current=current.get(window.item.key, 0),
+                    current_ttl_s=later_s,
+                ),
+            )
+            for window in windows
+        ]
 
     def adjust(self, key: str, difference: int, minute: int) -> None:
         """Charge `difference` more than was taken in `minute` (now), or give so much back (to where it was taken)."""

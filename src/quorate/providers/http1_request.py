@@ -10,28 +10,40 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 #: How a message ends is the transport's to say; two opinions about it are what request smuggling is made of.
 _FRAMING = frozenset({"content-length", "transfer-encoding", "upgrade", "trailer", "te"})
 _WITHOUT_BODY = frozenset({"GET", "HEAD"})
+_TRACE = "traceparent"
 _ACCEPTED_ENCODINGS = "gzip, deflate"
 
 
 def encode_head(request: HttpRequest, target: HttpTarget, user_agent: str) -> bytes:
     """Return everything up to the body; raise `ValueError` or `TypeError` for what HTTP forbids.
 
-    Cost: about 3 us for four headers.
+    Cost: about 1 us for headers that were sent before, 3 us for new ones.
     """
-    given = {_name(name) for name in request.headers}
-    parts = [request.method, " ", target.path, " HTTP/1.1\r\n"]
+    headers = request.headers
+    begin = _begin if _TRACE in headers else _known_begin  # a trace is never the same again
+    head = begin(request.method, target, user_agent, tuple(headers.items()))
+    body = request.body
+    if body or request.method not in _WITHOUT_BODY:
+        return b"%bcontent-length: %d\r\n\r\n" % (head, len(body))
+    return head + b"\r\n"
+
+
+def _begin(method: str, target: HttpTarget, user_agent: str, headers: tuple[tuple[str, str], ...]) -> bytes:
+    """Return the request line and the headers but for the body's length."""
+    given = {_name(name) for name, _ in headers}
+    parts = [method, " ", target.path, " HTTP/1.1\r\n"]
     for name, value in _own(target, user_agent):
         if name not in given:
             parts += (name, ": ", value, "\r\n")
-    for name, value in request.headers.items():
+    for name, value in headers:
         parts += (name, ": ", value, "\r\n")
-    if request.body or request.method not in _WITHOUT_BODY:
-        parts += ("content-length", ": ", str(len(request.body)), "\r\n")
-    parts.append("\r\n")
     head = "".join(parts)
-    _require_lines(head, (len(parts) + 3) // 4)  # four parts make a line; the last one is a line of its own
-    _method(request.method)
+    _require_lines(head, len(parts) // 4)  # four parts make a line
+    _method(method)
     return head.encode()
+
+
+_known_begin = lru_cache(maxsize=512)(_begin)
 
 
 @lru_cache(maxsize=256)

@@ -152,7 +152,7 @@ class CallHandler:
     async def _run(self, job: Job, admission: Admission, inbound: Inbound) -> None:
         services, watch = self._services, job.watch
         services.enter()
-        status, error = CLIENT_GONE, _gone()
+        status, error = CLIENT_GONE, None
         try:
             async with job.hangup:
                 status, error = await self._answer(job, inbound)
@@ -162,6 +162,8 @@ class CallHandler:
             status, error = await self._cut_off(job, inbound)
         finally:
             services.leave()
+            if status == CLIENT_GONE:
+                error = ClientGone("the caller left before the answer was complete")
             record = watch.end(status=status, error=error, route=inbound.path, client=inbound.peer)
             await services.limiter.settle(admission, record.prompt_tokens + record.completion_tokens)
             if job.members:
@@ -198,7 +200,3 @@ class CallHandler:
 
 def _text(header: bytes | None) -> str | None:
     return None if header is None else header.decode("latin-1")
-
-
-def _gone() -> QuorateError | None:
-    return ClientGone("the caller left before the answer was complete")

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from quorate.telemetry.tracing import CallTrace
 
 CLIENT_GONE = 499
+#: What is known of a call to which nobody listened; never told of anything.
+_UNHEARD = Recorder()
 
 
 class CallWatch:
@@ -36,6 +38,7 @@ class CallWatch:
         "_began_s",
         "_operation",
         "_principal",
+        "_recorder",
         "_services",
         "_trace",
         "answer",
@@ -45,7 +48,6 @@ class CallWatch:
         "first_token_s",
         "model",
         "prompt",
-        "recorder",
         "request_id",
         "stream",
     )
@@ -76,7 +78,7 @@ class CallWatch:
         clock = services.clock
         self.began_at_s = clock.now().timestamp()
         self._began_s = clock.monotonic()
-        self.recorder = Recorder()
+        self._recorder: Recorder | None = None
         self._trace: CallTrace | None = None
         limit_s = services.settings.request_timeout_s
         if timeout_s is not None and timeout_s < limit_s:
@@ -99,6 +101,13 @@ class CallWatch:
             seed=random.getrandbits(63),
         )
 
+    @property
+    def recorder(self) -> Recorder:
+        """What gathers the branches; made when it is first asked for: an endpoint that answers alone needs none."""
+        if self._recorder is None:
+            self._recorder = Recorder()
+        return self._recorder
+
     def listen(self) -> None:
         """Gather the branches from events, from now on: where more than one endpoint answers."""
         self.add_sink(self.recorder)
@@ -116,7 +125,7 @@ class CallWatch:
 
     def end(self, *, status: int, error: QuorateError | None, route: str, client: str) -> RunRecord:
         """Make the record of the call and give it to whoever keeps, counts or sends it."""
-        services, recorder, call = self._services, self.recorder, self.call
+        services, recorder, call = self._services, self._recorder or _UNHEARD, self.call
         duration_s = call.at_s
         spend = call.budget.spend
         first_s = self.first_token_s
@@ -146,7 +155,7 @@ class CallWatch:
             trace_id=call.trace.traceparent[3:35] if call.trace is not None else None,
             prompt=self.prompt,
             answer=self.answer,
-            branches=self._branches(duration_s),
+            branches=self._branches(recorder, duration_s),
         )
         services.writer.put(record)
         if services.metrics is not None:
@@ -157,11 +166,11 @@ class CallWatch:
             services.request_log.line(record, route=route, client=client)
         return record
 
-    def _branches(self, duration_s: float) -> tuple[BranchRecord, ...]:
+    def _branches(self, recorder: Recorder, duration_s: float) -> tuple[BranchRecord, ...]:
         """Return the one branch, or those of a plan; where fallbacks took over from the one, it begins their plan."""
-        if self.branch is not None and not self.recorder.fallbacks:
+        if self.branch is not None and not recorder.fallbacks:
             return (self.branch,)
-        gathered = self.recorder.branches(self.began_at_s, duration_s, self._services.provider_of)
+        gathered = recorder.branches(self.began_at_s, duration_s, self._services.provider_of)
         return gathered if self.branch is None else (self.branch, *gathered[1:])
 
 
