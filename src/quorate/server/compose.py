@@ -28,6 +28,7 @@ from quorate.core.secret import Secret
 from quorate.core.tasks import background
 from quorate.server.call_handler import AD_HOC
 from quorate.server.embeddings import HASHED
+from quorate.server.gate_metrics import gate_values
 from quorate.server.relays import Relays
 from quorate.server.services import Services
 from quorate.storage.database import Database
@@ -101,6 +102,7 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         ),
         clock=clock,
         relays=Relays(built.catalog),
+        gates=built.gates,
         metrics=CallMetrics(clock, version=__version__) if config.telemetry.metrics.enabled else None,
         metrics_access=config.telemetry.metrics.access,
         tracing=_tracing(config.telemetry.tracing, built),
@@ -161,6 +163,7 @@ def _watch(services: Services, metrics: CallMetrics, logs: Logs) -> None:
     metrics.watch(names.TEXTS_DROPPED, lambda: writer.texts_dropped)
     metrics.watch(names.LIMITS_DEGRADED, lambda: limiter.away)
     metrics.watch(names.LOG_LINES_DROPPED, lambda: logs.dropped)
+    metrics.watch_each(lambda: gate_values(services.gates.status(services.clock.monotonic()), services.catalog.cards()))
     if tracing is not None:
         metrics.watch(names.TRACES_DROPPED, lambda: tracing.dropped)
     if keys is not None:

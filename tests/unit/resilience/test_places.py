@@ -69,7 +69,7 @@ def test_who_cannot_make_the_deadline_is_refused_at_once() -> None:
         assert found.waiting == 0
         waiter = asyncio.create_task(found.take(call(timeout_s=11)))
         await settle()
-        with pytest.raises(QueueFull, match="20.0 s"):
+        with pytest.raises(QueueFull, match=r"20\.0 s"):
             await found.take(call(timeout_s=15))
         found.free()
         await waiter
