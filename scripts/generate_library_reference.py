@@ -17,7 +17,7 @@ from typing import Any
 
 import quorate
 from quorate import testing
-from quorate.core.errors import FAILURES, ProviderError, QuorateError
+from quorate.core.errors import FAILURES, CircuitOpen, ProviderError, QuorateError
 from quorate.library.answer import Answer
 from quorate.model import event as events
 from quorate.resilience.treatment import TREATMENTS
@@ -405,7 +405,9 @@ def _error_row(kind: type[QuorateError], depth: int) -> str:
     meaning = (inspect.getdoc(kind) or "").split("\n\n")[0].replace("\n", " ")
     home = "" if kind.__module__ == QuorateError.__module__ else f" (in `{kind.__module__}`)"
     status, retryable = str(kind.default_status), _yes(kind.default_retryable)
-    if issubclass(kind, ProviderError):
+    if issubclass(kind, CircuitOpen):
+        status, retryable = str(CircuitOpen("").http_status), "yes"
+    elif issubclass(kind, ProviderError):
         status = retryable = "by its failure"
     elif kind.__name__ == "AllFailed":
         status, retryable = "the branches', else 502", "if any branch may"

@@ -16,6 +16,7 @@ class Permission(StrEnum):
     TENANTS_READ = "tenants.read"
     TENANTS_WRITE = "tenants.write"
     METRICS_READ = "metrics.read"
+    STATUS_READ = "status.read"
 
 
 class Scope(StrEnum):
@@ -35,9 +36,11 @@ GRANTS: dict[Scope, frozenset[Permission]] = {
     Scope.CHAT: frozenset({Permission.CHAT, Permission.MODELS_READ}) | _ANY_KEY,
     Scope.EMBEDDINGS: frozenset({Permission.EMBEDDINGS, Permission.MODELS_READ}) | _ANY_KEY,
     Scope.RUNS: frozenset({Permission.RUNS_READ}) | _ANY_KEY,
-    Scope.METRICS: frozenset({Permission.METRICS_READ}) | _ANY_KEY,
+    Scope.METRICS: frozenset({Permission.METRICS_READ, Permission.STATUS_READ}) | _ANY_KEY,
     Scope.ADMIN: frozenset(Permission),
 }
 
 #: What concerns all tenants at once; no scope grants it outside the operator's own tenant.
-OPERATOR_ONLY = frozenset({Permission.TENANTS_READ, Permission.TENANTS_WRITE, Permission.METRICS_READ})
+OPERATOR_ONLY = frozenset(
+    {Permission.TENANTS_READ, Permission.TENANTS_WRITE, Permission.METRICS_READ, Permission.STATUS_READ}
+)

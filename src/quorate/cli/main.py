@@ -18,6 +18,7 @@ from quorate.cli import (
     models,
     runs,
     serve,
+    status,
     tenants,
     upstream,
 )
@@ -107,6 +108,7 @@ def main(
 app.command("ask")(ask.ask)
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
+app.command("status")(status.status)
 app.command("models")(models.models)
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")

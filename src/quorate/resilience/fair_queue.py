@@ -43,7 +43,11 @@ class FairQueue(Generic[T]):
     def ahead_of(self, tenant: str) -> int:
         """Return how many items would be taken before a new one of this tenant. Costs a step for each tenant."""
         own = len(self._waiting.get(tenant, ()))
-        return sum(min(len(items), own + (name != tenant)) for name, items in self._waiting.items())
+        ahead, turns = 0, own + 1  # tenants whose turn comes before this one's have one more
+        for name, items in self._waiting.items():
+            turns = own if name == tenant else turns
+            ahead += min(len(items), turns)
+        return ahead
 
     def drop_for(self, tenant: str) -> T | None:
         """Take out the newest item of the tenant that waits with most, to make room for one of `tenant`.

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 from quorate import __version__
 from quorate.access.key_ring import KeyRing
@@ -28,6 +29,7 @@ from quorate.core.secret import Secret
 from quorate.core.tasks import background
 from quorate.server.call_handler import AD_HOC
 from quorate.server.embeddings import HASHED
+from quorate.server.gate_metrics import gate_values
 from quorate.server.relays import Relays
 from quorate.server.services import Services
 from quorate.storage.database import Database
@@ -41,6 +43,10 @@ from quorate.telemetry.metrics_share import SharedMetrics
 from quorate.telemetry.redaction import Redactor as SpanRedactor
 from quorate.telemetry.tracing import Tracing
 
+if TYPE_CHECKING:
+    from quorate.resilience.gates import Gates
+    from quorate.resilience.shared_circuits import SharedCircuits
+
 _log = logging.getLogger(__name__)
 _PURGE_EVERY_S = 3600.0
 _FLUSH_S = 10.0
@@ -50,12 +56,16 @@ _TELLS_REQUESTS = frozenset({LogLevel.DEBUG, LogLevel.INFO})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """Services, and what was built for them; `first_key` is the admin key made at the very first start."""
+    """Services, and what was built for them; `first_key` is the admin key made at the very first start.
+
+    `circuits` link this process with others; `None` without Redis.
+    """
 
     services: Services
     built: Built
     logs: Logs
     first_key: Secret | None
+    circuits: "SharedCircuits | None" = None
 
 
 def open_gateway(settings: Settings, *, clock: Clock | None = None, metrics_folder: Path | None = None) -> Opened:
@@ -79,6 +89,7 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
     keys = KeyRing(database.keys, clock) if config.server.auth is Auth.KEYS else None
     limits = config.rate_limits
     retention = config.storage.retention
+    redis_url = _redis_url(settings)
     services = Services(
         settings=config.server,
         catalog=built.catalog,
@@ -89,7 +100,7 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
             per_key=limits.per_key.allowance(),
             per_tenant=limits.per_tenant.allowance(),
             models={name: section.allowance() for name, section in limits.models.items()},
-            redis_url=_redis_url(settings),
+            redis_url=redis_url,
             clock=clock,
         ),
         writer=RunWriter(
@@ -101,6 +112,7 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         ),
         clock=clock,
         relays=Relays(built.catalog),
+        gates=built.gates,
         metrics=CallMetrics(clock, version=__version__) if config.telemetry.metrics.enabled else None,
         metrics_access=config.telemetry.metrics.access,
         tracing=_tracing(config.telemetry.tracing, built),
@@ -118,7 +130,15 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         # When nothing can fail any more: a key that was made and not shown is lost, and no other would be made.
         first_key = first_admin_key(database, clock)
         keys.refresh()
-    return Opened(services=services, built=built, logs=logs, first_key=first_key)
+    circuits = None if redis_url is None else _shared_circuits(redis_url, built.gates, clock)
+    return Opened(services=services, built=built, logs=logs, first_key=first_key, circuits=circuits)
+
+
+def _shared_circuits(url: str, gates: "Gates", clock: Clock) -> "SharedCircuits":
+    # slow: 100 ms for the client of Redis, an extra that most gateways do without
+    from quorate.resilience.shared_circuits import SharedCircuits  # noqa: PLC0415
+
+    return SharedCircuits(url, gates, clock)
 
 
 def start_logs(settings: Settings, built: Built) -> Logs:
@@ -161,6 +181,7 @@ def _watch(services: Services, metrics: CallMetrics, logs: Logs) -> None:
     metrics.watch(names.TEXTS_DROPPED, lambda: writer.texts_dropped)
     metrics.watch(names.LIMITS_DEGRADED, lambda: limiter.away)
     metrics.watch(names.LOG_LINES_DROPPED, lambda: logs.dropped)
+    metrics.watch_each(lambda: gate_values(services.gates.status(services.clock.monotonic()), services.catalog.cards()))
     if tracing is not None:
         metrics.watch(names.TRACES_DROPPED, lambda: tracing.dropped)
     if keys is not None:
@@ -194,6 +215,9 @@ async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services
         if services.keys is not None:
             await stack.enter_async_context(background(services.keys.watch()))
         await stack.enter_async_context(background(services.limiter.watch()))
+        if opened.circuits is not None:
+            stack.push_async_callback(opened.circuits.close)
+            await stack.enter_async_context(background(opened.circuits.watch()))
         await stack.enter_async_context(background(_purge(services, settings)))
         yield services
 

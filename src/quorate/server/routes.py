@@ -1,7 +1,7 @@
 """All routes of the gateway, and the only list of those that are open to everybody."""
 
 from quorate.config.telemetry_section import MetricsAccess
-from quorate.server import health, keys_api, models_api, reference_api, runs_api, tenants_api
+from quorate.server import health, keys_api, models_api, reference_api, runs_api, status_api, tenants_api
 from quorate.server.route import Route
 
 #: Whoever reaches the port may ask for these; a test compares this list with the tables. `/metrics` joins it only
@@ -17,5 +17,6 @@ def all_routes(metrics: MetricsAccess = MetricsAccess.KEY) -> tuple[Route, ...]:
         *runs_api.ROUTES,
         *keys_api.ROUTES,
         *tenants_api.ROUTES,
+        *status_api.ROUTES,
         *reference_api.ROUTES,
     )

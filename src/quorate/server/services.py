@@ -12,6 +12,7 @@ from quorate.config.telemetry_section import MetricsAccess
 from quorate.core.clock import Clock
 from quorate.core.errors import NotFound
 from quorate.engine.catalog import MOST_UNLISTED, Catalog
+from quorate.resilience.gates import Gates
 from quorate.server.relays import Relays
 from quorate.storage.database import Database
 from quorate.storage.writer import RunWriter
@@ -25,7 +26,7 @@ class Services:
     """A live object: the parts of a running gateway.
 
     `keys` `None` means that no key is needed. `draining` is set by SIGTERM: what runs is finished, nothing new begins.
-    `in_flight` counts the calls under way. `settings` are the gateway's own.
+    `in_flight` counts the calls under way. `settings` are the gateway's own. `gates` are those before the providers.
     `render_metrics` gives the text of the metrics and its content type. `storage_check` is the look at the database
     that is under way, or the last one.
     """
@@ -39,6 +40,7 @@ class Services:
     writer: RunWriter
     clock: Clock
     relays: Relays
+    gates: Gates = field(default_factory=Gates)
     metrics: CallMetrics | None = None
     metrics_access: MetricsAccess = MetricsAccess.KEY
     tracing: Tracing | None = None

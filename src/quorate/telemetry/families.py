@@ -95,6 +95,18 @@ _ALL = (
     _counter(names.TRACES_DROPPED, "Traces that were not sent because the collector is too slow."),
     _gauge(names.LIMITS_DEGRADED, "1 while limits are counted in each worker because Redis is away.", Merge.MAX),
     _gauge(names.KEYS, "API keys that are in force.", Merge.MAX),
+    _gauge(
+        names.CIRCUIT_STATE,
+        "The circuit before a provider's model: 0 closed, 1 half-open, 2 open; from its first request on.",
+        Merge.MAX,
+        *("provider", "model"),
+    ),
+    _counter(names.CIRCUIT_OPENED, "How often the circuit before a provider's model opened.", "provider", "model"),
+    _gauge(
+        names.CONCURRENCY_LIMIT, "Requests that a provider gets at once, where there is a limit.", Merge.SUM, "provider"
+    ),
+    _gauge(names.CONCURRENCY_IN_USE, "Requests under way at a provider that has a limit.", Merge.SUM, "provider"),
+    _gauge(names.CONCURRENCY_WAITING, "Requests that wait for their turn at a provider.", Merge.SUM, "provider"),
     _gauge(names.BUILD, "1, with the version that runs.", Merge.MAX, "version", "python"),
     _gauge(names.START, "Unix time at which the youngest worker began.", Merge.MAX),
     _counter(names.CPU, "CPU seconds, user and system, of all workers."),

@@ -58,6 +58,7 @@ class CallMetrics:
         self._leaves: dict[tuple[str, str], LeafSeries] = {}
         self._rejected: dict[str, int] = {}
         self._watched: dict[str, Callable[[], float]] = {}
+        self._watched_each: list[Callable[[], Iterable[Value]]] = []
         self.in_flight = 0
 
     def know(self, models: Iterable[str]) -> None:
@@ -69,6 +70,10 @@ class CallMetrics:
         if FAMILIES[name].labels:
             raise ValueError(f"{name} has labels; only a metric without can be watched")
         self._watched[name] = read
+
+    def watch_each(self, read: Callable[[], Iterable[Value]]) -> None:
+        """Ask `read` for values with labels, at each snapshot and in its thread; it sees to it that they are few."""
+        self._watched_each.append(read)
 
     def rejected(self, code: str) -> None:
         """Count a request that was refused before any work began; `code` is that of the error."""
@@ -216,6 +221,8 @@ class CallMetrics:
             yield from _leaf_values(leaf)
         for name, read in tuple(self._watched.items()):
             yield Value(name=name, labels=(), value=float(read()))  # no worker could read a bool
+        for read_each in tuple(self._watched_each):
+            yield from read_each()
         yield Value(name=names.BUILD, labels=(self._version, platform.python_version()), value=1)
         yield Value(name=names.START, labels=(), value=self._began_s)
         yield Value(name=names.CPU, labels=(), value=time.process_time())

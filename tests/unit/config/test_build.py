@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from quorate.config import Built, build, load_settings, settings_from_text
+from quorate.config.gate_section import BreakerSection, breaker_policy
 from quorate.config.provider_setup import ProviderSetup
 from quorate.core.errors import Misconfigured, NotFound
 from quorate.core.secret import Secret
@@ -15,6 +16,8 @@ from quorate.model import complete, new_call
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Mode, Select
 from quorate.providers.endpoint import Endpoint
+from quorate.resilience.breaker import BreakerPolicy, Circuit
+from quorate.resilience.gate import GateKey, GateStatus
 from quorate.resilience.retry_policy import RetryPolicy
 from quorate.testing.upstream import Upstream
 from quorate.testing.upstream_behaviour import Respond
@@ -101,6 +104,45 @@ def test_limits_are_layered() -> None:
     endpoint = made.catalog.resolve("a")
     assert isinstance(endpoint, Endpoint)
     assert (endpoint.limits.connect_s, endpoint.limits.idle_s, endpoint.limits.total_s) == (10, 5, 9)
+
+
+def gate_of(text: str, name: str) -> GateStatus | None:
+    everything = built(text)
+    everything.catalog.resolve(name)
+    return next((gate for gate in everything.gates.status(0) if gate.key.provider == "p"), None)
+
+
+def test_a_breaker_is_on_and_may_be_switched_off_at_each_level() -> None:
+    provider_of = "providers: {{p: {{base_url: 'http://127.0.0.1:1', {0}}}}}\nmodels: {{m: {{provider: p, {1}}}}}\n"
+    for where, more in (("verify: true", ""), ("breaker: true", "defaults: {breaker: false}\n")):
+        found = gate_of(provider_of.format(where, "description: x") + more, "m")
+        assert found is not None
+        assert (found.key, found.state) == (GateKey(provider="p", model="m"), Circuit.CLOSED)
+    for provider_says, model_says, more in (
+        ("breaker: false", "description: x", ""),
+        ("breaker: true", "breaker: false", ""),
+        ("breaker: {failures: 3}", "breaker: false", ""),
+        ("verify: true", "description: x", "defaults: {breaker: {enabled: false}}\n"),
+    ):
+        assert gate_of(provider_of.format(provider_says, model_says) + more, "m") is None
+
+
+def test_a_breaker_is_layered_key_by_key() -> None:
+    assert breaker_policy() == BreakerPolicy()
+    assert breaker_policy(
+        BreakerSection(failures=7, cooldown_s=2), BreakerSection(failures=3), BreakerSection(window_s=60)
+    ) == BreakerPolicy(failures=3, cooldown_s=2, window_s=60)
+    assert breaker_policy(BreakerSection(cooldown_s=100)) == BreakerPolicy(cooldown_s=100, max_cooldown_s=100)
+
+
+def test_models_of_a_provider_share_its_places() -> None:
+    text = "providers: {p: {base_url: 'http://127.0.0.1:1', concurrency: {max_concurrent: 3}}}\n"
+    found = gate_of(text + "models: {m: {provider: p}}\n", "p:anything")
+    assert found is not None
+    assert (found.limit, found.in_use, found.waiting) == (3, 0, 0)
+    adaptive = gate_of(text.replace("3}", "40, adaptive: true}"), "p:anything")
+    assert adaptive is not None
+    assert adaptive.limit == 10
 
 
 def test_one_transport_for_each_kind_of_connection() -> None:

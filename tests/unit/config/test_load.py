@@ -51,6 +51,37 @@ def problems(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
             "version: 1\nproviders: {p: {ca_file: a.pem, verify: false}}\n",
             "q.yaml:2:16: providers.p: `ca_file` means nothing while `verify` is false",
         ),
+        (
+            "version: 1\nproviders: {p: {concurrency: {max_concurrent: -1}}}\n",
+            "q.yaml:2:47: providers.p.concurrency.max_concurrent: -1",
+        ),
+        (
+            "version: 1\nproviders: {p: {concurrency: {adaptive: true}}}\n",
+            "q.yaml:2:30: providers.p.concurrency: `max_concurrent` is missing",
+        ),
+        (
+            "version: 1\nproviders: {p: {concurrency: {max_concurrent: 3, min_concurrent: 4, adaptive: true}}}\n",
+            "q.yaml:2:30: providers.p.concurrency: `min_concurrent` is above `max_concurrent`",
+        ),
+        (
+            "version: 1\nproviders: {p: {concurrency: {max_concurrent: 3, min_concurrent: 2}}}\n",
+            "q.yaml:2:30: providers.p.concurrency: `min_concurrent` means nothing without `adaptive: true`",
+        ),
+        (
+            "version: 1\nproviders: {p: {breaker: {cooldown: 5}}}\n",
+            "q.yaml:2:27: providers.p.breaker.cooldown: unknown key; did you mean 'cooldown_s'?",
+        ),
+        (
+            "version: 1\nproviders: {p: {breaker: {cooldown_s: 5s}}}\n",
+            "q.yaml:2:39: providers.p.breaker.cooldown_s: '5s'",
+        ),
+        ("version: 1\ndefaults: {breaker: {failures: 0}}\n", "q.yaml:2:32: defaults.breaker.failures: 0"),
+        ("version: 1\ndefaults: {breaker: {failure_rate: 50}}\n", "q.yaml:2:36: defaults.breaker.failure_rate: 50"),
+        ("version: 1\ndefaults: {breaker: {window_s: -1}}\n", "q.yaml:2:32: defaults.breaker.window_s: -1"),
+        (
+            TWO + "  m: {provider: openai, breaker: sometimes}\n",
+            "q.yaml:5:34: models.m.breaker: 'sometimes'",
+        ),
         (TWO + "  e: {type: ensembl}\n", "q.yaml:5:13: models.e.type: 'ensembl' is not one of endpoint, ensemble, "),
         (TWO + "  e: {}\n", "q.yaml:5:6: models.e: `provider` is missing"),
         (TWO + "  'x:y': {type: simulated}\n", "models.x:y: 'x:y': a name is letters, digits"),
