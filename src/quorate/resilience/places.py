@@ -118,12 +118,12 @@ class Places:
             return
         waiter = self._queue.drop_for(tenant) if self._queue_size else None
         if waiter is None:
-            raise self._full(f"{len(self._queue)} requests wait", wait_s)
+            raise self._full("the queue is full", wait_s)
         if not waiter.done():
-            waiter.set_exception(self._full("others wait with fewer requests than this tenant", wait_s))
+            waiter.set_exception(self._full("the queue is full, and others wait with fewer requests", wait_s))
 
     def _full(self, reason: str, wait_s: float | None) -> QueueFull:
-        message = f"{self._name!r} takes {self.limit.current} requests at once: {reason}; try again later"
+        message = f"{self._name!r} is busy: {reason}; try again later"
         return QueueFull(message, retry_after_s=_COME_BACK_S if wait_s is None else wait_s)
 
     def _withdraw(self, tenant: str, waiter: "asyncio.Future[None]") -> None:

@@ -100,7 +100,9 @@ class SharedCircuits:
                 openings[field] = repr(breaker.until_s + self._offset_s).encode()
             known[field] = _open_until(breaker)
         await self._tell(openings, closings)
-        self._known, self._read = known, {**told, **openings}  # only now: what could not be told is told the next time
+        # Only now: what could not be told is told the next time. A gate that is made later has heard nothing yet.
+        self._known = known
+        self._read = {field: until for field, until in {**told, **openings}.items() if field in known}
 
     async def close(self) -> None:
         """Close the connections."""

@@ -2,6 +2,7 @@
 
 import random
 from itertools import product
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -54,6 +55,17 @@ def test_the_table_is_whole() -> None:
 )
 def test_the_way_around(state: Circuit, signal: Signal, then: Circuit) -> None:
     assert TRANSITIONS[state, signal] is then
+
+
+def test_the_page_shows_the_table() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "explanation" / "outages.md").read_text(encoding="utf-8")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|")]
+    shown = {
+        (Circuit(row[0].replace("-", "_")), Signal(signal)): Circuit(cell.replace("-", "_"))
+        for row in rows[2:]
+        for signal, cell in zip(rows[0][1:], row[1:], strict=True)
+    }
+    assert shown == TRANSITIONS
 
 
 @pytest.mark.parametrize("state", Circuit)

@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager, suppress
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fake_transport import FakeResponse, fields_of, relay_to
 from quorate.core.clock import Deadline
@@ -175,7 +177,7 @@ class Slow:
 
     def __init__(self, *, after_s: float = 0.0, outage_s: float = 0.0) -> None:
         self._after_s = after_s
-        self._outage_s = outage_s
+        self.outage_s = outage_s
         self.asked_s = list[float]()
 
     @asynccontextmanager
@@ -190,7 +192,7 @@ class Slow:
         del request, limits, deadline
         loop = asyncio.get_running_loop()
         self.asked_s.append(loop.time())
-        if loop.time() < self._outage_s:
+        if loop.time() < self.outage_s:
             yield DOWN
             return
         on_sent()
@@ -276,6 +278,39 @@ async def test_who_waited_while_the_circuit_opened_is_refused_and_leaves_no_plac
     with pytest.raises(CircuitOpen):
         await waiting
     assert (status(before).in_use, status(before).waiting) == (0, 0)
+
+
+@given(st.integers(0, 2**32))
+def test_whatever_happens_no_place_and_no_probe_is_lost(seed: int) -> None:
+    rng = random.Random(seed)
+
+    async def scenario() -> None:
+        before = gate(BreakerPolicy(failures=2, cooldown_s=3), PlacesPolicy(max_concurrent=2, queue=4))
+        transport = Slow(after_s=2)
+        endpoint = _endpoint(before, transport)
+        tasks = list[asyncio.Task[object]]()
+        for _ in range(40):
+            match rng.randrange(5):
+                case 0 | 1:
+                    call = new_call(
+                        clock=VirtualClock(), timeout_s=rng.choice([None, 3]), tenant=TenantId("ab"[seed % 2])
+                    )
+                    tasks.append(asyncio.create_task(complete(endpoint, REQUEST, call)))
+                case 2 if tasks:
+                    rng.choice(tasks).cancel()
+                case 3:
+                    transport.outage_s = asyncio.get_running_loop().time() + rng.choice([0, 4])
+                case _:
+                    await asyncio.sleep(rng.choice([0, 1, 4]))
+            assert 0 <= (before.status(0).in_use or 0) <= 2
+        await asyncio.gather(*tasks, return_exceptions=True)
+        assert (before.status(0).in_use, before.status(0).waiting) == (0, 0)
+        await asyncio.sleep(30)
+        transport.outage_s = 0
+        await complete(endpoint, REQUEST, new_call(clock=VirtualClock()))
+        assert before.status(0).state is Circuit.CLOSED
+
+    run_virtual(scenario())
 
 
 def test_a_circuit_that_is_open_is_no_reason_to_ask_the_same_model_again() -> None:

@@ -28,10 +28,13 @@ class Process:
         self.clock = ManualClock()
         self.clock.advance(began_s)
         self.gates = Gates()
+        self.gate = self.new_gate()
+        self.link = SharedCircuits(url, self.gates, self.clock)
+
+    def new_gate(self) -> EndpointGate:
         gate = self.gates.gate(KEY, POLICY, None)
         assert isinstance(gate, EndpointGate)
-        self.gate = gate
-        self.link = SharedCircuits(url, self.gates, self.clock)
+        return gate
 
     @property
     def state(self) -> Circuit | None:
@@ -78,6 +81,18 @@ async def test_an_opening_and_a_closing_are_heard(redis_url: str) -> None:
         assert second.state is Circuit.CLOSED
         await first.link.sync()
         assert first.state is Circuit.CLOSED
+
+
+async def test_a_gate_that_is_made_later_hears_it_too(redis_url: str) -> None:
+    async with processes(redis_url) as (first, second):
+        first.ask(Unavailable("down"))
+        await first.link.sync()
+        del second.gate
+        await second.link.sync()
+        second.gate = second.new_gate()
+        assert second.state is Circuit.CLOSED
+        await second.link.sync()
+        assert second.state is Circuit.OPEN
 
 
 async def test_a_probe_that_fails_elsewhere_is_heard_too(redis_url: str) -> None:
