@@ -140,10 +140,11 @@ class ReplayModel:
                     sent += len(chunk.text)
                     yield Delta(chunk=chunk)
         except BaseException:
-            call.budget.charge(self._partial(completion, sent))
+            call.budget.charge(self._partial(completion, sent), by=self.name)
             raise
         usage, cost_microusd = completion.usage, completion.cost_microusd
-        call.budget.charge(Charge(usage=usage, cost_microusd=cost_microusd, estimated=completion.estimated))
+        charge = Charge(usage=usage, cost_microusd=cost_microusd, estimated=completion.estimated)
+        call.budget.charge(charge, by=self.name)
         yield completion
 
     def _find(self, request: ChatRequest) -> RecordedAnswer:

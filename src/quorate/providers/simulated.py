@@ -76,11 +76,11 @@ class SimulatedModel:
         except BaseException as error:
             if not _is_free(error):
                 used = run.usage
-                call.budget.charge(Charge(usage=used, cost_microusd=self._cost(used), estimated=True))
+                call.budget.charge(Charge(usage=used, cost_microusd=self._cost(used), estimated=True), by=self.name)
             raise
         usage = run.usage
         cost_microusd = self._cost(usage)
-        call.budget.charge(Charge(usage=usage, cost_microusd=cost_microusd))
+        call.budget.charge(Charge(usage=usage, cost_microusd=cost_microusd), by=self.name)
         yield Completion(
             response=run.response,
             model=self.name,
