@@ -10,10 +10,10 @@ local function release(first, now)
     local due = redis.call('ZRANGEBYSCORE', KEYS[first + 2], '-inf', now)
     for _, run in ipairs(due) do
         local amount = redis.call('HGET', KEYS[first + 1], run)
-        if amount then
+        if amount and amount ~= '0' then
             redis.call('HINCRBY', KEYS[first], 'reserved', '-' .. amount)
-            redis.call('HDEL', KEYS[first + 1], run)
         end
+        redis.call('HDEL', KEYS[first + 1], run)
         redis.call('ZREM', KEYS[first + 2], run)
     end
     return #due

@@ -35,6 +35,8 @@ class SharedBudgets:
     is not spent.
     """
 
+    writes_ledger: ClassVar[bool] = False
+
     #: What is raised when Redis is away, slow, or answers with an error of its own.
     away: ClassVar[tuple[type[Exception], ...]] = (RedisError, OSError, asyncio.TimeoutError)
 

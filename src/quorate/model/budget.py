@@ -106,6 +106,11 @@ class BudgetStore(Protocol):
     Every call releases, in the books it looks at, what expired before `now`.
     """
 
+    @property
+    def writes_ledger(self) -> bool:
+        """Whether it writes the lines of the ledger itself; else whoever uses it does."""
+        ...
+
     async def reserve(self, hold: Hold, now: datetime) -> Reserved:
         """Reserve every claim, unless one of a hard book does not fit."""
         ...

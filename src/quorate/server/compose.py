@@ -10,22 +10,26 @@ from pathlib import Path
 from threading import Event
 
 from quorate import __version__
+from quorate.access.budgets import Budgets
 from quorate.access.key_ring import KeyRing
+from quorate.access.local_budgets import LocalBudgets
 from quorate.access.mint import mint
 from quorate.access.permission import Scope
 from quorate.access.principal import OPERATOR
 from quorate.access.rate_limiter import RateLimiter
+from quorate.access.stored_budgets import StoredBudgets
 from quorate.config.build import Built, build
 from quorate.config.data_folder import data_folder, database_url
 from quorate.config.load import Settings
 from quorate.config.secret_reference import fetch_secret
 from quorate.config.server_section import Auth
-from quorate.config.storage_section import RetentionSection
+from quorate.config.storage_section import BudgetsKept, RetentionSection
 from quorate.config.telemetry_section import LogLevel, TracingSection
 from quorate.core.clock import Clock, SystemClock
 from quorate.core.errors import Conflict
 from quorate.core.secret import Secret
 from quorate.core.tasks import background
+from quorate.model.budget import BudgetStore
 from quorate.server.call_handler import AD_HOC
 from quorate.server.embeddings import HASHED
 from quorate.server.relays import Relays
@@ -101,6 +105,7 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         ),
         clock=clock,
         relays=Relays(built.catalog),
+        budgets=open_budgets(settings, database, clock),
         metrics=CallMetrics(clock, version=__version__) if config.telemetry.metrics.enabled else None,
         metrics_access=config.telemetry.metrics.access,
         tracing=_tracing(config.telemetry.tracing, built),
@@ -119,6 +124,27 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         first_key = first_admin_key(database, clock)
         keys.refresh()
     return Opened(services=services, built=built, logs=logs, first_key=first_key)
+
+
+def open_budgets(settings: Settings, database: Database, clock: Clock) -> Budgets | None:
+    """Return who looks after the configured budgets; `None` without any."""
+    rules = [section.rule(name) for name, section in settings.config.budgets.items()]
+    if not rules:
+        return None
+    store: BudgetStore
+    match settings.config.storage.budgets:
+        case BudgetsKept.DATABASE:
+            store = StoredBudgets(database.budgets)
+        case BudgetsKept.MEMORY:
+            store = LocalBudgets()
+        case BudgetsKept.REDIS:
+            # slow: 100 ms for the client of Redis, an extra that most gateways do without
+            from quorate.access.shared_budgets import SharedBudgets  # noqa: PLC0415
+
+            url = _redis_url(settings)
+            assert url is not None  # the configuration was checked
+            store = SharedBudgets(url)
+    return Budgets(rules, store, clock)
 
 
 def start_logs(settings: Settings, built: Built) -> Logs:
@@ -187,6 +213,8 @@ async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services
         stack.push_async_callback(opened.built.close)
         stack.push_async_callback(asyncio.to_thread, services.database.close)
         stack.push_async_callback(services.limiter.close)
+        if services.budgets is not None:
+            stack.push_async_callback(services.budgets.close)
         if services.tracing is not None:
             stack.push_async_callback(asyncio.to_thread, services.tracing.close, _FLUSH_S)
         # Before the traces: a collector that does not answer takes its time, and the process may be killed meanwhile.
@@ -194,6 +222,8 @@ async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services
         if services.keys is not None:
             await stack.enter_async_context(background(services.keys.watch()))
         await stack.enter_async_context(background(services.limiter.watch()))
+        if services.budgets is not None:
+            await stack.enter_async_context(background(services.budgets.watch()))
         await stack.enter_async_context(background(_purge(services, settings)))
         yield services
 

@@ -33,7 +33,7 @@ async def _stream(job: Job, request: ResponsesRequest, stream: ResponsesStream, 
     asked = msgspec.structs.replace(chat_request(request), stream=True)
     async with (
         runnable(job).open(asked, job.watch.call) as reply,
-        aclosing(events(reply, stream, heard=job.watch.heard)) as told,
+        aclosing(events(reply, stream, heard=job.watch.heard, before_end=job.settle)) as told,
     ):
         async for event in told:
             await out.write(event)
