@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import ClassVar
 
 from quorate.model.budget import BudgetBook, Hold, Reserved, Standing
 from quorate.model.ledger import LedgerLine, settlement, spent
@@ -42,7 +41,7 @@ class LocalBudgets:
     No operation waits, so that each is whole before another begins.
     """
 
-    writes_ledger: ClassVar[bool] = False
+    writes_ledger: bool = False
 
     def __init__(self) -> None:
         self._books: dict[str, _Book] = {}

@@ -35,7 +35,7 @@ class SharedBudgets:
     is not spent.
     """
 
-    writes_ledger: ClassVar[bool] = False
+    writes_ledger: bool = False
 
     #: What is raised when Redis is away, slow, or answers with an error of its own.
     away: ClassVar[tuple[type[Exception], ...]] = (RedisError, OSError, asyncio.TimeoutError)

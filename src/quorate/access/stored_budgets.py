@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import datetime
-from typing import ClassVar
 
 from quorate.model.budget import Hold, Reserved, Standing
 from quorate.model.ledger import LedgerLine
@@ -16,7 +15,7 @@ class StoredBudgets:
     Writes the lines of the ledger itself. Raises `StorageUnavailable` while the database is away.
     """
 
-    writes_ledger: ClassVar[bool] = True
+    writes_ledger: bool = True
 
     def __init__(self, table: BudgetTable) -> None:
         self._table = table

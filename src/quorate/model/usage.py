@@ -124,10 +124,10 @@ class Budget:
 
     Every branch gets a `child`, so each knows its own spend while the limit is the whole call's. The limit is checked
     before a request leaves: requests already under way may carry the sum past it. `attempts` are all
-    charges of the whole call, in the order they came.
+    charges of the whole call, in the order they came; `branch` is the path of the part whose account it is.
     """
 
-    __slots__ = ("_branch", "_parent", "attempts", "limit_microusd", "spend")
+    __slots__ = ("_parent", "attempts", "branch", "limit_microusd", "spend")
 
     def __init__(
         self, limit_microusd: int | None = None, *, parent: "Budget | None" = None, branch: str | None = None
@@ -136,7 +136,7 @@ class Budget:
         self.spend = NOTHING
         self.attempts: list[Attempt] = [] if parent is None else parent.attempts
         self._parent = parent
-        self._branch = branch if branch is not None or parent is None else parent._branch
+        self.branch = (parent.branch if parent is not None else "") if branch is None else branch
 
     def child(self, branch: str | None = None) -> "Budget":
         """Return an account of its own under this budget's limit; `branch` is its path, not given: as this one's."""
@@ -144,7 +144,7 @@ class Budget:
 
     def charge(self, charge: Charge, *, by: str = "") -> None:
         """Record a charge of the model `by`, here and in every budget above."""
-        self.attempts.append(Attempt(branch=self._branch or "", model=by, charge=charge))
+        self.attempts.append(Attempt(branch=self.branch, model=by, charge=charge))
         self.add(charge)
 
     def add(self, charge: Charge) -> None:

@@ -74,12 +74,8 @@ class CallHandler:
             found, relay = self._find(principal, model) if named else (None, None)
             reserved = self._reserve()
             admission = await services.limiter.admit(principal, model, most_tokens(fields, len(body)))
-            # What a `parallel` field may cost is known once it is read.
-            held = (
-                None
-                if parallel or found is None
-                else await self._hold(principal, run_id, model, found, fields, len(body), admission)
-            )
+            asked = None if parallel else found  # what a `parallel` field asks for is known once it is read
+            held = await self._hold(principal, run_id, model, asked, fields, len(body), admission)
         except QuorateError as error:
             await self._refuse(error, inbound, send, headers, request_id, reserved=reserved)
             return
@@ -125,13 +121,15 @@ class CallHandler:
         principal: Principal,
         run_id: str,
         name: str,
-        model: Model,
+        model: Model | None,
         fields: Fields,
         body_bytes: int,
         admission: Admission,
     ) -> Reservation | None:
         """Reserve what the request may cost; the admission is given back if that fails."""
         services = self._services
+        if model is None or services.budgets is None:
+            return None
         try:
             return await hold_budgets(services, principal, run_id, name, model, fields, body_bytes)
         except BaseException:

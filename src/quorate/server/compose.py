@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
+from typing import TYPE_CHECKING
 
 from quorate import __version__
 from quorate.access.budgets import Budgets
@@ -29,7 +30,6 @@ from quorate.core.clock import Clock, SystemClock
 from quorate.core.errors import Conflict
 from quorate.core.secret import Secret
 from quorate.core.tasks import background
-from quorate.model.budget import BudgetStore
 from quorate.server.call_handler import AD_HOC
 from quorate.server.embeddings import HASHED
 from quorate.server.relays import Relays
@@ -44,6 +44,9 @@ from quorate.telemetry.metrics import CallMetrics
 from quorate.telemetry.metrics_share import SharedMetrics
 from quorate.telemetry.redaction import Redactor as SpanRedactor
 from quorate.telemetry.tracing import Tracing
+
+if TYPE_CHECKING:
+    from quorate.model.budget import BudgetStore
 
 _log = logging.getLogger(__name__)
 _PURGE_EVERY_S = 3600.0

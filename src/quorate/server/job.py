@@ -96,7 +96,7 @@ class Job:
             call.emit(Warned(call_id=call.id, at_s=call.at_s, code="over_budget", message=message))
 
     async def settle(self) -> None:
-        """Settle what was reserved with what was spent by now; before the caller has the whole answer, and at the end."""
+        """Settle what was reserved with what was spent by now: before all of the answer is out, and at the end."""
         budgets = self.services.budgets
         if self.held is not None and budgets is not None:
             await budgets.settle(self.held, self.watch.ledger())

@@ -28,8 +28,9 @@ async def events(
 ) -> AsyncGenerator[bytes]:
     """Yield the bytes of the streamed response, whole events at a time; use it under `contextlib.aclosing`.
 
-    `heard` is told of each piece before its bytes come, `before_end` is done before the last ones. An error comes out as it is: before the first piece it can
-    still have a status of its own, after it `stream.fail` has the events that tell it.
+    `heard` is told of each piece before its bytes come, `before_end` is done before the last ones. An error comes out
+    as it is: before the first piece it can still have a status of its own, after it `stream.fail` has the events that
+    tell it.
     """
     async for delta in reply:
         if heard is not None:

@@ -25,7 +25,8 @@ from quorate.telemetry.tracing import Tracing
 class Services:
     """A live object: the parts of a running gateway.
 
-    `keys` `None` means that no key is needed, `budgets` `None` that there are none. `draining` is set by SIGTERM: what runs is finished, nothing new begins.
+    `keys` `None` means that no key is needed, `budgets` `None` that there are none. `draining` is set by SIGTERM: what
+    runs is finished, nothing new begins.
     `in_flight` counts the calls under way. `settings` are the gateway's own.
     `render_metrics` gives the text of the metrics and its content type. `storage_check` is the look at the database
     that is under way, or the last one.

@@ -150,9 +150,20 @@ class LedgerStore:
 
 
 def _cost_row(found: dict[str, Any]) -> CostRow:
-    day = found.pop("day", None)
-    numbers = {name: int(value) for name, value in found.items() if not isinstance(value, str) and value is not None}
-    return CostRow(**{**found, **numbers}, day=None if day is None else (EPOCH + timedelta(days=int(day))).date())
+    day: int | None = found.get("day")
+    return CostRow(
+        day=None if day is None else (EPOCH + timedelta(days=int(day))).date(),
+        model=found.get("model"),
+        key=found.get("key"),
+        tenant=found.get("tenant"),
+        run=found.get("run"),
+        attempts=found["attempts"],
+        unpriced=found["unpriced"],
+        prompt_tokens=int(found["prompt_tokens"]),
+        completion_tokens=int(found["completion_tokens"]),
+        cost_microusd=int(found["cost_microusd"]),
+        estimated_microusd=int(found["estimated_microusd"]),
+    )
 
 
 def _compare_runs(connection: Connection) -> tuple[int, int, tuple[str, ...]]:
