@@ -7,11 +7,10 @@ from typing import Annotated
 import msgspec
 
 from quorate.access.permission import Permission
-from quorate.core.errors import InvalidRequest
 from quorate.server.moment import utc
 from quorate.server.route import Answer, Exchange, Route
 from quorate.server.visible import tenant_scope
-from quorate.storage.ledger_store import CostRow, Dimension
+from quorate.storage.ledger_store import CostRow, Dimension, dimensions
 
 DEFAULT_ROWS = 1000
 
@@ -76,16 +75,6 @@ async def list_costs(exchange: Exchange) -> Answer:
         )
 
     return Answer(value=await asyncio.to_thread(read))
-
-
-def dimensions(text: str) -> tuple[Dimension, ...]:
-    """Return what a text like `day,model` names, each once. Raises `InvalidRequest`."""
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    known = [dimension.value for dimension in Dimension]
-    for name in names:
-        if name not in known:
-            raise InvalidRequest(f"by: {name[:40]!r} is none of {', '.join(known)}", param="by")
-    return tuple(dict.fromkeys(Dimension(name) for name in names))
 
 
 def _cost(row: CostRow) -> Cost:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, case, cast, func, or_, select, type_coerce
 
+from quorate.core.errors import InvalidRequest
 from quorate.model.ledger import ALL, Account
 from quorate.storage.columns import EPOCH
 from quorate.storage.connections import Connections
@@ -27,6 +28,16 @@ class Dimension(StrEnum):
     KEY = "key"
     TENANT = "tenant"
     RUN = "run"
+
+
+def dimensions(text: str) -> tuple[Dimension, ...]:
+    """Return what a text like `day,model` names, each once. Raises `InvalidRequest`."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    known = [dimension.value for dimension in Dimension]
+    for name in names:
+        if name not in known:
+            raise InvalidRequest(f"by: {name[:40]!r} is none of {', '.join(known)}", param="by")
+    return tuple(dict.fromkeys(Dimension(name) for name in names))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
