@@ -127,7 +127,7 @@ def test_budgets_are_listed_with_what_is_left(quick: Path, run: Run) -> None:
     quick.write_text(quick.read_text() + BUDGETS)
     now = datetime.now(UTC)
     with database_of(quick) as database:
-        team = book(now, window=Window.TOTAL)
+        team = book(now, window=Window.TOTAL, limit=500_000)
         held = hold(now, "run_1", claim(team, 300))
         database.budgets.reserve(held, now)
         database.budgets.settle(held, [attempt(1, 250)], now)
