@@ -203,7 +203,7 @@ def test_what_was_charged_before_there_was_a_ledger_is_in_it(url: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(quorate.storage.__file__).parent / "migrations"))
     with Database.open(url, clock=CLOCK) as database:
-        database.runs.insert([full_run(id="run_old", ledger=())])
+        database.runs.insert([full_run(run_id="run_old", ledger=())])
         assert not database.ledger.balance().holds
     with connections.writing() as connection:
         config.attributes["connection"] = connection
