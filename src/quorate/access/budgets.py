@@ -10,7 +10,7 @@ import msgspec
 
 from quorate.access.budget_rule import BudgetRule, Spender
 from quorate.core.clock import Clock
-from quorate.core.errors import BudgetSpent, QuorateError
+from quorate.core.errors import BudgetSpent
 from quorate.core.units import format_usd
 from quorate.model.budget import BudgetStore, Claim, Hold, Standing
 from quorate.model.ledger import LedgerLine, reservation
@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 #: A reservation outlives its request's deadline by so much: the time to settle it.
 MARGIN_S = 60.0
 SWEEP_S = 30.0
+_AGAIN_S = 1.0
 _MOST_REMEMBERED = 10_000
 
 
@@ -121,9 +122,9 @@ class Budgets:
         except asyncio.CancelledError:
             self._late.append((held, list(attempts)))  # it may not have happened, and twice is harmless
             raise
-        except QuorateError as error:
+        except Exception as error:  # noqa: BLE001 - whatever a driver raises, what was spent must not be lost
             self._late.append((held, list(attempts)))
-            _log.warning("budgets cannot be settled, they wait: %s", error.message)
+            _log.warning("budgets cannot be settled, they wait: %s", type(error).__name__)
             return
         held.settled = len(attempts)
         held.lines += lines
@@ -136,26 +137,30 @@ class Budgets:
     async def watch(self) -> None:
         """Settle what waits and release what expired, for ever."""
         while True:
-            await asyncio.sleep(1.0 if self._late else SWEEP_S)
+            await asyncio.sleep(_AGAIN_S if self._late else SWEEP_S)
             try:
                 await self._catch_up()
                 await self.store.expire(self._clock.now())
-            except QuorateError as error:
-                _log.warning("budgets cannot be looked after: %s", error.message)
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises, there is another try
+                _log.warning("budgets cannot be looked after, there will be another try: %s", type(error).__name__)
 
     async def close(self) -> None:
         """Settle what waits, once more, and close the store."""
         try:
             await self._catch_up()
-        except QuorateError as error:
-            _log.error("%d requests were not settled, their reservations expire: %s", len(self._late), error.message)
+        except Exception:  # noqa: BLE001 - the store is closed whatever its driver raises
+            _log.exception("%d requests were not settled; what they reserved expires", len(self._late))
         await self.store.close()
 
     async def _catch_up(self) -> None:
-        while self._late:
-            held, attempts = self._late[0]
-            await self.store.settle(held.hold, attempts, self._clock.now())
-            del self._late[0]
+        waiting, self._late = self._late, []
+        for position, (held, attempts) in enumerate(waiting):
+            try:
+                await self.store.settle(held.hold, attempts, self._clock.now())
+            except BaseException:
+                # Behind the others, so that one that is never taken holds up nobody.
+                self._late += [*waiting[position + 1 :], (held, attempts)]
+                raise
 
     def _rules_of(self, tenant: str, key_id: str | None) -> tuple[BudgetRule, ...]:
         rules = self._known.get((tenant, key_id))
