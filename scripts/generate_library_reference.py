@@ -356,6 +356,11 @@ not_found 404 False model
 no model 'sim-atals'; did you mean 'sim-atlas'? (models: sim-atlas, sim-birch, sim-cedar, sim-delta, sim-ember)
 ```"""
 
+BUDGET_NOTE = """
+Where a configured budget refused, the body of a `BudgetSpent` holds `budget` as well: `name`, `subject`,
+`limit_microusd`, `spent_microusd`, `reserved_microusd`, `requested_microusd` and `resets_at` (`null`: never). In
+OpenAI's envelope it stands inside `error`.
+"""
 FAILURES_INTRO = """
 A `ProviderError` carries `provider`, `model`, `upstream_status`, `upstream_code` and `failure`: why it failed,
 as far as it matters for what to do next. Status and retryability follow from the failure. "Retried here" says
@@ -381,6 +386,7 @@ def errors_page() -> str:
         "\n".join(
             ["| Class | `code` | HTTP | May succeed when sent again | Meaning |", "|---|---|---|---|---|", *rows]
         ),
+        wrapped(BUDGET_NOTE),
         "## Failures of providers",
         wrapped(FAILURES_INTRO),
         "\n".join(

@@ -26,12 +26,14 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, create_engine, text
 from sqlalchemy import inspect as inspect_tables
 
+import budget_books
 import quorate.storage
 from quorate.core.clock import ManualClock
 from quorate.core.errors import Conflict, InvalidRequest, Misconfigured, NotFound
 from quorate.core.ids import KeyId, RunId, TenantId, new_id
 from quorate.model.allowance import Allowance
 from quorate.model.event import State
+from quorate.model.ledger import reservation
 from quorate.model.run import BranchRecord, RunRecord
 from quorate.storage.answer_store import Begun, DifferentBody, InProgress, Replay
 from quorate.storage.connections import Connections
@@ -142,6 +144,12 @@ def full_run(**changed: Any) -> RunRecord:
             branch("panel/a", prompt_tokens=1, completion_tokens=2, cost_microusd=None, leaf=False, error_code="x"),
             branch("panel/a"),
         ),
+        "ledger": (
+            budget_books.attempt(1, 7, branch="panel/b", attempt=2, estimated=True),
+            budget_books.attempt(2, None, branch="panel/a"),
+            budget_books.attempt(3, 7, branch="panel/a"),
+            reservation("team:a@total", 9, 1_750_000_001.0),
+        ),
     }
     return run(**(given | changed))
 
@@ -188,6 +196,27 @@ def test_a_migration_can_be_taken_back_and_made_again(url: str) -> None:
     with Database.open(url, clock=CLOCK) as database:
         assert database.revision_is_current()
         database.runs.insert([full_run()])
+
+
+def test_what_was_charged_before_there_was_a_ledger_is_in_it(url: str) -> None:
+    connections = Connections(locate(url))
+    config = Config()
+    config.set_main_option("script_location", str(Path(quorate.storage.__file__).parent / "migrations"))
+    with Database.open(url, clock=CLOCK) as database:
+        database.runs.insert([full_run(run_id="run_old", ledger=())])
+        assert not database.ledger.balance().holds
+    with connections.writing() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0001")
+    connections.close()
+    with Database.open(url, clock=CLOCK) as database:
+        balance = database.ledger.balance()
+        assert balance.holds
+        assert balance.settled_microusd == 14
+        assert [line.branch for line in database.runs.get(ALL_TENANTS, RunId("run_old")).run.ledger] == [
+            "panel/b",
+            "panel/a",
+        ]
 
 
 def test_a_new_database_needs_no_alembic(tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from typer.core import TyperGroup
 
 from quorate.cli import (
     ask,
+    budgets,
     config_command,
+    costs,
     demo,
     doctor,
     evaluate,
@@ -113,6 +115,8 @@ app.command("models")(models.models)
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(runs.app, name="runs")
+app.command("costs")(costs.costs)
+app.command("budgets")(budgets.budgets)
 app.command("upstream")(upstream.upstream)
 app.add_typer(config_command.app, name="config")
 app.add_typer(evaluate.app, name="eval")

@@ -48,8 +48,8 @@ def list_runs(
 
     ended = None if state is None else State(state)
     start = None if since is None else moment_of(since, SystemClock().now())
-    scope = _scope(tenant)
-    with _open(config) as database:
+    scope = scope_of(tenant)
+    with open_database(config) as database:
         runs = database.runs
 
         def page(most: int, behind: str | None) -> "list[RunRecord]":
@@ -75,8 +75,8 @@ def show_run(
     # slow: SQLAlchemy, needed by the commands that read the database
     from quorate.cli.runs_view import print_run, stored_dict  # noqa: PLC0415
 
-    with _open(config) as database:
-        stored = database.runs.get(_scope(tenant), RunId(run))
+    with open_database(config) as database:
+        stored = database.runs.get(scope_of(tenant), RunId(run))
     if json_output:
         typer.echo(printable_json(json.dumps(stored_dict(stored), indent=2, ensure_ascii=False)))
         return
@@ -102,14 +102,16 @@ def moment_of(text: str, now: datetime) -> datetime:
     raise InvalidRequest(f"{text!r} is no time; write `90s`, `30m`, `2h`, `7d`, or `2026-05-01T12:00`", param="since")
 
 
-def _scope(tenant: str | None) -> "Scope":
+def scope_of(tenant: str | None) -> "Scope":
+    """Return the scope of a command: a tenant's, or that of all of them."""
     from quorate.storage.scope import ALL_TENANTS  # noqa: PLC0415 - slow: SQLAlchemy
 
     # Whoever can open the database file can read all of it: the command line is the operator's.
     return ALL_TENANTS if tenant is None else TenantId(tenant)
 
 
-def _open(config: "Path | None") -> "Database":
+def open_database(config: "Path | None") -> "Database":
+    """Return the configured database. Blocking; to be closed."""
     # slow: pydantic, yaml and SQLAlchemy, needed by the commands that read the database
     from quorate.config import load_settings  # noqa: PLC0415
     from quorate.config.data_folder import database_url  # noqa: PLC0415

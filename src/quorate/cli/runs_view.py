@@ -40,19 +40,20 @@ _STYLES: dict[State, str] = {
 
 
 def run_dict(run: RunRecord) -> dict[str, Any]:
-    """Return a run without branches and texts; times as ISO 8601, UTC."""
+    """Return a run without branches, ledger and texts; times as ISO 8601, UTC."""
     fields = msgspec.to_builtins(run)
-    for name in ("branches", "prompt", "answer"):
+    for name in ("branches", "ledger", "prompt", "answer"):
         del fields[name]
     return _with_times(fields)
 
 
 def stored_dict(stored: StoredRun) -> dict[str, Any]:
-    """Return a run with branches, texts and the ids of the runs inside it."""
+    """Return a run with branches, its lines of the ledger, texts and the ids of the runs inside it."""
     run = stored.run
     return {
         **run_dict(run),
         "branches": [_with_times(msgspec.to_builtins(branch)) for branch in run.branches],
+        "ledger": [_with_times(msgspec.to_builtins(line)) for line in run.ledger],
         "children": list(stored.children),
         "prompt": run.prompt,
         "answer": run.answer,
@@ -61,7 +62,7 @@ def stored_dict(stored: StoredRun) -> dict[str, Any]:
 
 def _with_times(fields: dict[str, Any]) -> dict[str, Any]:
     return {
-        name.removesuffix("_s") if name.endswith("_at_s") else name: _iso(value) if name.endswith("_at_s") else value
+        name.removesuffix("_s") if name.endswith("at_s") else name: _iso(value) if name.endswith("at_s") else value
         for name, value in fields.items()
     }
 

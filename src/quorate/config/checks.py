@@ -10,6 +10,7 @@ from quorate.config.plan_section import EnsembleSection
 from quorate.config.provider_kind import PROVIDER_KINDS
 from quorate.config.resilience_section import ResilienceSection
 from quorate.config.schema import Config, ModelSection
+from quorate.config.storage_section import BudgetsKept
 from quorate.parallel.branch import MAX_BRANCHES
 from quorate.parallel.plan import Mode, Select
 
@@ -43,7 +44,7 @@ class Names:
 
 def check(config: Config, names: Names) -> list[Finding]:
     """Return everything in a valid configuration that does not fit together."""
-    findings = [*_check_defaults(config, names), *_check_limits(config, names)]
+    findings = [*_check_defaults(config, names), *_check_limits(config, names), *_check_budgets(config, names)]
     for name, model in config.models.items():
         path: KeyPath = ("models", name)
         if isinstance(model, EndpointSection):
@@ -69,6 +70,14 @@ def _check_limits(config: Config, names: Names) -> Iterator[Finding]:
     for name in () if names.found else config.rate_limits.models:
         if name not in _NAMES_OF_THE_GATEWAY:
             yield from _model_exists(name, names, ("rate_limits", "models", name))
+
+
+def _check_budgets(config: Config, names: Names) -> Iterator[Finding]:
+    for name, budget in config.budgets.items():
+        if budget.model is not None and not names.found and budget.model not in _NAMES_OF_THE_GATEWAY:
+            yield from _model_exists(budget.model, names, ("budgets", name, "model"))
+    if config.storage.budgets is BudgetsKept.REDIS and config.rate_limits.redis is None:
+        yield Finding(path=("storage", "budgets"), message="`redis` needs `rate_limits.redis`, a reference to its URL")
 
 
 def _check_ensemble(

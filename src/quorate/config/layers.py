@@ -15,7 +15,7 @@ SEPARATOR = "__"
 
 #: An entry of these sections is replaced whole by the same name in a higher file: half of one provider and half of
 #: another is nobody's intention. Variables and flags change single values.
-_NAMED = frozenset({"providers", "models"})
+_NAMED = frozenset({"providers", "models", "budgets"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

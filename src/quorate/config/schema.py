@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
 
+from quorate.config.budgets_section import BudgetSection
 from quorate.config.defaults_section import DefaultsSection
 from quorate.config.limits_section import RateLimitsSection
 from quorate.config.model_section import EndpointSection, ReplaySection, SimulatedSection
@@ -50,6 +51,8 @@ class Config(Section):
     server: ServerSection = ServerSection()
     storage: StorageSection = StorageSection()
     rate_limits: RateLimitsSection = RateLimitsSection()
+    budgets: dict[Name, BudgetSection] = Field(default_factory=dict)
+    """How much may be spent through the gateway, by names of your own."""
     telemetry: TelemetrySection = TelemetrySection()
 
 

@@ -1,5 +1,6 @@
 """Where runs, keys and tenants are kept, and for how long."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field
@@ -20,6 +21,14 @@ class RetentionSection(Section):
     """Replace addresses, phone and card numbers and keys in kept texts."""
 
 
+class BudgetsKept(StrEnum):
+    """`database`: where the runs are. `redis`: the one of `rate_limits.redis`. `memory`: by each process for itself."""
+
+    DATABASE = "database"
+    REDIS = "redis"
+    MEMORY = "memory"
+
+
 class StorageSection(Section):
     """Where runs, keys and tenants are kept."""
 
@@ -29,4 +38,7 @@ class StorageSection(Section):
     Not given: SQLite in the user's data folder."""
     queue_size: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000
     """Runs that may wait to be written; when they are this many, new requests are refused until there is room."""
+    budgets: BudgetsKept = BudgetsKept.DATABASE
+    """Who counts what budgets have spent: `database` and `redis` for all processes together, and for good; `memory`
+    each process by itself, until it ends."""
     retention: RetentionSection = RetentionSection()

@@ -15,7 +15,7 @@ QuorateError
 └─ Misconfigured (only at start-up; names file, key, value)
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import ClassVar
 
@@ -132,9 +132,17 @@ class RateLimited(OverLimit):
 
 
 class BudgetSpent(OverLimit):
-    """The money is gone; sending again changes nothing."""
+    """The money is gone; sending again changes nothing.
+
+    `budget` are facts for programs, where a configured budget refused: its name, the limit, what is spent and reserved
+    and what this request may cost in micro-USD, and when it begins anew (RFC 3339, `None` for never).
+    """
 
     code = "budget_spent"
+
+    def __init__(self, message: str, *, budget: Mapping[str, str | int | None] | None = None) -> None:
+        super().__init__(message)
+        self.budget = budget
 
 
 class QueueFull(OverLimit):

@@ -67,6 +67,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     def child(self, name: str, *, timeout_s: float | None = None) -> "Call":
         """Return the context for a part of this call, with a budget account of its own and at most `timeout_s` more."""
+        branch = f"{self.branch}/{name}" if self.branch else name
         return Call(
             id=self.id,
             clock=self.clock,
@@ -74,12 +75,12 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
             deadline=self.deadline.capped(timeout_s),
             tenant=self.tenant,
             principal=self.principal,
-            budget=self.budget.child(),
+            budget=self.budget.child(branch),
             trace=self.trace,
             sink=self.sink,
             seed=self.seed,
             params=self.params,
-            branch=f"{self.branch}/{name}" if self.branch else name,
+            branch=branch,
             depth=self.depth + 1,
         )
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from quorate.model.event import State
+from quorate.model.ledger import LedgerLine
 
 
 class BranchRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +37,8 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `operation` is `chat`, `embeddings` or `responses`; `mode` is `single` or the plan's mode. `status` is the HTTP
     status the caller saw (499: the caller left). `agreement` is `None` where nothing was compared. `prompt` and
-    `answer` are set only where the operator keeps texts. Times are Unix seconds; costs are micro-USD.
+    `answer` are set only where the operator keeps texts. Times are Unix seconds; costs are micro-USD. `ledger` are the
+    lines that are written with it.
     """
 
     id: str
@@ -66,6 +68,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str | None = None
     answer: str | None = None
     branches: tuple[BranchRecord, ...] = ()
+    ledger: tuple[LedgerLine, ...] = ()
 
     @property
     def duration_s(self) -> float:

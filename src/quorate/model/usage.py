@@ -111,29 +111,47 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True):
 NOTHING = Spend()
 
 
+class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One charge with who made it: the path of the branch and the model that answered; both may be empty."""
+
+    branch: str
+    model: str
+    charge: Charge
+
+
 class Budget:
     """How much a call may spend (`limit_microusd`, `None` for no limit) and what it has spent.
 
     Every branch gets a `child`, so each knows its own spend while the limit is the whole call's. The limit is checked
-    before a request leaves: requests already under way may carry the sum past it.
+    before a request leaves: requests already under way may carry the sum past it. `attempts` are all
+    charges of the whole call, in the order they came; `branch` is the path of the part whose account it is.
     """
 
-    __slots__ = ("_parent", "limit_microusd", "spend")
+    __slots__ = ("_parent", "attempts", "branch", "limit_microusd", "spend")
 
-    def __init__(self, limit_microusd: int | None = None, *, parent: "Budget | None" = None) -> None:
+    def __init__(
+        self, limit_microusd: int | None = None, *, parent: "Budget | None" = None, branch: str | None = None
+    ) -> None:
         self.limit_microusd = limit_microusd
         self.spend = NOTHING
+        self.attempts: list[Attempt] = [] if parent is None else parent.attempts
         self._parent = parent
+        self.branch = (parent.branch if parent is not None else "") if branch is None else branch
 
-    def child(self) -> "Budget":
-        """Return an account of its own under this budget's limit."""
-        return Budget(parent=self)
+    def child(self, branch: str | None = None) -> "Budget":
+        """Return an account of its own under this budget's limit; `branch` is its path, not given: as this one's."""
+        return Budget(parent=self, branch=branch)
 
-    def charge(self, charge: Charge) -> None:
-        """Record a charge here and in every budget above."""
+    def charge(self, charge: Charge, *, by: str = "") -> None:
+        """Record a charge of the model `by`, here and in every budget above."""
+        self.attempts.append(Attempt(branch=self.branch, model=by, charge=charge))
+        self.add(charge)
+
+    def add(self, charge: Charge) -> None:
+        """Add to the spend, here and in every budget above, what a part of the call was charged."""
         self.spend = self.spend.plus(charge)
         if self._parent is not None:
-            self._parent.charge(charge)
+            self._parent.add(charge)
 
     def require(self, what: str) -> None:
         """Raise `BudgetSpent` naming `what` if this budget or one above has nothing left."""

@@ -85,7 +85,7 @@ class RequestAccount:
         self._open = False
         cost = None if self._price is None else self._price.cost_microusd(usage)
         charge = Charge(usage=usage, cost_microusd=cost, estimated=not exact)
-        self._call.budget.charge(charge)
+        self._call.budget.charge(charge, by=self._model)
         if cost is None and self._warns and self._call.sink is not ignore_events:
             self._warn()
         return charge

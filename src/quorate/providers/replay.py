@@ -124,6 +124,11 @@ class ReplayModel:
         """The catalog name; the recorded name unless another was given."""
         return self._name
 
+    @property
+    def price(self) -> Price | None:
+        """The price of answers recorded without cost."""
+        return self._price
+
     @opens_reply
     async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
         """Give the recorded answer, in pieces spread over its latency if the request asks for a stream."""
@@ -140,10 +145,11 @@ class ReplayModel:
                     sent += len(chunk.text)
                     yield Delta(chunk=chunk)
         except BaseException:
-            call.budget.charge(self._partial(completion, sent))
+            call.budget.charge(self._partial(completion, sent), by=self.name)
             raise
         usage, cost_microusd = completion.usage, completion.cost_microusd
-        call.budget.charge(Charge(usage=usage, cost_microusd=cost_microusd, estimated=completion.estimated))
+        charge = Charge(usage=usage, cost_microusd=cost_microusd, estimated=completion.estimated)
+        call.budget.charge(charge, by=self.name)
         yield completion
 
     def _find(self, request: ChatRequest) -> RecordedAnswer:

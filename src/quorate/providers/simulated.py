@@ -11,6 +11,7 @@ from quorate.core.errors import Failure, InvalidRequest, ProviderError, Rejected
 from quorate.model import Call, Charge, Completion, Delta, Usage, opens_reply
 from quorate.model.event import Warned
 from quorate.providers.estimate import estimate_prompt_tokens
+from quorate.providers.price import Price
 from quorate.providers.simulated_bank import Question, QuestionBank, unknown_answer
 from quorate.providers.simulated_fault import PAID, Fault, SimulatedFailure
 from quorate.providers.simulated_helper import asked_about, helper_answer
@@ -62,6 +63,11 @@ class SimulatedModel:
         """The profile's name."""
         return self.profile.name
 
+    @property
+    def price(self) -> Price | None:
+        """The profile's price."""
+        return self.profile.price
+
     @opens_reply
     async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
         """Answer `request`, in pieces of a few tokens if it asks for a stream."""
@@ -76,11 +82,11 @@ class SimulatedModel:
         except BaseException as error:
             if not _is_free(error):
                 used = run.usage
-                call.budget.charge(Charge(usage=used, cost_microusd=self._cost(used), estimated=True))
+                call.budget.charge(Charge(usage=used, cost_microusd=self._cost(used), estimated=True), by=self.name)
             raise
         usage = run.usage
         cost_microusd = self._cost(usage)
-        call.budget.charge(Charge(usage=usage, cost_microusd=cost_microusd))
+        call.budget.charge(Charge(usage=usage, cost_microusd=cost_microusd), by=self.name)
         yield Completion(
             response=run.response,
             model=self.name,

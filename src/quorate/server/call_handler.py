@@ -7,16 +7,18 @@ from contextlib import suppress
 
 from quorate.access.admission import Admission
 from quorate.access.authorize import Asked, authorize
+from quorate.access.budgets import Reservation
 from quorate.access.permission import Permission
 from quorate.access.principal import Principal
 from quorate.core.errors import ClientGone, Overloaded, QuorateError
 from quorate.core.ids import new_id
 from quorate.model import Model
-from quorate.providers.relay import RelayEndpoint
+from quorate.providers.relay import Fields, RelayEndpoint
 from quorate.server.authenticate import authenticate
 from quorate.server.call_watch import CLIENT_GONE, CallWatch
 from quorate.server.embeddings import HASHED
 from quorate.server.hangup import Hangup
+from quorate.server.held import hold_budgets
 from quorate.server.inbound import Inbound, Receive, Scope, Send, read_body, require_json
 from quorate.server.job import Job
 from quorate.server.outbound import ANSWER_KEY, Headers, internal_error, send_error
@@ -72,6 +74,8 @@ class CallHandler:
             found, relay = self._find(principal, model) if named else (None, None)
             reserved = self._reserve()
             admission = await services.limiter.admit(principal, model, most_tokens(fields, len(body)))
+            asked = None if parallel else found  # what a `parallel` field asks for is known once it is read
+            held = await self._hold(principal, run_id, model, asked, fields, len(body), admission)
         except QuorateError as error:
             await self._refuse(error, inbound, send, headers, request_id, reserved=reserved)
             return
@@ -110,6 +114,8 @@ class CallHandler:
             headers=headers,
             at_once=scope.get(ANSWER_KEY),
         )
+        if held is not None:
+            job.take(held)
         if services.keeps_texts:
             job.watch.prompt = prompt_of(fields)
         await self._run(job, admission, inbound)
@@ -119,6 +125,26 @@ class CallHandler:
         if self._permission is Permission.EMBEDDINGS and model == HASHED:
             return None, None
         return as_seen(principal, model, self._services.relays.find)
+
+    async def _hold(
+        self,
+        principal: Principal,
+        run_id: str,
+        name: str,
+        model: Model | None,
+        fields: Fields,
+        body_bytes: int,
+        admission: Admission,
+    ) -> Reservation | None:
+        """Reserve what the request may cost; the admission is given back if that fails."""
+        services = self._services
+        if model is None or services.budgets is None:
+            return None
+        try:
+            return await hold_budgets(services, principal, run_id, name, model, fields, body_bytes)
+        except BaseException:
+            await services.limiter.settle(admission, 0)
+            raise
 
     def _reserve(self) -> bool:
         services = self._services
@@ -164,10 +190,15 @@ class CallHandler:
             services.leave()
             if status == CLIENT_GONE:
                 error = ClientGone("the caller left before the answer was complete")
-            record = watch.end(status=status, error=error, route=inbound.path, client=inbound.peer)
-            await services.limiter.settle(admission, record.prompt_tokens + record.completion_tokens)
-            if job.members:
-                await job.settle_members(record.branches)
+            try:
+                if job.held is not None:
+                    await job.settle()
+            finally:
+                lines = () if job.held is None else job.held.lines
+                record = watch.end(status=status, error=error, route=inbound.path, client=inbound.peer, lines=lines)
+                await services.limiter.settle(admission, record.prompt_tokens + record.completion_tokens)
+                if job.members:
+                    await job.settle_members(record.branches)
 
     async def _answer(self, job: Job, inbound: Inbound) -> tuple[int, QuorateError | None]:
         """Do the work; return the status that the caller saw and what went wrong."""

@@ -1,6 +1,8 @@
 """One call from its admission to its record: the events, the trace, the metrics, the row."""
 
 import random
+from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -12,6 +14,7 @@ from quorate.engine.recorder import Recorder
 from quorate.model.call import Call, TraceContext
 from quorate.model.completion import Delta
 from quorate.model.event import EventSink, State, fan_out, ignore_events
+from quorate.model.ledger import LedgerLine, Move
 from quorate.model.run import BranchRecord, RunRecord
 from quorate.model.usage import Budget
 
@@ -123,8 +126,36 @@ class CallWatch:
         if self.first_token_s is None and delta.says_something:
             self.first_token_s = self.call.at_s
 
-    def end(self, *, status: int, error: QuorateError | None, route: str, client: str) -> RunRecord:
-        """Make the record of the call and give it to whoever keeps, counts or sends it."""
+    def ledger(self) -> tuple[LedgerLine, ...]:
+        """Return a line for everything that was charged by now."""
+        at_s = self.began_at_s + self.call.at_s
+        tries = Counter[tuple[str, str]]()
+        lines: list[LedgerLine] = []
+        for position, attempt in enumerate(self.call.budget.attempts, 1):
+            model = attempt.model or self.model
+            branch = attempt.branch or model
+            tries[branch, model] += 1
+            charge = attempt.charge
+            lines.append(
+                LedgerLine(
+                    move=Move.SETTLE,
+                    at_s=at_s,
+                    amount_microusd=charge.cost_microusd,
+                    position=position,
+                    branch=branch,
+                    model=model,
+                    attempt=tries[branch, model],
+                    prompt_tokens=charge.usage.prompt_tokens,
+                    completion_tokens=charge.usage.completion_tokens,
+                    estimated=charge.estimated,
+                )
+            )
+        return tuple(lines)
+
+    def end(
+        self, *, status: int, error: QuorateError | None, route: str, client: str, lines: Sequence[LedgerLine] = ()
+    ) -> RunRecord:
+        """Make the record of the call and give it to whoever keeps, counts or sends it; `lines` go into it as well."""
         services, recorder, call = self._services, self._recorder or _UNHEARD, self.call
         duration_s = call.at_s
         spend = call.budget.spend
@@ -156,6 +187,7 @@ class CallWatch:
             prompt=self.prompt,
             answer=self.answer,
             branches=self._branches(recorder, duration_s),
+            ledger=(*self.ledger(), *lines),
         )
         services.writer.put(record)
         if services.metrics is not None:

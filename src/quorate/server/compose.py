@@ -11,17 +11,20 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from quorate import __version__
+from quorate.access.budgets import Budgets
 from quorate.access.key_ring import KeyRing
+from quorate.access.local_budgets import LocalBudgets
 from quorate.access.mint import mint
 from quorate.access.permission import Scope
 from quorate.access.principal import OPERATOR
 from quorate.access.rate_limiter import RateLimiter
+from quorate.access.stored_budgets import StoredBudgets
 from quorate.config.build import Built, build
 from quorate.config.data_folder import data_folder, database_url
 from quorate.config.load import Settings
 from quorate.config.secret_reference import fetch_secret
 from quorate.config.server_section import Auth
-from quorate.config.storage_section import RetentionSection
+from quorate.config.storage_section import BudgetsKept, RetentionSection
 from quorate.config.telemetry_section import LogLevel, TracingSection
 from quorate.core.clock import Clock, SystemClock
 from quorate.core.errors import Conflict
@@ -44,6 +47,7 @@ from quorate.telemetry.redaction import Redactor as SpanRedactor
 from quorate.telemetry.tracing import Tracing
 
 if TYPE_CHECKING:
+    from quorate.model.budget import BudgetStore
     from quorate.resilience.gates import Gates
     from quorate.resilience.shared_circuits import SharedCircuits
 
@@ -113,6 +117,7 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         clock=clock,
         relays=Relays(built.catalog),
         gates=built.gates,
+        budgets=open_budgets(settings, database, clock),
         metrics=CallMetrics(clock, version=__version__) if config.telemetry.metrics.enabled else None,
         metrics_access=config.telemetry.metrics.access,
         tracing=_tracing(config.telemetry.tracing, built),
@@ -139,6 +144,27 @@ def _shared_circuits(url: str, gates: "Gates", clock: Clock) -> "SharedCircuits"
     from quorate.resilience.shared_circuits import SharedCircuits  # noqa: PLC0415
 
     return SharedCircuits(url, gates, clock)
+
+
+def open_budgets(settings: Settings, database: Database, clock: Clock) -> Budgets | None:
+    """Return who looks after the configured budgets; `None` without any."""
+    rules = [section.rule(name) for name, section in settings.config.budgets.items()]
+    if not rules:
+        return None
+    store: BudgetStore
+    match settings.config.storage.budgets:
+        case BudgetsKept.DATABASE:
+            store = StoredBudgets(database.budgets)
+        case BudgetsKept.MEMORY:
+            store = LocalBudgets()
+        case BudgetsKept.REDIS:
+            # slow: 100 ms for the client of Redis, an extra that most gateways do without
+            from quorate.access.shared_budgets import SharedBudgets  # noqa: PLC0415
+
+            url = _redis_url(settings)
+            assert url is not None  # the configuration was checked
+            store = SharedBudgets(url)
+    return Budgets(rules, store, clock)
 
 
 def start_logs(settings: Settings, built: Built) -> Logs:
@@ -208,6 +234,8 @@ async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services
         stack.push_async_callback(opened.built.close)
         stack.push_async_callback(asyncio.to_thread, services.database.close)
         stack.push_async_callback(services.limiter.close)
+        if services.budgets is not None:
+            stack.push_async_callback(services.budgets.close)
         if services.tracing is not None:
             stack.push_async_callback(asyncio.to_thread, services.tracing.close, _FLUSH_S)
         # Before the traces: a collector that does not answer takes its time, and the process may be killed meanwhile.
@@ -218,6 +246,8 @@ async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services
         if opened.circuits is not None:
             stack.push_async_callback(opened.circuits.close)
             await stack.enter_async_context(background(opened.circuits.watch()))
+        if services.budgets is not None:
+            await stack.enter_async_context(background(services.budgets.watch()))
         await stack.enter_async_context(background(_purge(services, settings)))
         yield services
 

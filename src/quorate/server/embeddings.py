@@ -39,7 +39,7 @@ async def _embed(job: Job, call: Call) -> WholeAnswer:
     vectors = await asyncio.to_thread(_vectors, texts, request.dimensions)
     tokens = sum(map(estimate_text_tokens, texts))
     charge = Charge(usage=Usage(prompt_tokens=tokens), cost_microusd=0, estimated=True)
-    call.budget.charge(charge)
+    call.budget.charge(charge, by=HASHED)
     body = write_embedding_response(
         vectors,
         model=HASHED,

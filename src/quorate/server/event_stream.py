@@ -1,7 +1,7 @@
 """A response of server-sent events: begun when there is something to say, kept awake while there is not."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -41,11 +41,13 @@ class EventStream:
     Nothing is sent before the first event, so an error before it still has a status of its own; after `heartbeat_s`
     of silence a comment is sent instead, which begins the response. `post` is for what comes from callbacks: it is
     written as soon as the loop turns. `error_events` says how this API tells an error; `at_once` is the short way out.
+    `before_end` is done before the end mark is sent.
     """
 
     __slots__ = (
         "_at_once",
         "_awake",
+        "_before_end",
         "_error_events",
         "_hangup",
         "_headers",
@@ -69,8 +71,10 @@ class EventStream:
         heartbeat_s: float,
         error_events: ErrorEvents = chat_error,
         at_once: AnswersAtOnce | None = None,
+        before_end: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._send = send
+        self._before_end = before_end
         self._at_once = at_once
         self._error_events = error_events
         self._hangup = hangup
@@ -100,6 +104,8 @@ class EventStream:
 
     async def write(self, events: bytes) -> None:
         """Send whole events, after those that were posted; nothing after the end."""
+        if self._before_end is not None and events.endswith(END):
+            await self._before_end()
         async with self._turn:
             if not self.ended:
                 await self._write(events)

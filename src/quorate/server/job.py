@@ -5,14 +5,17 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from quorate.access.admission import Admission
+from quorate.access.budgets import Reservation
 from quorate.access.principal import Principal
 from quorate.core.errors import QuorateError
 from quorate.model import Model
+from quorate.model.event import Warned
 from quorate.model.run import BranchRecord
 from quorate.providers.relay import Fields, RelayEndpoint
 from quorate.server.call_watch import CallWatch
 from quorate.server.event_stream import ErrorEvents, EventStream, chat_error
 from quorate.server.hangup import Hangup
+from quorate.server.held import hold_budgets
 from quorate.server.inbound import Send
 from quorate.server.outbound import AnswersAtOnce, Headers, internal_error, send_json
 from quorate.server.services import Services
@@ -29,7 +32,7 @@ class Job:
 
     `relay` is set if the bytes of the model can be passed on. `headers` go out with the answer. `spoke` says whether a
     piece of the answer has left, after which nothing is asked again; an `error` after `begun` was told in the stream.
-    `members`: admissions to further models.
+    `members`: admissions to further models. `held`: what it has reserved of budgets.
     """
 
     services: Services
@@ -47,6 +50,7 @@ class Job:
     spoke: bool = False
     error: QuorateError | None = None
     members: dict[str, Admission] = field(default_factory=dict[str, Admission])
+    held: Reservation | None = None
     _answered: bool = False
     _out: EventStream | None = None
 
@@ -73,6 +77,30 @@ class Job:
             used = sum(each.prompt_tokens + each.completion_tokens for each in branches if each.model == model)
             await self.services.limiter.settle(admission, used)
 
+    async def hold(self, model: Model) -> None:
+        """Reserve what `model` may cost, where budgets are about this request; raises `BudgetSpent`."""
+        watch = self.watch
+        held = await hold_budgets(
+            self.services, self.principal, watch.call.id, watch.model, model, self.fields, len(self.body)
+        )
+        if held is not None:
+            self.take(held)
+
+    def take(self, held: Reservation) -> None:
+        """Go on with what was reserved; tell of soft budgets that are over."""
+        self.held = held
+        if held.over:
+            self.headers.append((b"x-quorate-budget-over", ", ".join(held.over).encode()))
+            call = self.watch.call
+            message = f"over budget: {', '.join(held.over)}"
+            call.emit(Warned(call_id=call.id, at_s=call.at_s, code="over_budget", message=message))
+
+    async def settle(self) -> None:
+        """Settle what was reserved with what was spent by now: before all of the answer is out, and at the end."""
+        budgets = self.services.budgets
+        if self.held is not None and budgets is not None:
+            await budgets.settle(self.held, self.watch.ledger())
+
     def keep_answer(self, text: Callable[[], str]) -> None:
         """Put the answer's text into the record, where the operator keeps texts."""
         if self.services.keeps_texts:
@@ -80,6 +108,8 @@ class Job:
 
     async def answer(self, body: bytes) -> None:
         """Send a whole answer."""
+        if self.held is not None:
+            await self.settle()
         self._answered = True
         self.hangup.over = True
         await send_json(self.send, _HTTP_OK, body, self.headers, at_once=self.at_once)
@@ -114,5 +144,6 @@ class Job:
             heartbeat_s=self.services.settings.heartbeat_s,
             error_events=error_events,
             at_once=self.at_once,
+            before_end=None if self.held is None else self.settle,
         )
         return self._out

@@ -32,6 +32,7 @@ async def answer_parallel(job: Job) -> None:
     request = read_request(job)
     asked = _read(job, request)
     if not asked.enabled and isinstance(job.model, Ensemble):
+        await job.hold(job.model)
         await (stream_composed if job.stream else answer_composed)(job)
         return
     job.watch.listen()
@@ -39,6 +40,7 @@ async def answer_parallel(job: Job) -> None:
         authorize(job.principal, Permission.CHAT, Asked(model=name))
     await job.admit_members(_own_names(job, asked))
     ensemble = Ensemble(name=job.watch.model, plan=asked.plan, resolve=job.services.catalog.resolve)
+    await job.hold(ensemble)
     request = msgspec.structs.replace(
         request, extra={name: value for name, value in request.extra.items() if name != "parallel"}
     )

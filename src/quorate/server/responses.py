@@ -40,7 +40,7 @@ async def _stream(job: Job, request: ResponsesRequest, stream: ResponsesStream, 
 
     async with (
         runnable(job).open(asked, job.watch.call) as reply,
-        aclosing(events(reply, stream, heard=heard)) as told,
+        aclosing(events(reply, stream, heard=heard, before_end=job.settle)) as told,
     ):
         async for event in told:
             await out.write(event)

@@ -1,6 +1,6 @@
 """`/v1/responses` over any model of the catalog: from its completion, or its reply, to the bytes of the API."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import msgspec
 
@@ -20,19 +20,27 @@ def body(completion: Completion, request: ResponsesRequest, *, id: str, created_
 
 
 async def events(
-    reply: Reply, stream: ResponsesStream, *, heard: Callable[[Delta], object] | None = None
+    reply: Reply,
+    stream: ResponsesStream,
+    *,
+    heard: Callable[[Delta], object] | None = None,
+    before_end: Callable[[], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[bytes]:
     """Yield the bytes of the streamed response, whole events at a time; use it under `contextlib.aclosing`.
 
-    `heard` is told of each piece before its bytes come. An error comes out as it is: before the first piece it can
-    still have a status of its own, after it `stream.fail` has the events that tell it.
+    `heard` is told of each piece before its bytes come, `before_end` is done before the last ones. An error comes out
+    as it is: before the first piece it can still have a status of its own, after it `stream.fail` has the events that
+    tell it.
     """
     async for delta in reply:
         if heard is not None:
             heard(delta)
         if data := stream.begin() + stream.chunk(delta.chunk):
             yield data
-    yield stream.end(_with_usage(await reply.completion()))
+    completion = await reply.completion()
+    if before_end is not None:
+        await before_end()
+    yield stream.end(_with_usage(completion))
 
 
 def _with_usage(completion: Completion) -> ChatResponse:

@@ -1,7 +1,17 @@
 """All routes of the gateway, and the only list of those that are open to everybody."""
 
 from quorate.config.telemetry_section import MetricsAccess
-from quorate.server import health, keys_api, models_api, reference_api, runs_api, status_api, tenants_api
+from quorate.server import (
+    budgets_api,
+    costs_api,
+    health,
+    keys_api,
+    models_api,
+    reference_api,
+    runs_api,
+    status_api,
+    tenants_api,
+)
 from quorate.server.route import Route
 
 #: Whoever reaches the port may ask for these; a test compares this list with the tables. `/metrics` joins it only
@@ -15,6 +25,8 @@ def all_routes(metrics: MetricsAccess = MetricsAccess.KEY) -> tuple[Route, ...]:
         *health.routes(metrics),
         *models_api.ROUTES,
         *runs_api.ROUTES,
+        *costs_api.ROUTES,
+        *budgets_api.ROUTES,
         *keys_api.ROUTES,
         *tenants_api.ROUTES,
         *status_api.ROUTES,

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from quorate.access.budgets import Budgets
 from quorate.access.key_ring import KeyRing
 from quorate.access.rate_limiter import RateLimiter
 from quorate.config.defaults_section import Defaults
@@ -25,8 +26,9 @@ from quorate.telemetry.tracing import Tracing
 class Services:
     """A live object: the parts of a running gateway.
 
-    `keys` `None` means that no key is needed. `draining` is set by SIGTERM: what runs is finished, nothing new begins.
-    `in_flight` counts the calls under way. `settings` are the gateway's own. `gates` are those before the providers.
+    `keys` `None` means that no key is needed, `budgets` `None` that there are none. `draining` is set by SIGTERM: what
+    runs is finished, nothing new begins. `in_flight` counts the calls under way. `settings` are the gateway's own.
+    `gates` are those before the providers.
     `render_metrics` gives the text of the metrics and its content type. `storage_check` is the look at the database
     that is under way, or the last one.
     """
@@ -41,6 +43,7 @@ class Services:
     clock: Clock
     relays: Relays
     gates: Gates = field(default_factory=Gates)
+    budgets: Budgets | None = None
     metrics: CallMetrics | None = None
     metrics_access: MetricsAccess = MetricsAccess.KEY
     tracing: Tracing | None = None

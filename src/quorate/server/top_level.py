@@ -91,15 +91,28 @@ def is_true(fields: Fields, name: str) -> bool:
 
 def most_tokens(fields: Fields, body_bytes: int) -> int:
     """Return about how many tokens a request may take: four bytes of it to a token, and the answer's own limit."""
-    tokens = body_bytes >> 2
+    return (body_bytes >> 2) + max(0, output_limit(fields) or 0)
+
+
+def output_limit(fields: Fields) -> int | None:
+    """Return the tokens that the answer may have at most, as the request says; `None` if it does not."""
     for name in _OUTPUT_LIMITS:
         raw = fields.get(name)
         if raw is not None:
             try:
-                return tokens + max(0, _whole.decode(raw))
+                return _whole.decode(raw)
             except msgspec.DecodeError:
                 continue  # null says nothing; of anything else, whoever it is for will say what it has to be
-    return tokens
+    return None
+
+
+def count_of(fields: Fields) -> int:
+    """Return how many answers a request asks for at once (`n`), one at least."""
+    raw = fields.get("n")
+    try:
+        return 1 if raw is None else max(1, _whole.decode(raw))
+    except msgspec.DecodeError:
+        return 1
 
 
 def timeout_of(fields: Fields, header: bytes | None) -> float | None:

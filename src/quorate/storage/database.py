@@ -12,10 +12,12 @@ from sqlalchemy import exc, text
 from quorate.core.clock import Clock
 from quorate.core.errors import Misconfigured
 from quorate.storage.answer_store import DEFAULT_LEASE_S, AnswerStore
+from quorate.storage.budget_table import BudgetTable
 from quorate.storage.connections import Connections
 from quorate.storage.cursor import Cursors
 from quorate.storage.errors import StorageUnavailable, told
 from quorate.storage.key_store import KeyStore
+from quorate.storage.ledger_store import LedgerStore
 from quorate.storage.location import Location, locate, make_private
 from quorate.storage.revision import HEAD, bring_up, stored_revision
 from quorate.storage.run_store import RunStore
@@ -35,6 +37,8 @@ class Database:
         self.keys = KeyStore(connections, cursors)
         self.runs = RunStore(connections, cursors)
         self.answers = AnswerStore(connections, lease_s=lease_s)
+        self.ledger = LedgerStore(connections)
+        self.budgets = BudgetTable(connections)
 
     @classmethod
     def open(cls, url: str, *, clock: Clock, lease_s: float = DEFAULT_LEASE_S) -> Self:

@@ -5,12 +5,13 @@ from typing import Any
 import msgspec
 
 from quorate.model.event import State
+from quorate.model.ledger import Move
 from quorate.model.run import RunRecord
 from quorate.storage.columns import storable
 
 _MAX_INT = 2**63 - 1
 #: Columns that are narrower than 64 bits.
-_MAX_OF = {"status": 2**15 - 1, "group": 2**31 - 1, "attempts": 2**31 - 1}
+_MAX_OF = {"status": 2**15 - 1, "group": 2**31 - 1, "attempts": 2**31 - 1, "attempt": 2**31 - 1}
 #: The end of the year 9999: the last that both databases and Python agree on.
 _MAX_TIME_S = 253_402_300_799.0
 
@@ -18,7 +19,8 @@ _MAX_TIME_S = 253_402_300_799.0
 def mended(run: RunRecord) -> RunRecord:
     """Return the run with every value that no database could hold replaced by the nearest one it can; no texts."""
     branches = tuple(_with_mended_fields(branch) for branch in run.branches)
-    return _with_mended_fields(msgspec.structs.replace(run, branches=branches, prompt=None, answer=None))
+    lines = tuple(_with_mended_fields(line) for line in run.ledger)
+    return _with_mended_fields(msgspec.structs.replace(run, branches=branches, ledger=lines, prompt=None, answer=None))
 
 
 def _with_mended_fields(record: Any) -> Any:
@@ -28,7 +30,7 @@ def _with_mended_fields(record: Any) -> Any:
 
 def _mended(name: str, value: object) -> object:
     match value:
-        case bool() | State():
+        case bool() | State() | Move():
             return value
         case str():
             return storable(value)

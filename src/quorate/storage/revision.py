@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: The newest revision in `migrations/versions`. It stands here so that Alembic, 120 ms of import, is loaded only when
 #: there is something to migrate.
-HEAD = "0001"
+HEAD = "0002"
 REVISION_TABLE = "quorate_revision"
 _STORED = text("SELECT version_num FROM quorate_revision")
 #: The table as Alembic makes it.

@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeAlias
 from sqlalchemy import RowMapping
 
 from quorate.model.event import State
+from quorate.model.ledger import LedgerLine, Move
 from quorate.model.run import BranchRecord, RunRecord
 from quorate.storage.columns import storable
 
@@ -108,6 +109,28 @@ def branch_row(run: RunRecord, position: int, branch: BranchRecord, form: RowFor
     )
 
 
+def ledger_row(run: str, tenant: str, key_id: str | None, line: LedgerLine, form: RowForm) -> Row:
+    """Return the row of a line of the ledger."""
+    return (
+        run,
+        line.book,
+        line.position,
+        str(line.move),
+        tenant,
+        key_id,
+        form.at(line.at_s),
+        str(line.source),
+        str(line.target),
+        line.amount_microusd,
+        line.branch,
+        line.model,
+        line.attempt,
+        line.prompt_tokens,
+        line.completion_tokens,
+        form.flag(line.estimated),
+    )
+
+
 def text_row(run: RunRecord, form: RowForm) -> Row:
     """Return the row of a run's texts."""
     prompt, answer = (None if text is None else storable(text) for text in (run.prompt, run.answer))
@@ -163,6 +186,23 @@ def branch_record(found: RowMapping) -> BranchRecord:
         selected=found["selected"],
         leaf=found["leaf"],
         error_code=found["error_code"],
+    )
+
+
+def ledger_line(found: RowMapping) -> LedgerLine:
+    """Return a line of the ledger from its row."""
+    return LedgerLine(
+        move=Move(found["move"]),
+        at_s=found["at"].timestamp(),
+        amount_microusd=found["amount_microusd"],
+        book=found["book"],
+        position=found["position"],
+        branch=found["branch"],
+        model=found["model"],
+        attempt=found["attempt"],
+        prompt_tokens=found["prompt_tokens"],
+        completion_tokens=found["completion_tokens"],
+        estimated=found["estimated"],
     )
 
 

@@ -23,11 +23,13 @@ from quorate.storage.run_rows import (
     SqliteForm,
     branch_record,
     branch_row,
+    ledger_line,
+    ledger_row,
     run_record,
     run_row,
     text_row,
 )
-from quorate.storage.schema import branches, runs, texts
+from quorate.storage.schema import branches, ledger, runs, texts
 from quorate.storage.scope import Scope, within
 
 #: Rows that one transaction of a purge deletes, and the time to the next one. SQLite's lock goes to whoever asks in the
@@ -39,7 +41,7 @@ _MOST_CHILDREN = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRun:
-    """A run with its branches, in the order they began, and its texts where they are kept still.
+    """A run with its branches, in the order they began, its lines of the ledger, its texts where they are kept still.
 
     `children` ran inside it.
     """
@@ -91,9 +93,12 @@ class RunStore:
         self._runs = BulkInsert(runs, dialect)
         self._branches = BulkInsert(branches, dialect)
         self._texts = BulkInsert(texts, dialect)
+        self._ledger = BulkInsert(ledger, dialect)
 
     def insert(self, records: Sequence[RunRecord]) -> None:
-        """Write runs in one transaction: all or none. A run whose id is there already changes nothing.
+        """Write runs with their branches, texts and lines of the ledger in one transaction: all or none.
+
+        A run whose id is there already changes nothing.
 
         Errors of the driver come out as SQLAlchemy's own: the writer tells those that pass from those that do not.
         """
@@ -105,13 +110,15 @@ class RunStore:
             branch_row(run, position, branch, form) for run in records for position, branch in enumerate(run.branches)
         ]
         text_rows = [text_row(run, form) for run in records if run.prompt is not None or run.answer is not None]
+        ledger_rows = [ledger_row(run.id, run.tenant, run.key_id, line, form) for run in records for line in run.ledger]
         with self._connections.writing() as connection:
             self._runs.write(connection, run_rows)
             self._branches.write(connection, branch_rows)
             self._texts.write(connection, text_rows)
+            self._ledger.write(connection, ledger_rows)
 
     def get(self, scope: Scope, run: RunId) -> StoredRun:
-        """Return a run of the scope with branches and texts. Raises `NotFound`."""
+        """Return a run of the scope with branches, texts and its lines of the ledger. Raises `NotFound`."""
         with told("read the run"), self._connections.reading() as connection:
             found = connection.execute(select(runs).where(within(scope, runs.c.tenant), runs.c.id == run)).mappings()
             row = found.one_or_none()
@@ -233,8 +240,11 @@ def _with_details(connection: Connection, scope: Scope, run: RunRecord) -> Store
     # Sorted here: asked to sort, SQLite would walk through all runs of the tenant in order instead of looking these up.
     inside = select(runs.c.started_at, runs.c.id).where(within(scope, runs.c.tenant), runs.c.parent_id == run.id)
     children = sorted((at, child) for at, child in connection.execute(inside.limit(_MOST_CHILDREN)))
+    in_order = select(ledger).where(within(scope, ledger.c.tenant), ledger.c.run_id == run.id)
+    in_order = in_order.order_by(ledger.c.book, ledger.c.position, ledger.c.move)
+    lines = tuple(ledger_line(found) for found in connection.execute(in_order).mappings())
     prompt, answer = kept or (None, None)
     return StoredRun(
-        run=msgspec.structs.replace(run, branches=tuple(own), prompt=prompt, answer=answer),
+        run=msgspec.structs.replace(run, branches=tuple(own), prompt=prompt, answer=answer, ledger=lines),
         children=tuple(RunId(child) for _, child in children),
     )

@@ -154,3 +154,58 @@ idempotency = Table(
     Column("body", LargeBinary),
     Index("idempotency_in_order", "begun_at"),
 )
+
+# No foreign key to runs: what was paid stays, also when the run is deleted. `book` is empty for the book of everything.
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("run_id", PlainText, primary_key=True),
+    Column("book", PlainText, primary_key=True),
+    Column("position", Integer, primary_key=True, autoincrement=False),
+    Column("move", PlainText, primary_key=True),
+    Column("tenant", PlainText, nullable=False),
+    Column("key_id", PlainText),
+    Column("at", UtcTime, nullable=False),
+    Column("source", PlainText, nullable=False),
+    Column("target", PlainText, nullable=False),
+    Column("amount_microusd", BigInteger),
+    Column("branch", PlainText, nullable=False),
+    Column("model", PlainText, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("completion_tokens", BigInteger, nullable=False),
+    Column("estimated", Boolean, nullable=False),
+    Index("ledger_in_order", "at"),
+    Index("ledger_of_tenant", "tenant", "at"),
+    sqlite_with_rowid=False,
+)
+
+#: How budgets stand: one row for each budget, whose it is, and window. Who changes one holds its row's lock.
+budget_books = Table(
+    "budget_books",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("budget", PlainText, nullable=False),
+    Column("subject", PlainText, nullable=False),
+    Column("tenant", PlainText, nullable=False),
+    Column("since", UtcTime),
+    Column("until", UtcTime),
+    Column("spent_microusd", BigInteger, nullable=False),
+    Column("reserved_microusd", BigInteger, nullable=False),
+    Index("budget_books_of_budget", "budget", "since"),
+    sqlite_with_rowid=False,
+)
+
+#: What requests under way hold of budgets.
+budget_holds = Table(
+    "budget_holds",
+    metadata,
+    Column("book", PlainText, primary_key=True),
+    Column("run_id", PlainText, primary_key=True),
+    Column("tenant", PlainText, nullable=False),
+    Column("key_id", PlainText),
+    Column("amount_microusd", BigInteger, nullable=False),
+    Column("expires_at", UtcTime, nullable=False),
+    Index("budget_holds_in_order", "expires_at"),
+    sqlite_with_rowid=False,
+)

@@ -80,18 +80,18 @@ class ScriptedModel:
                 sent += bool(chunk.text)
                 if request.stream:
                     yield Delta(chunk=chunk)
-            call.budget.charge(Charge(usage=answer.usage, cost_microusd=answer.cost_microusd))
+            call.budget.charge(Charge(usage=answer.usage, cost_microusd=answer.cost_microusd), by=self.name)
             self.finished, settled = self.finished + 1, True
             yield self._completion(answer, joiner.response())
         except QuorateError:
             self.failed += 1
             if sent:
-                call.budget.charge(_share(answer, sent))
+                call.budget.charge(_share(answer, sent), by=self.name)
             raise
         except BaseException:
             if not settled:
                 self.cancelled += 1
-                call.budget.charge(_share(answer, sent))
+                call.budget.charge(_share(answer, sent), by=self.name)
             raise
 
     def _chunks(self, answer: ScriptedAnswer) -> Iterator[ChatChunk]:

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from quorate.core.errors import AllFailed, ProviderError, QuorateError
+from quorate.core.errors import AllFailed, BudgetSpent, ProviderError, QuorateError
 
 #: Where each `code` is explained, relative to the server that answers (RFC 9457 section 3.1.1 allows it).
 PROBLEM_TYPE_BASE = "/errors/"
@@ -22,17 +22,20 @@ _OPENAI_TYPES = {
 def openai_error_body(error: QuorateError) -> dict[str, Any]:
     """Return `{"error": {...}}` as every OpenAI client reads it.
 
-    `code` is ours, or the provider's own where it gave one.
+    `code` is ours, or the provider's own where it gave one. Where a budget refused, `budget` says which and why.
     """
     code = error.upstream_code if isinstance(error, ProviderError) and error.upstream_code else error.code
-    return {
-        "error": {
-            "message": error.message,
-            "type": _openai_type(error.http_status),
-            "param": error.param,
-            "code": code,
-        }
+    body: dict[str, Any] = {
+        "message": error.message,
+        "type": _openai_type(error.http_status),
+        "param": error.param,
+        "code": code,
     }
+    return {"error": body | _budget(error)}
+
+
+def _budget(error: QuorateError) -> dict[str, Any]:
+    return {"budget": dict(error.budget)} if isinstance(error, BudgetSpent) and error.budget is not None else {}
 
 
 def _openai_type(status: int) -> str:
@@ -43,7 +46,7 @@ def _openai_type(status: int) -> str:
 def problem_body(error: QuorateError, *, instance: str | None = None, request_id: str | None = None) -> dict[str, Any]:
     """Return RFC 9457 problem details with our `code`, `retryable` and `request_id`.
 
-    When all branches failed, `errors` lists them.
+    When all branches failed, `errors` lists them; where a budget refused, `budget` says which and why.
     """
     status = error.http_status
     body: dict[str, Any] = {
@@ -64,4 +67,4 @@ def problem_body(error: QuorateError, *, instance: str | None = None, request_id
         body["errors"] = [
             {"branch": branch, "code": each.code, "detail": each.message} for branch, each in error.errors
         ]
-    return body
+    return body | _budget(error)

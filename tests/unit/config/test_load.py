@@ -140,6 +140,22 @@ def problems(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
             "q.yaml:5:28: rate_limits.models.aa: no model is called 'aa'; did you mean 'a'?",
         ),
         (
+            TWO + "budgets: {b: {model: aa, limit: 1}}\n",
+            "q.yaml:5:22: budgets.b.model: no model is called 'aa'; did you mean 'a'?",
+        ),
+        (TWO + "budgets: {b: {limit: 1}}\n", "q.yaml:5:14: budgets.b: a budget is of one thing: give one of `tenant`"),
+        (TWO + "budgets: {b: {key: k, each: model, limit: 1}}\n", "q.yaml:5:14: budgets.b: a budget is of one thing"),
+        (TWO + "budgets: {b: {key: k}}\n", "q.yaml:5:14: budgets.b: `limit` is missing"),
+        (TWO + "budgets: {b: {key: k, limit: -1}}\n", "q.yaml:5:30: budgets.b.limit: -1: expected at least 0"),
+        (TWO + "budgets: {b: {key: k, limit: 0.0000001}}\n", "q.yaml:5:30: budgets.b.limit: "),
+        (
+            TWO + "budgets: {b: {key: k, limit: 1, window: year}}\n",
+            "q.yaml:5:41: budgets.b.window: 'year' is not one of",
+        ),
+        (TWO + "budgets: {b: {key: k, limit: 1, on_limit: stop}}\n", "q.yaml:5:43: budgets.b.on_limit: 'stop' is not"),
+        (TWO + "budgets: {b: {each: run, limit: 1}}\n", "q.yaml:5:21: budgets.b.each: 'run' is not one of tenant, key"),
+        (TWO + "storage: {budgets: redis}\n", "q.yaml:5:20: storage.budgets: `redis` needs `rate_limits.redis`"),
+        (
             "version: 1\nserver: {cors_origins: ['https://app.example', 'https://app.example/admin']}\n",
             "q.yaml:2:48: server.cors_origins[1]: 'https://app.example/admin': an origin is a scheme, a host",
         ),

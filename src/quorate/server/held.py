@@ -1,0 +1,111 @@
+"""What a call holds of budgets: reckoned and reserved before its work begins."""
+
+from collections import Counter
+
+import msgspec
+
+from quorate.access.budgets import Reservation, Spending, WorstCase
+from quorate.access.principal import Principal
+from quorate.core.errors import QuorateError
+from quorate.engine.estimate import worst_case_microusd
+from quorate.model import Model
+from quorate.parallel.branch import Resolve
+from quorate.parallel.ensemble import Ensemble
+from quorate.parallel.plan import Plan, Select
+from quorate.providers.estimate import estimate_prompt_tokens
+from quorate.providers.relay import Fields
+from quorate.server.fan_out import branches_of
+from quorate.server.services import Services
+from quorate.server.top_level import count_of, output_limit
+from quorate.wire.chat import ChatRequest
+from quorate.wire.open import decode
+
+_MAX_DEPTH = 8
+_BOTH_ORDERS = 2
+
+
+async def hold_budgets(
+    services: Services, principal: Principal, run: str, name: str, model: Model, fields: Fields, body_bytes: int
+) -> Reservation | None:
+    """Return what a request to `model` holds of the budgets that are about it; `None` if there are none.
+
+    Raises `BudgetSpent`, and `QuorateError`s of a store that is away.
+    """
+    budgets = services.budgets
+    if budgets is None or not budgets.concern(principal.tenant, principal.key_id):
+        return None
+    spending = Spending(run=run, tenant=principal.tenant, key_id=principal.key_id, model=name)
+    worst = worst_case(
+        model,
+        name,
+        resolve=services.catalog.resolve,
+        prompt_tokens=_prompt_tokens(fields, body_bytes),
+        max_output_tokens=output_limit(fields),
+        attempts=services.defaults.plan.retry.max_retries + 1,
+        answers=count_of(fields),
+    )
+    return await budgets.reserve(spending, worst, timeout_s=services.settings.request_timeout_s)
+
+
+def worst_case(
+    model: Model,
+    name: str,
+    *,
+    resolve: Resolve,
+    prompt_tokens: int,
+    max_output_tokens: int | None,
+    attempts: int,
+    answers: int = 1,
+) -> WorstCase:
+    """Return what a request to `model` may cost at most, in all and by the model that answers.
+
+    `answers` is how many the request asks for at once. What a model costs inside an ensemble is reckoned with the
+    prompt of the request; a judge's own may be longer, which the sum of all takes into account.
+    """
+
+    def cost(of: Model) -> int | None:
+        most = worst_case_microusd(
+            of,
+            prompt_tokens=prompt_tokens,
+            max_output_tokens=max_output_tokens,
+            attempts=1 if isinstance(of, Ensemble) else attempts,
+            resolve=resolve,
+        )
+        return None if most is None else most * answers
+
+    calls = _leaves(model.plan, resolve, 0) if isinstance(model, Ensemble) else Counter({name: 1})
+    each = {leaf: cost(resolve(leaf) if isinstance(model, Ensemble) else model) for leaf in calls}
+    by_model = {leaf: (each[leaf] or 0) * times for leaf, times in calls.items()}
+    total = cost(model)
+    return WorstCase(
+        total_microusd=sum(by_model.values()) if total is None else total,
+        by_model=by_model,
+        unpriced=tuple(leaf for leaf in calls if each[leaf] is None),
+    )
+
+
+def _leaves(plan: Plan, resolve: Resolve, depth: int) -> Counter[str]:
+    """Return how often each model that is no ensemble is asked at most, retries aside."""
+    found = Counter[str]()
+    if depth > _MAX_DEPTH:
+        return found  # it does not run
+    helpers = {Select.PROMPT_SELECTOR: (plan.judge, _BOTH_ORDERS), Select.SYNTHESIS: (plan.synthesiser, 1)}
+    helper, times = helpers.get(plan.selector, (None, 0))
+    asked = [*(member.model for member in branches_of(plan)), *([helper] * times if helper is not None else ())]
+    for name, count in Counter(asked).items():
+        model = resolve(name)
+        inner = _leaves(model.plan, resolve, depth + 1) if isinstance(model, Ensemble) else Counter({name: 1})
+        for leaf, often in inner.items():
+            found[leaf] += often * count
+    return found
+
+
+def _prompt_tokens(fields: Fields, body_bytes: int) -> int:
+    """Return about how many tokens a request has; four bytes to one where it is no chat request that can be read."""
+    if "messages" not in fields:
+        return body_bytes >> 2
+    read = {name: fields[name] for name in ("messages", "tools", "response_format") if name in fields}
+    try:
+        return estimate_prompt_tokens(decode(msgspec.json.encode(read), ChatRequest))
+    except QuorateError:
+        return body_bytes >> 2
