@@ -41,7 +41,7 @@ models:
   behind: {{ provider: proxied, model: fast }}
   all-of-them: {{ type: ensemble, members: [refused, translated, away, behind], mode: all }}
   invented: {{ type: simulated, profile: sim-atlas, latency_s: 0, tokens_per_s: 100000 }}
-defaults: {{ retry: {{ max_retries: 0 }} }}
+defaults: {{ retry: {{ max_retries: 0 }}, breaker: false }}  # so that each request meets its provider
 telemetry:
   metrics: {{ access: open }}
   tracing: {{ enabled: true, endpoint: "http://127.0.0.1:{collector}" }}

@@ -13,7 +13,7 @@ from quorate.resilience.verdict import Verdict, verdict_on
 
 
 class Circuit(StrEnum):
-    """`closed`: requests pass. `open`: none does. `half_open`: one does, the probe, and the others wait for its end."""
+    """`closed`: requests pass. `open`: none does. `half_open`: one does, the probe, and the others are refused."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -60,7 +60,8 @@ class BreakerPolicy:
     In a row means that each is within `window_s` of the one before. The share is `failure_rate`, of at least
     `min_calls` that ended in the last `window_s`. The circuit stays open for `cooldown_s`, twice as long after each
     probe that fails, at most `max_cooldown_s`; what is waited is drawn evenly from the upper half of that, so that many
-    processes do not probe at the same moment.
+    processes do not probe at the same moment. A probe that takes longer than `max_cooldown_s` (a long answer, a
+    provider that hangs) does not keep the next one out.
     """
 
     failures: int = 5
@@ -82,8 +83,10 @@ class Breaker:
         "_failed_s",
         "_nominal_s",
         "_policy",
+        "_probed_s",
         "_probing",
         "_rng",
+        "_since",
         "_window",
         "failures",
         "opened",
@@ -97,7 +100,9 @@ class Breaker:
         self._window = FailureWindow(policy.window_s)
         self._nominal_s = policy.cooldown_s
         self._failed_s = 0.0
-        self._epoch = 0
+        self._epoch = 0  # the latest ticket
+        self._since = 0  # the first ticket that was given in this state
+        self._probed_s = 0.0
         self._probing = False
         self.state = Circuit.CLOSED
         self.failures = 0
@@ -110,7 +115,8 @@ class Breaker:
             return None
         if self.state is Circuit.OPEN:
             return self.until_s - now_s if now_s < self.until_s else None
-        return self._policy.cooldown_s if self._probing else None
+        left_s = self._probed_s + self._policy.max_cooldown_s - now_s
+        return min(left_s, self._policy.cooldown_s) if self._probing and left_s > 0 else None
 
     def admit(self, now_s: float) -> int | None:
         """Return a ticket to report with; `None` if the request must not go. The probe's place is taken with it."""
@@ -118,14 +124,16 @@ class Breaker:
             return self._epoch
         if self.refused_s(now_s) is not None:
             return None
-        self._move(Signal.COOLED)
         self._epoch += 1
-        self._probing = True
+        if self.state is Circuit.OPEN:
+            self._since = self._epoch
+        self._move(Signal.COOLED)
+        self._probing, self._probed_s = True, now_s
         return self._epoch
 
     def succeeded(self, ticket: int, now_s: float) -> bool:
         """An answer came; return whether that closed the circuit."""
-        if ticket != self._epoch:
+        if ticket < self._since:
             return False
         if self.state is Circuit.CLOSED:
             self._window.succeeded(now_s)
@@ -140,7 +148,7 @@ class Breaker:
         if verdict is Verdict.NOTHING:
             self.abandoned(ticket)
             return False
-        if ticket != self._epoch:
+        if ticket < self._since:
             return False
         self._count(now_s)
         signal = Signal.TRIPPED if verdict is Verdict.KEY or self._reached(now_s) else Signal.FAILED
@@ -202,6 +210,7 @@ class Breaker:
     def _leave_probe(self) -> None:
         """From now on whoever holds a ticket tells old news."""
         self._epoch += 1
+        self._since = self._epoch
         self._probing = False
 
     def _move(self, signal: Signal) -> None:

@@ -11,6 +11,7 @@ from quorate.resilience.places import Places
 from quorate.resilience.verdict import says_overload
 
 _log = logging.getLogger(__name__)
+_log.addHandler(logging.NullHandler())  # without a log nothing goes to stderr: the errors of the calls say it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

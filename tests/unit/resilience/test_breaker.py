@@ -203,6 +203,20 @@ def test_a_probe_that_tells_nothing_leaves_its_place_to_the_next(by: str) -> Non
     assert circuit.succeeded(ticket(circuit, now_s), now_s)
 
 
+def test_a_probe_that_takes_long_lets_another_in_and_still_counts() -> None:
+    circuit = opened()
+    began_s = circuit.until_s
+    long = ticket(circuit, began_s)
+    assert circuit.refused_s(began_s + 1) == POLICY.cooldown_s
+    assert circuit.admit(began_s + POLICY.max_cooldown_s - 1) is None
+    second = ticket(circuit, began_s + POLICY.max_cooldown_s)
+    circuit.abandoned(long)
+    assert circuit.admit(began_s + POLICY.max_cooldown_s) is None
+    assert circuit.succeeded(long, began_s + 30)
+    assert not circuit.failed(second, began_s + 31, DOWN)
+    assert circuit.state is Circuit.CLOSED
+
+
 def test_others_can_open_and_close_it() -> None:
     circuit = breaker()
     circuit.open_until(50)
@@ -221,7 +235,7 @@ class Life(RuleBasedStateMachine):
         self.circuit = Breaker(BreakerPolicy(failures=2, cooldown_s=2, max_cooldown_s=4), random.Random(1))
         self.now_s = 0.0
         self.under_way = list[int]()
-        self.probes = set[int]()
+        self.probes = dict[int, float]()
 
     @rule(seconds=st.floats(0, 3))
     def wait(self, seconds: float) -> None:
@@ -237,14 +251,14 @@ class Life(RuleBasedStateMachine):
             return
         self.under_way.append(given)
         if self.circuit.state is Circuit.HALF_OPEN:
-            self.probes.add(given)
+            self.probes[given] = self.now_s
 
     @rule(end=st.sampled_from(["succeeded", "failed", "abandoned", "bad"]), which=st.integers(0, 100))
     def finish(self, end: str, which: int) -> None:
         if not self.under_way:
             return
         done = self.under_way.pop(which % len(self.under_way))
-        self.probes.discard(done)
+        self.probes.pop(done, None)
         match end:
             case "succeeded":
                 self.circuit.succeeded(done, self.now_s)
@@ -258,7 +272,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def one_probe(self) -> None:
         if self.circuit.state is Circuit.HALF_OPEN:
-            assert len(self.probes) <= 1
+            assert len([began_s for began_s in self.probes.values() if self.now_s < began_s + 4]) <= 1
         else:
             self.probes.clear()
 
