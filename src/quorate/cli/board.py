@@ -13,6 +13,7 @@ from quorate.model.event import (
     BranchFailed,
     BranchFinished,
     BranchFirstToken,
+    BranchHedged,
     BranchRetry,
     BranchStarted,
     PlanStarted,
@@ -134,6 +135,8 @@ class Board:
             case BranchRetry():
                 row.retries, row.text = row.retries + 1, ""
                 row.note = f"retry {event.attempt}: {event.message}"
+            case BranchHedged():
+                row.note = f"late after {event.after_s:.2g} s: {event.hedge} asked as well"
             case BranchFinished():
                 row.tokens, row.note = event.completion_tokens, ""
                 self._settle(row, State.FINISHED, event.latency_s, event.cost_microusd)

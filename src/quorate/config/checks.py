@@ -47,6 +47,7 @@ def check(config: Config, names: Names) -> list[Finding]:
         path: KeyPath = ("models", name)
         if isinstance(model, EndpointSection):
             findings += _provider_exists(model.provider, names, (*path, "provider"))
+            findings += _check_hedge(name, model, config, names)
         elif isinstance(model, EnsembleSection):
             findings += _check_ensemble(model, config.defaults, names, path)
     return [*findings, *_circles(config)]
@@ -85,6 +86,25 @@ def _check_ensemble(
             yield Finding(
                 path=(*path, "group_prompts", str(group)), message=f"no member is in group {group} (groups: {known})"
             )
+
+
+def _check_hedge(name: str, model: EndpointSection, config: Config, names: Names) -> Iterator[Finding]:
+    for path, other in _hedges(name, model):
+        first = next(earlier for earlier, same in _hedges(name, model) if same == other)
+        if other == name:
+            yield Finding(path=path, message="names the model itself; leave `on` away to ask the same model again")
+        elif path != first:
+            yield Finding(path=path, message=f"names {other!r} twice; its turn comes often enough with one")
+        elif isinstance(config.models.get(other), EnsembleSection):
+            yield Finding(path=path, message=f"{other!r} is an ensemble; a second attempt is one request to one model")
+        else:
+            yield from _model_exists(other, names, path)
+
+
+def _hedges(name: str, model: EndpointSection) -> list[tuple[KeyPath, str]]:
+    """Return the models that second attempts go to, each with its place."""
+    on = model.hedge.on if model.hedge is not None else ()
+    return [(("models", name, "hedge", "on", index), other) for index, other in enumerate(on)]
 
 
 def _helpers_given(model: EnsembleSection, defaults: "DefaultsSection", path: KeyPath) -> Iterator[Finding]:
@@ -140,17 +160,25 @@ def _unknown(what: str, name: str, known: frozenset[str], path: KeyPath) -> Find
 
 
 def _circles(config: Config) -> Iterator[Finding]:
-    """Report each ensemble that contains itself once, at the first member on the way."""
-    used: dict[str, list[tuple[KeyPath, str]]] = {
-        name: list(_uses(name, model)) for name, model in config.models.items() if isinstance(model, EnsembleSection)
-    }
+    """Report each ensemble that contains itself, and each circle of hedges, once, at the first step on the way."""
+    used: dict[str, list[tuple[KeyPath, str]]] = {}
+    for name, model in config.models.items():
+        if isinstance(model, EnsembleSection):
+            used[name] = list(_uses(name, model))
+        elif isinstance(model, EndpointSection):
+            used[name] = [step for step in _hedges(name, model) if step[1] != name]
     reported: set[frozenset[str]] = set()
     for start in used:
         circle = _way_back(start, used)
         if circle is not None and (members := frozenset(name for _, name in circle)) not in reported:
             reported.add(members)
             names = " -> ".join([start, *(name for _, name in circle)])
-            yield Finding(path=circle[0][0], message=f"is a circle: {names}; an ensemble cannot contain itself")
+            why = (
+                "an ensemble cannot contain itself"
+                if isinstance(config.models[start], EnsembleSection)
+                else "a hedge would be hedged again and again"
+            )
+            yield Finding(path=circle[0][0], message=f"is a circle: {names}; {why}")
 
 
 def _uses(name: str, model: EnsembleSection) -> Iterator[tuple[KeyPath, str]]:

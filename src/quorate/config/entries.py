@@ -25,6 +25,7 @@ from quorate.providers.price import Price
 from quorate.providers.prices import PriceCatalog
 from quorate.providers.simulated import SimulatedModel, SimulatedProfile, default_profiles
 from quorate.providers.transport import Transport, TransportSettings
+from quorate.resilience.hedge import Hedging
 
 if TYPE_CHECKING:
     from quorate.providers.replay import ReplayFile
@@ -62,7 +63,7 @@ class EntryMaker:
     def _entry(self, name: str, section: ModelSection, catalog: Catalog) -> Entry:
         match section:
             case EndpointSection():
-                return self._provided(name, section)
+                return _hedged(self._provided(name, section), section, catalog)
             case EnsembleSection():
                 return self._ensemble(name, section, catalog)
             case SimulatedSection():
@@ -197,6 +198,16 @@ class EntryMaker:
                 where = self.settings.origin(*path).where
                 raise Misconfigured(f"{str(found)!r} cannot be read: {reason}", where=where) from None
         return self._replays[found]
+
+
+def _hedged(entry: Entry, section: EndpointSection, catalog: Catalog) -> Entry:
+    hedge = section.hedging()
+    if hedge is None:
+        return entry
+    return replace(
+        entry,
+        make=lambda: Hedging(entry.make(), hedge.policy(), on=[catalog.resolve(other) for other in hedge.on]),
+    )
 
 
 def _simulated(profile: SimulatedProfile, time_scale: float) -> Entry:

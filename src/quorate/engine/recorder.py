@@ -9,6 +9,7 @@ from quorate.model.event import (
     BranchFailed,
     BranchFinished,
     BranchFirstToken,
+    BranchHedged,
     BranchRetry,
     BranchStarted,
     Event,
@@ -25,6 +26,7 @@ class _Branch:
     end: BranchFinished | BranchFailed | BranchCancelled | None = None
     first_token_s: float | None = None
     retries: int = 0
+    hedges: int = 0
 
 
 class Recorder:
@@ -58,6 +60,8 @@ class Recorder:
                 self._first_token(event)
             case BranchRetry():
                 self._retry(event)
+            case BranchHedged():
+                self._hedge(event)
             case PlanStarted():
                 self._plan(event)
             case AgreementUpdated() if not event.path:
@@ -91,7 +95,7 @@ class Recorder:
             finished_at_s=began_at_s + (now_s if end is None else end.at_s),
             first_token_at_s=None if first_s is None else began_at_s + first_s,
             group=started.group,
-            attempts=max(branch.retries + 1, 1 if end is None else end.attempts),
+            attempts=max(branch.retries + 1, 1 if end is None else end.attempts) + branch.hedges,
             prompt_tokens=0 if end is None else end.prompt_tokens,
             completion_tokens=0 if end is None else end.completion_tokens,
             cost_microusd=0 if end is None else end.cost_microusd,
@@ -119,6 +123,11 @@ class Recorder:
         branch = self._latest.get((event.branch, event.model))
         if branch is not None:
             branch.retries += 1
+
+    def _hedge(self, event: BranchHedged) -> None:
+        branch = self._latest.get((event.branch, event.model))
+        if branch is not None:
+            branch.hedges += 1
 
     def _end(self, event: BranchFinished | BranchFailed | BranchCancelled) -> None:
         branch = self._latest.get((event.branch, event.model))

@@ -11,7 +11,7 @@ async def chat(job: Job) -> None:
     """Answer a chat request: by an ad-hoc plan, by one endpoint whose bytes are passed on, or by any other model."""
     if has(job.fields, "parallel"):
         await answer_parallel(job)
-    elif job.relay is not None:
+    elif job.relay is not None and job.relay.endpoint is job.model:
         await (relay_stream if job.stream else relay_whole)(job, job.relay)
     elif job.stream:
         await stream_composed(job)
