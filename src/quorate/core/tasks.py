@@ -31,11 +31,6 @@ class Standby:
     def __init__(self) -> None:
         self._task: asyncio.Task[None] | None = None
 
-    @property
-    def started(self) -> bool:
-        """Whether it has begun."""
-        return self._task is not None
-
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Begin."""
         self._task = asyncio.create_task(work)

@@ -93,5 +93,6 @@ class Hedging:
         """Return the model of a second attempt that may start now, the next one in turn."""
         if not self._budget.take():
             return None
+        chosen = self._on[self._turn % len(self._on)]
         self._turn += 1
-        return self._on[self._turn % len(self._on)]
+        return chosen
