@@ -6,7 +6,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterable
 
-from bench import agreement, concurrency, headline, imports, losers, overhead, transport
+from bench import agreement, concurrency, headline, hedging, imports, losers, overhead, transport
 from bench.gateway import run as gateway
 from bench.gateway import soak, users
 from bench.report import Row, render
@@ -17,6 +17,7 @@ BENCHES: dict[str, Callable[[], Iterable[Row]]] = {
     "agreement": agreement.run,
     "concurrency": concurrency.run,
     "headline": headline.run,
+    "hedging": hedging.run,
     "imports": imports.run,
     "transport": transport.run,
     "gateway": gateway.run,

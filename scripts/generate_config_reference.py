@@ -20,6 +20,7 @@ SECTIONS = {
     "ReplayProviderSection": "providers.NAME, type: replay",
     "EndpointSection": "models.NAME",
     "RequestParamsSection": "models.NAME.params",
+    "HedgeSection": "models.NAME.hedge",
     "PriceSection": "price",
     "EnsembleSection": "models.NAME, type: ensemble",
     "MemberSection": "members",

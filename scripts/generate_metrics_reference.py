@@ -46,8 +46,8 @@ One trace for each request, below the caller's if it sent a `traceparent`:
 | `invoke_workflow ENSEMBLE` | internal | a branch that is an ensemble itself |
 | `judge MODEL`, `synthesis MODEL` | client | a request that chose or wrote the answer |
 
-A retry is an event on the span of its branch. A failure has the code of the error, never its text. Prompts and answers
-are in no span.
+A retry and a hedge are events on the span of their branch. A failure has the code of the error, never its text. Prompts
+and answers are in no span.
 
 Attributes:
 
@@ -65,7 +65,7 @@ def attributes() -> Iterator[str]:
     """The attributes of spans, in the order of the file that names them."""
     lines = inspect.getsource(names).splitlines()
     for line in lines[: lines.index("# Operations, the first word of a span's name")]:
-        if ": Final = " in line and not line.startswith("RETRY: "):
+        if ": Final = " in line and not line.startswith(("HEDGE: ", "RETRY: ")):
             yield line.partition(": Final = ")[2].strip('"')
 
 

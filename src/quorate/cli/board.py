@@ -14,6 +14,7 @@ from quorate.model.event import (
     BranchFallback,
     BranchFinished,
     BranchFirstToken,
+    BranchHedged,
     BranchRetry,
     BranchStarted,
     PlanStarted,
@@ -137,6 +138,8 @@ class Board:
                 row.note = f"retry {event.attempt}: {event.message}"
             case BranchFallback():
                 row.text, row.note = "", f"{event.to} stands in: {event.message}"
+            case BranchHedged():
+                row.note = f"late after {event.after_s:.2g} s: {event.hedge} asked as well"
             case BranchFinished():
                 row.tokens, row.note = event.completion_tokens, ""
                 self._settle(row, State.FINISHED, event.latency_s, event.cost_microusd)

@@ -49,6 +49,7 @@ def check(config: Config, names: Names) -> list[Finding]:
         path: KeyPath = ("models", name)
         if isinstance(model, EndpointSection):
             findings += _provider_exists(model.provider, names, (*path, "provider"))
+            findings += _check_hedge(name, model, config, names)
         elif isinstance(model, EnsembleSection):
             findings += _check_ensemble(model, config.defaults, names, path)
         if isinstance(model, ResilienceSection):
@@ -104,6 +105,25 @@ def _check_fallbacks(model: ResilienceSection, names: Names, path: KeyPath) -> I
         yield from _model_exists(name, names, (*path, *place))
 
 
+def _check_hedge(name: str, model: EndpointSection, config: Config, names: Names) -> Iterator[Finding]:
+    for path, other in _hedges(name, model):
+        first = next(earlier for earlier, same in _hedges(name, model) if same == other)
+        if other == name:
+            yield Finding(path=path, message="names the model itself; leave `on` away to ask the same model again")
+        elif path != first:
+            yield Finding(path=path, message=f"names {other!r} twice; its turn comes often enough with one")
+        elif isinstance(config.models.get(other), EnsembleSection):
+            yield Finding(path=path, message=f"{other!r} is an ensemble; a second attempt is one request to one model")
+        else:
+            yield from _model_exists(other, names, path)
+
+
+def _hedges(name: str, model: EndpointSection) -> list[tuple[KeyPath, str]]:
+    """Return the models that second attempts go to, each with its place."""
+    on = model.hedge.on if model.hedge is not None else ()
+    return [(("models", name, "hedge", "on", index), other) for index, other in enumerate(on)]
+
+
 def _helpers_given(model: EnsembleSection, defaults: "DefaultsSection", path: KeyPath) -> Iterator[Finding]:
     if model.selector is Select.PROMPT_SELECTOR and not (model.judge or defaults.judge):
         yield Finding(
@@ -157,18 +177,30 @@ def _unknown(what: str, name: str, known: frozenset[str], path: KeyPath) -> Find
 
 
 def _circles(config: Config) -> Iterator[Finding]:
-    """Report each model that leads back to itself once, at the first step on the way."""
-    used: dict[str, list[tuple[KeyPath, str]]] = {
-        name: list(_uses(name, model)) for name, model in config.models.items()
+    """Report each model that leads back to itself, and each circle of hedges, once, at the first step on the way."""
+    uses = {name: list(_uses(name, model)) for name, model in config.models.items()}
+    yield from _circles_of(uses)
+    hedges = {
+        name: [step for step in _hedges(name, model) if step[1] != name] if isinstance(model, EndpointSection) else []
+        for name, model in config.models.items()
     }
+    yield from _circles_of(hedges)
+
+
+def _circles_of(used: Mapping[str, list[tuple[KeyPath, str]]]) -> Iterator[Finding]:
     reported: set[frozenset[str]] = set()
     for start in used:
         circle = _way_back(start, used)
         if circle is not None and (members := frozenset(name for _, name in circle)) not in reported:
             reported.add(members)
             names = " -> ".join([start, *(name for _, name in circle)])
-            fell = any("fallbacks" in path[2] for path, _ in circle if isinstance(path[2], str))
-            why = "no model can stand in for itself" if fell else "an ensemble cannot contain itself"
+            ways = {str(path[2]) for path, _ in circle}
+            if "hedge" in ways:
+                why = "a hedge would be hedged again and again"
+            elif ways & {"fallbacks", "fallbacks_on"}:
+                why = "no model can stand in for itself"
+            else:
+                why = "an ensemble cannot contain itself"
             yield Finding(path=circle[0][0], message=f"is a circle: {names}; {why}")
 
 

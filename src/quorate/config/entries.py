@@ -28,6 +28,7 @@ from quorate.providers.simulated import SimulatedModel, SimulatedProfile, defaul
 from quorate.providers.transport import Transport, TransportSettings
 from quorate.resilience.gate import GateKey
 from quorate.resilience.gates import Gates
+from quorate.resilience.hedge import Hedging
 from quorate.resilience.resilient import OnCut, Resilient
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class EntryMaker:
     def _entry(self, name: str, section: ModelSection, catalog: Catalog) -> Entry:
         match section:
             case EndpointSection():
-                return self._provided(name, section)
+                return _hedged(self._provided(name, section), section, catalog)
             case EnsembleSection():
                 return self._ensemble(name, section, catalog)
             case SimulatedSection():
@@ -220,6 +221,16 @@ def _resilient(entry: Entry, section: ModelSection, catalog: Catalog) -> Entry:
     return replace(
         entry,
         make=lambda: Resilient(make(), fallbacks=fallbacks, on_cut=on_cut, resolve=catalog.resolve, window=window),
+    )
+
+
+def _hedged(entry: Entry, section: EndpointSection, catalog: Catalog) -> Entry:
+    hedge = section.hedging()
+    if hedge is None:
+        return entry
+    return replace(
+        entry,
+        make=lambda: Hedging(entry.make(), hedge.policy(), on=[catalog.resolve(other) for other in hedge.on]),
     )
 
 

@@ -7,6 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from quorate.config.gate_section import Breaker, BreakerSection
+from quorate.config.hedge_section import HedgeAfter, HedgeSection
 from quorate.config.place import listed
 from quorate.config.plan_section import RequestParamsSection
 from quorate.config.provider_section import LimitsSection
@@ -71,6 +72,20 @@ class EndpointSection(ResilienceSection):
     """The most tokens that question and answer may have together."""
     domains: Annotated[tuple[Name, ...], Field(max_length=32)] = ()
     """What it is good at, e.g. `[code, legal]`: read when the gateway chooses the models of a question."""
+    hedge_after: HedgeAfter | None = None
+    """Ask the same model again when it is silent for so long, e.g. `p95` or `0.8s`; short for `hedge: {after: ...}`."""
+    hedge: HedgeSection | None = None
+    """Ask again when it is late. Its answers are then composed, not passed on byte for byte."""
+
+    @model_validator(mode="after")
+    def _hedges_once(self) -> Self:
+        if self.hedge is not None and self.hedge_after is not None:
+            raise PydanticCustomError("hedge", "has `hedge_after` and `hedge`; write `hedge: {after: ...}` alone")
+        return self
+
+    def hedging(self) -> HedgeSection | None:
+        """Return what either of the two describes; `None` if nothing is hedged."""
+        return self.hedge if self.hedge_after is None else HedgeSection(after=self.hedge_after)
 
 
 class FailureSection(Section):

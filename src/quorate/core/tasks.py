@@ -23,6 +23,29 @@ async def background(work: Coroutine[Any, Any, T]) -> AsyncGenerator[asyncio.Tas
         await _settle(task)
 
 
+class Standby:
+    """A live object: work that may begin beside its owner's, at most once, e.g. by a timer. `settle` it in any case."""
+
+    __slots__ = ("_task",)
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Begin."""
+        self._task = asyncio.create_task(work)
+
+    def cancel(self) -> None:
+        """Cancel the work if it runs, without waiting for its end."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def settle(self) -> None:
+        """Cancel the work if it runs, and wait until it has ended; an error of its own is dropped."""
+        if self._task is not None:
+            await _settle(self._task)
+
+
 async def _settle(task: asyncio.Task[Any]) -> None:
     interrupted: asyncio.CancelledError | None = None
     task.cancel()

@@ -11,6 +11,7 @@ from quorate.model.event import (
     BranchFallback,
     BranchFinished,
     BranchFirstToken,
+    BranchHedged,
     BranchRetry,
     BranchStarted,
     Event,
@@ -32,14 +33,15 @@ class _Branch:
     end: _End | None = None
     first_token_s: float | None = None
     retries: int = 0
+    hedges: int = 0
     leaf: bool | None = None
 
     @property
     def attempts(self) -> int:
         """How often the model was asked; a model that is a plan counts what its end says."""
         if self.before is not None or self.end is None or isinstance(self.end, BranchFallback):
-            return self.retries + 1
-        return max(self.retries + 1, self.end.attempts)
+            return self.retries + 1 + self.hedges
+        return max(self.retries + 1, self.end.attempts) + self.hedges
 
     def tokens(self, name: Literal["prompt_tokens", "completion_tokens"]) -> int:
         """Return what this model used."""
@@ -98,6 +100,8 @@ class Recorder:
                 self._retry(event)
             case BranchFallback():
                 self._fall_back(event)
+            case BranchHedged():
+                self._hedge(event)
             case PlanStarted():
                 self._plan(event)
             case AgreementUpdated() if not event.path:
@@ -177,6 +181,11 @@ class Recorder:
         self._branches.append(branch)
         self._latest |= dict.fromkeys([key for key, latest in self._latest.items() if latest is failed], branch)
         self._latest[path, event.to] = branch
+
+    def _hedge(self, event: BranchHedged) -> None:
+        branch = self._latest.get((event.branch, event.model))
+        if branch is not None:
+            branch.hedges += 1
 
     def _end(self, event: BranchFinished | BranchFailed | BranchCancelled) -> None:
         branch = self._latest.get((event.branch, event.model))

@@ -3,7 +3,7 @@
 from quorate.model.call import Call, TraceContext, new_call
 from quorate.model.completion import Completion, Delta, Detail, Outcome
 from quorate.model.event import Event, EventSink, State
-from quorate.model.model import Model, complete, opens_reply, stream
+from quorate.model.model import Model, complete, leaf, opens_reply, stream
 from quorate.model.reply import Reply
 from quorate.model.usage import Budget, Charge, Spend, Usage
 
@@ -24,6 +24,7 @@ __all__ = [
     "TraceContext",
     "Usage",
     "complete",
+    "leaf",
     "new_call",
     "opens_reply",
     "stream",

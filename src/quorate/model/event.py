@@ -87,6 +87,13 @@ class BranchFallback(BranchEvent, frozen=True, kw_only=True, tag="branch.fallbac
     estimated: bool = False
 
 
+class BranchHedged(BranchEvent, frozen=True, kw_only=True, tag="branch.hedged"):
+    """Nothing had come after `after_s`, so `hedge` (a catalog name) was asked as well; who speaks first answers."""
+
+    hedge: str
+    after_s: float
+
+
 class BranchFinished(BranchEvent, frozen=True, kw_only=True, tag="branch.finished"):
     """The branch answered."""
 

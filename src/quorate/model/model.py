@@ -4,7 +4,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import wraps
 from types import TracebackType
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, ParamSpec, Protocol, TypeVar, runtime_checkable
 
 from quorate.model.call import Call
 from quorate.model.completion import Completion, Delta
@@ -31,6 +31,23 @@ class Model(Protocol):
         only (and cancellation).
         """
         ...
+
+
+@runtime_checkable
+class Wrapper(Protocol):
+    """A Model around another one, which is asked under the same name: retry, hedge."""
+
+    @property
+    def model(self) -> Model:
+        """The wrapped model."""
+        ...
+
+
+def leaf(model: Model) -> Model:
+    """Return what all wrappers are around; `model` itself if it is none."""
+    while isinstance(model, Wrapper):
+        model = model.model
+    return model
 
 
 async def complete(model: Model, request: ChatRequest, call: Call) -> Completion:

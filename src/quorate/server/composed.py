@@ -66,14 +66,14 @@ def result_headers(completion: Completion) -> Headers:
 
 def response_of(completion: Completion, job: Job) -> ChatResponse:
     """Return the completion as the wire's, under the model's name, with a `quorate` field if many models answered."""
-    response = completion.response
+    response, answered = completion.response, _answered(completion, job)
     extra = {**response.extra, **_ours(completion, job)}
     return msgspec.structs.replace(
         response,
         id=response.id or f"chatcmpl-{job.watch.call.id}",
         created=response.created or job.created,
-        model=answering(job),
-        usage=_answered(completion, job).usage.to_wire(),
+        model=answered.model if job.watch.recorder.single else job.watch.model,
+        usage=answered.usage.to_wire(),
         extra=extra,
     )
 

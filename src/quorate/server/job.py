@@ -30,9 +30,10 @@ _log = logging.getLogger(__name__)
 class Job:
     """A live object: the request, what answers it, and how far the answer has come.
 
-    `relay` is set if the bytes of the model can be passed on. `headers` go out with the answer. `spoke` says whether a
-    piece of the answer has left, after which nothing is asked again; an `error` after `begun` was told in the stream.
-    `members`: admissions to further models. `held`: what it has reserved of budgets.
+    `relay` is set if the bytes of the model, or of what it wraps, can be passed on. `headers` go out with the answer.
+    `spoke` says whether a piece of the answer has left, after which nothing is asked again; an `error` after `begun`
+    was told in the stream. `members`: admissions to further models. `held`: what it
+    has reserved of budgets.
     """
 
     services: Services

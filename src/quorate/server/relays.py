@@ -1,9 +1,8 @@
 """The relays to endpoints that speak OpenAI's language, one for each, made when it is first asked."""
 
 from quorate.engine.catalog import MOST_UNLISTED, Catalog
-from quorate.model import Model
+from quorate.model import Model, leaf
 from quorate.providers.relay import RelayEndpoint, relay_of
-from quorate.resilience.resilient import bare
 
 
 class Relays:
@@ -14,11 +13,15 @@ class Relays:
         self._known: dict[str, tuple[Model, RelayEndpoint | None]] = {}
 
     def find(self, name: str) -> tuple[Model, RelayEndpoint | None]:
-        """Return the model and its relay, `None` if it has none; raises `NotFound` like the catalog."""
+        """Return the model and the relay to it or to what it wraps, `None` if that has none.
+
+        Raises `NotFound` like the catalog. A relay knows nothing of wrappers: chat requests go through it only where
+        there are none, embeddings, which no wrapper understands, always.
+        """
         known = self._known.get(name)
         if known is None:
             model = self._catalog.resolve(name)
             if len(self._known) >= 2 * MOST_UNLISTED:
                 self._known.clear()
-            known = self._known[name] = (model, relay_of(bare(model)))
+            known = self._known[name] = (model, relay_of(leaf(model)))
         return known

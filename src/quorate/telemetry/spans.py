@@ -23,7 +23,7 @@ from opentelemetry.trace import (
 )
 from opentelemetry.trace.status import StatusCode
 
-from quorate.model.event import BranchFallback, BranchRetry, PlanStarted, Selected, State
+from quorate.model.event import BranchFallback, BranchHedged, BranchRetry, PlanStarted, Selected, State
 from quorate.model.run import BranchRecord, RunRecord
 from quorate.telemetry import names
 from quorate.telemetry.redaction import Redactor
@@ -65,7 +65,7 @@ class SpanWriter:
         for note in call.notes:
             if isinstance(note, Selected) and not note.path:
                 span.set_attribute(names.SELECTION, note.method)
-        retries = [note for note in call.notes if isinstance(note, BranchRetry)]
+        attempts = [note for note in call.notes if isinstance(note, BranchHedged | BranchRetry)]
         # Of an ensemble that was asked again every branch is there once for each time, and all have the same path.
         made: list[tuple[BranchRecord, Span]] = []
         ensembles = {"": span}
@@ -74,8 +74,8 @@ class SpanWriter:
             made.append((branch, part))
             if not branch.leaf:
                 ensembles[branch.branch] = part
-        for note in retries:
-            _retry(_at(note, made, record.started_at_s) or span, note, record.started_at_s)
+        for note in attempts:
+            _attempt(_at(note, made, record.started_at_s) or span, note, record.started_at_s)
         for note in call.notes:
             if isinstance(note, BranchFallback):
                 attributes = {names.FALLBACK_FROM: note.model, names.FALLBACK_TO: note.to, names.ERROR_TYPE: note.code}
@@ -209,7 +209,9 @@ def _above(path: str, plans: Mapping[str, PlanStarted]) -> str:
     return above
 
 
-def _at(note: BranchRetry, made: Sequence[tuple[BranchRecord, Span]], started_at_s: float) -> Span | None:
+def _at(
+    note: BranchHedged | BranchRetry, made: Sequence[tuple[BranchRecord, Span]], started_at_s: float
+) -> Span | None:
     """Return the span of the branch that was asked again: of several with its path the one that was under way."""
     at_s = started_at_s + note.at_s
     began = [span for branch, span in made if branch.branch == note.branch and branch.started_at_s <= at_s]
@@ -226,9 +228,13 @@ def _role(path: str, plan: PlanStarted | None) -> str | None:
     return names.SYNTHESIS if name == "synthesiser" else None
 
 
-def _retry(span: Span, note: BranchRetry, started_at_s: float) -> None:
+def _attempt(span: Span, note: BranchHedged | BranchRetry, started_at_s: float) -> None:
+    at_ns = _ns(started_at_s + note.at_s)
+    if isinstance(note, BranchHedged):
+        span.add_event(names.HEDGE, {names.HEDGE_MODEL: note.hedge, names.HEDGE_AFTER: note.after_s}, at_ns)
+        return
     attributes = {names.RETRY_ATTEMPT: note.attempt, names.RETRY_DELAY: note.delay_s, names.ERROR_TYPE: note.code}
-    span.add_event(names.RETRY, attributes, _ns(started_at_s + note.at_s))
+    span.add_event(names.RETRY, attributes, at_ns)
 
 
 def _given(attributes: Mapping[str, Attribute | None]) -> dict[str, Attribute]:

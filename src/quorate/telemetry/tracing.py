@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from quorate.core.errors import Misconfigured
 from quorate.model.call import TraceContext
-from quorate.model.event import BranchFallback, BranchRetry, Event, PlanStarted, Selected
+from quorate.model.event import BranchFallback, BranchHedged, BranchRetry, Event, PlanStarted, Selected
 from quorate.model.run import RunRecord
 from quorate.telemetry.redaction import Redactor
 from quorate.telemetry.traceparent import TraceParent, new_traceparent, parse_traceparent
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("quorate")
 #: Finished calls that may wait for their spans to be made.
 _MAX_WAITING = 10_000
-Note = PlanStarted | BranchRetry | BranchFallback | Selected
+Note = PlanStarted | BranchHedged | BranchRetry | BranchFallback | Selected
 
 
 class CallTrace:

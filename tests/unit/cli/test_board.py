@@ -19,6 +19,7 @@ from quorate.model.event import (
     BranchFailed,
     BranchFinished,
     BranchFirstToken,
+    BranchHedged,
     BranchRetry,
     BranchStarted,
     PlanStarted,
@@ -78,6 +79,14 @@ def test_the_whole_story() -> None:
     assert board.selected is not None
     assert board.progress.percent == 100
     assert board.mode == "quorum"
+
+
+def test_a_hedge_is_noted_until_the_answer_is_there() -> None:
+    board = told(story()[:4])
+    board(BranchHedged(**head("c", 0.6), hedge="other", after_s=0.5))  # pyright: ignore[reportArgumentType] - head
+    assert board.rows["c"].note == "late after 0.5 s: other asked as well"
+    board(BranchFinished(**head("c", 0.7), latency_s=0.6, prompt_tokens=5, completion_tokens=7, cost_microusd=11))  # pyright: ignore[reportArgumentType] - head
+    assert board.rows["c"].note == ""
 
 
 def test_members_of_an_inner_ensemble_stand_below_it() -> None:

@@ -4,7 +4,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from quorate.core.tasks import Elsewhere, background
+from quorate.core.tasks import Elsewhere, Standby, background
 
 
 async def test_work_that_still_runs_is_cancelled_and_awaited() -> None:
@@ -19,6 +19,29 @@ async def test_work_that_still_runs_is_cancelled_and_awaited() -> None:
 
     async with background(work()):
         await asyncio.sleep(0)
+    assert ended == ["work"]
+
+
+async def test_work_on_standby_that_never_began_needs_no_end() -> None:
+    standby = Standby()
+    standby.cancel()
+    await standby.settle()
+
+
+async def test_work_on_standby_is_cancelled_and_awaited() -> None:
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0)
+            ended.append("work")
+
+    standby = Standby()
+    standby.start(work())
+    await asyncio.sleep(0)
+    await standby.settle()
     assert ended == ["work"]
 
 

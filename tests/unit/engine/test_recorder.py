@@ -15,6 +15,7 @@ from quorate.model.event import (
     BranchFallback,
     BranchFinished,
     BranchFirstToken,
+    BranchHedged,
     BranchRetry,
     BranchStarted,
     PlanStarted,
@@ -76,6 +77,20 @@ def test_one_branch(state: State) -> None:
     assert (row.attempts, row.prompt_tokens, row.completion_tokens, row.cost_microusd) == (2, 3, 2, 5)
     assert row.error_code == ("provider_unavailable" if state is State.FAILED else None)
     assert recorder.mode == "single"
+
+
+def test_a_hedge_is_one_more_attempt() -> None:
+    recorder = Recorder()
+    for event in (
+        BranchHedged(**head(0.2), hedge="other", after_s=0.2),  # of a call that has no branch: nobody's
+        BranchStarted(**head(0.5)),
+        BranchRetry(**head(1), attempt=1, delay_s=1, code="x", message="x"),
+        BranchHedged(**head(2), hedge="other", after_s=0.5),
+        ended(State.FINISHED, 3),
+    ):
+        recorder(event)
+    (row,) = rows(recorder)
+    assert row.attempts == 3
 
 
 def test_a_branch_without_an_end_was_cut_off_now() -> None:

@@ -20,7 +20,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 from quorate.core.errors import Misconfigured
 from quorate.core.secret import Secret
 from quorate.model.call import TraceContext
-from quorate.model.event import BranchDelta, BranchRetry, PlanStarted, Selected, State
+from quorate.model.event import BranchDelta, BranchHedged, BranchRetry, PlanStarted, Selected, State
 from quorate.model.run import RunRecord
 from quorate.telemetry import names
 from quorate.telemetry.redaction import Redactor
@@ -197,6 +197,18 @@ def test_an_ensemble_that_is_asked_again_has_all_its_branches_below_it() -> None
     assert (first.end_time, second.start_time) == (1000_100_000_000, 1000_100_000_000)
     assert [event.name for event in first.events] == [names.RETRY]
     assert not second.events
+
+
+def test_a_hedge_is_an_event_of_its_branch() -> None:
+    exporter = InMemorySpanExporter()
+    made = tracing(exporter)
+    call = made.begin(None)
+    call.sink(BranchHedged(call_id="run_1", at_s=0.05, branch="fast", model="fast", hedge="other", after_s=0.05))
+    call.end(run_record("fast", branches=(branch_record("fast", model="fast", attempts=2),)))
+    made.close(5)
+    (event,) = (event for span in exporter.get_finished_spans() for event in span.events)
+    assert (event.name, event.timestamp) == (names.HEDGE, 1000_050_000_000)
+    assert dict(event.attributes or {}) == {names.HEDGE_MODEL: "other", names.HEDGE_AFTER: 0.05}
 
 
 def test_an_error_is_named_and_never_quoted() -> None:
