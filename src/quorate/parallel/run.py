@@ -40,7 +40,7 @@ async def run_plan(
     call = msgspec.structs.replace(call, deadline=limit.capped(plan.deadline_s), budget=call.budget.child())
     began_s = call.at_s
     branches = expand(plan, resolve, call.params)
-    stages = _stages(plan, branches)
+    stages = stages_of(plan, branches)
     _require_helper(plan, resolve)
     call.emit(_started(plan, branches, call))
     done: list[Stage] = []
@@ -57,8 +57,8 @@ async def run_plan(
     return _result(plan, done, candidates, chosen, began_s)
 
 
-def _stages(plan: Plan, branches: Sequence[Branch]) -> list[tuple[Template | None, list[Branch]]]:
-    """Cut the branches where a group has a prompt of its own."""
+def stages_of(plan: Plan, branches: Sequence[Branch]) -> list[tuple[Template | None, list[Branch]]]:
+    """Return the branches, cut where a group has a prompt of its own, each stage with that prompt."""
     stages: list[tuple[Template | None, list[Branch]]] = []
     current: int | None = None
     for branch in branches:

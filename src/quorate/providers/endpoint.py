@@ -79,7 +79,7 @@ class Endpoint:
         Charged to `call.budget`: the provider's own counts; if the answer was cut, cancelled or timed out after the
         request had left, an estimate of the prompt and of the text received; nothing if the provider refused.
         """
-        request = self._with_params(request)
+        request = self.with_params(request)
         outgoing = self.dialect.build(request, self.target)
         if call.trace is not None:
             outgoing = replace(outgoing, headers={**outgoing.headers, **call.trace.headers})
@@ -113,7 +113,8 @@ class Endpoint:
             estimate, arrived, call, model=self.name, price=self.price, warns_if_unpriced=self.unpriced_warning
         )
 
-    def _with_params(self, request: ChatRequest) -> ChatRequest:
+    def with_params(self, request: ChatRequest) -> ChatRequest:
+        """Return the request with this model's parameters where it says nothing itself."""
         given = self._given
         if given is None:
             return request

@@ -43,6 +43,17 @@ class Price:
         )
         return -(-millionths // _MTOK) + self.request_microusd
 
+    def most_microusd(self, prompt_tokens: int, completion_tokens: int) -> int:
+        """Return the most that so many tokens can cost: every one of the dearest kind that it can be of."""
+        dearest_input = max(
+            self.input_microusd_per_mtok,
+            self.cached_input_microusd_per_mtok or 0,
+            self.cache_write_microusd_per_mtok or 0,
+        )
+        dearest_output = max(self.output_microusd_per_mtok, self.reasoning_microusd_per_mtok or 0)
+        millionths = prompt_tokens * dearest_input + completion_tokens * dearest_output
+        return -(-millionths // _MTOK) + self.request_microusd
+
 
 def _or(price: int | None, general: int) -> int:
     return general if price is None else price

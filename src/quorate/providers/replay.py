@@ -124,6 +124,11 @@ class ReplayModel:
         """The catalog name; the recorded name unless another was given."""
         return self._name
 
+    @property
+    def price(self) -> Price | None:
+        """The price of answers recorded without cost."""
+        return self._price
+
     @opens_reply
     async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
         """Give the recorded answer, in pieces spread over its latency if the request asks for a stream."""

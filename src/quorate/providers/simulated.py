@@ -11,6 +11,7 @@ from quorate.core.errors import Failure, InvalidRequest, ProviderError, Rejected
 from quorate.model import Call, Charge, Completion, Delta, Usage, opens_reply
 from quorate.model.event import Warned
 from quorate.providers.estimate import estimate_prompt_tokens
+from quorate.providers.price import Price
 from quorate.providers.simulated_bank import Question, QuestionBank, unknown_answer
 from quorate.providers.simulated_fault import PAID, Fault, SimulatedFailure
 from quorate.providers.simulated_helper import asked_about, helper_answer
@@ -61,6 +62,11 @@ class SimulatedModel:
     def name(self) -> str:
         """The profile's name."""
         return self.profile.name
+
+    @property
+    def price(self) -> Price | None:
+        """The profile's price."""
+        return self.profile.price
 
     @opens_reply
     async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:

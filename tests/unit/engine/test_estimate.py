@@ -1,0 +1,215 @@
+"""The most that a request can cost: by hand for small cases, by its laws for all."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from quorate.core.errors import InvalidRequest, NotFound
+from quorate.engine.estimate import DEFAULT_OUTPUT_TOKENS, worst_case_microusd
+from quorate.engine.helper_prompt import judge_tokens, synthesiser_tokens
+from quorate.model import Model
+from quorate.parallel.ensemble import Ensemble
+from quorate.parallel.plan import Member, Mode, Parallelization, Params, Plan, Select
+from quorate.providers.price import Price
+from quorate.providers.simulated import SimulatedModel, SimulatedProfile
+from quorate.resilience.retry_policy import NO_RETRY, RetryPolicy
+from quorate.testing import ScriptedModel
+
+CHEAP = Price(input_microusd_per_mtok=1_000_000, output_microusd_per_mtok=2_000_000)
+DEAR = Price(
+    input_microusd_per_mtok=3_000_000,
+    output_microusd_per_mtok=15_000_000,
+    cached_input_microusd_per_mtok=300_000,
+    cache_write_microusd_per_mtok=3_750_000,
+    reasoning_microusd_per_mtok=20_000_000,
+    request_microusd=7,
+)
+
+
+def simulated(name: str, price: Price | None) -> SimulatedModel:
+    return SimulatedModel(SimulatedProfile(name=name, price=price))
+
+
+MODELS: dict[str, Model] = {"cheap": simulated("cheap", CHEAP), "dear": simulated("dear", DEAR)}
+
+
+def resolve(name: str) -> Model:
+    if name not in MODELS:
+        raise NotFound(f"no model {name!r}")
+    return MODELS[name]
+
+
+def panel(*members: str | Member, named: Mapping[str, Model] = MODELS, **fields: Any) -> Ensemble:
+    listed = tuple(Member(model=each) if isinstance(each, str) else each for each in members)
+    plan = replace(Plan(members=listed, retry=NO_RETRY), **fields)
+    return Ensemble(name="panel", plan=plan, resolve=named.__getitem__)
+
+
+def worst(model: Model, prompt: int = 1000, most: int | None = 100, attempts: int = 1, **fields: object) -> int | None:
+    return worst_case_microusd(
+        model,
+        prompt_tokens=prompt,
+        max_output_tokens=most,
+        attempts=attempts,
+        resolve=resolve,
+        **fields,  # pyright: ignore[reportArgumentType] - params only
+    )
+
+
+def test_a_single_model_costs_its_prompt_and_its_whole_limit_in_every_attempt() -> None:
+    assert worst(MODELS["cheap"]) == 1000 * 1 + 100 * 2
+    assert worst(MODELS["cheap"], attempts=3) == 3 * 1200
+
+
+def test_every_token_is_of_the_dearest_kind_it_can_be() -> None:
+    assert worst(MODELS["dear"]) == 3750 + 2000 + 7
+
+
+def test_without_a_limit_a_documented_one_is_assumed() -> None:
+    assert worst(MODELS["cheap"], most=None) == 1000 + DEFAULT_OUTPUT_TOKENS * 2
+
+
+def test_a_price_that_is_not_known_makes_the_whole_unknown() -> None:
+    named = {**MODELS, "free": ScriptedModel("free")}
+    assert worst(named["free"]) is None
+    with pytest.raises(NotFound):
+        worst(panel("cheap", "free", named=named))
+    assert (
+        worst_case_microusd(
+            panel("cheap", "free"), prompt_tokens=1, max_output_tokens=1, attempts=1, resolve=named.__getitem__
+        )
+        is None
+    )
+
+
+def test_an_ensemble_costs_all_its_branches_with_all_their_attempts() -> None:
+    assert worst(panel("cheap", "dear")) == 1200 + 5757
+    assert worst(panel("cheap", "dear", retry=RetryPolicy(max_retries=2))) == 3 * (1200 + 5757)
+    mixed = panel(Member(model="cheap", retry=RetryPolicy(max_retries=4)), Member(model="dear", count=2))
+    assert worst(mixed) == 5 * 1200 + 2 * 5757
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_nothing_is_assumed_to_stop_early(mode: Mode) -> None:
+    assert worst(panel("cheap", "dear", mode=mode, select=Select.FIRST)) == 1200 + 5757
+
+
+def test_of_more_branches_than_max_models_those_that_run_count() -> None:
+    members = (Member(model="cheap"), Member(model="dear", priority=1))
+    assert worst(panel(*members, max_models=1)) == 5757
+
+
+def test_a_member_has_limits_and_instructions_of_its_own() -> None:
+    assert worst(panel(Member(model="cheap", params=Params(max_tokens=10)))) == 1000 + 20
+    assert worst(panel(Member(model="cheap", params=Params(extra={"n": 3})))) == 1000 + 600
+    told = worst(panel(Member(model="cheap", params=Params(system="Answer in one word."))))
+    assert told is not None
+    assert 1200 < told < 1220
+
+
+def test_the_number_of_copies_may_come_from_the_run() -> None:
+    reading = panel("cheap", parallelization=Parallelization.CONFIG_PARAM, count=2, count_param="copies")
+    assert worst(reading) == 2 * 1200
+    assert worst(reading, params={"copies": 5}) == 5 * 1200
+
+
+def test_a_judge_reads_all_answers_twice() -> None:
+    judged = panel("cheap", "dear", select=Select.PROMPT_SELECTOR, judge="cheap")
+    prompt = judge_tokens(judged.plan, 1000, [100, 100])
+    assert 1200 < prompt < 1600
+    assert worst(judged) == 1200 + 5757 + 2 * (prompt + DEFAULT_OUTPUT_TOKENS * 2)
+
+
+def test_a_synthesiser_reads_all_answers_once_and_its_attempts_count() -> None:
+    merged = panel("cheap", "dear", select=Select.SYNTHESIS, synthesiser="cheap", retry=RetryPolicy(max_retries=1))
+    prompt = synthesiser_tokens(merged.plan, 1000, [100, 100])
+    assert worst(merged) == 2 * (1200 + 5757) + 2 * (prompt + DEFAULT_OUTPUT_TOKENS * 2)
+
+
+def test_without_a_name_the_heaviest_member_is_the_judge() -> None:
+    members = (Member(model="cheap"), Member(model="dear", weight=2))
+    named = panel(*members, select=Select.PROMPT_SELECTOR, judge="dear")
+    assert worst(panel(*members, select=Select.PROMPT_SELECTOR)) == worst(named)
+
+
+def test_a_single_answer_needs_no_judge() -> None:
+    assert worst(panel("cheap", select=Select.PROMPT_SELECTOR)) == 1200
+
+
+def test_a_later_group_reads_what_its_prompt_says_of_the_earlier_answers() -> None:
+    quotes = "{% for answer in answers %}{{ answer.text }}{% endfor %}"
+    staged = panel("cheap", Member(model="dear", group=1), group_prompts={1: quotes})
+    thrice = panel("cheap", Member(model="dear", group=1), group_prompts={1: quotes * 3})
+    silent = panel("cheap", Member(model="dear", group=1), group_prompts={1: "Why?"})
+    costs = [worst(each) for each in (silent, staged, thrice)]
+    first, second, third = (cost for cost in costs if cost is not None)
+    assert 1200 + 5757 < first < second < third
+    assert third - second == pytest.approx(200 * 3.75, abs=1)
+
+
+def test_an_ensemble_among_the_members_counts_with_all_its_own() -> None:
+    inner = panel("cheap", "dear", retry=RetryPolicy(max_retries=1))
+    named = {**MODELS, "inner": inner}
+    outer = panel("inner", "cheap", named=named, retry=RetryPolicy(max_retries=2))
+    cost = worst_case_microusd(outer, prompt_tokens=1000, max_output_tokens=100, attempts=1, resolve=named.__getitem__)
+    assert cost == 3 * (2 * (1200 + 5757) + 1200)
+
+
+def test_a_loop_of_ensembles_is_refused() -> None:
+    named: dict[str, Model] = {}
+    named["loop"] = panel("loop", named=named)
+    with pytest.raises(InvalidRequest, match="nested deeper"):
+        worst_case_microusd(named["loop"], prompt_tokens=1, max_output_tokens=1, attempts=1, resolve=named.__getitem__)
+
+
+def test_a_wrapper_costs_what_it_wraps() -> None:
+    class Wrapped(ScriptedModel):
+        inner = MODELS["cheap"]
+
+    assert worst(Wrapped("wrapped")) == 1200
+
+
+members = st.builds(
+    Member,
+    model=st.sampled_from(sorted(MODELS)),
+    count=st.integers(1, 3),
+    group=st.integers(0, 2),
+    retry=st.none() | st.builds(RetryPolicy, max_retries=st.integers(0, 3)),
+    params=st.builds(Params, max_tokens=st.none() | st.integers(1, 500)),
+)
+PROMPTS = ("", "{{ prompt }}", "{% for each in answers %}{{ each.text }}{% endfor %}")
+
+
+def any_panel(listed: list[Member], select: Select, prompt: str) -> Ensemble:
+    return panel(*listed, select=select, group_prompts={1: prompt} if prompt else {})
+
+
+ensembles = st.builds(
+    any_panel, st.lists(members, min_size=1, max_size=4), st.sampled_from(Select), st.sampled_from(PROMPTS)
+)
+
+
+@given(ensembles, st.integers(0, 5000), st.integers(1, 5000))
+def test_an_ensemble_costs_at_least_the_sum_of_its_members(model: Ensemble, prompt: int, most: int) -> None:
+    alone = 0
+    for member in model.plan.members:
+        limit = member.params.max_tokens or most
+        attempts = (member.retry or model.plan.retry).max_retries + 1
+        cost = worst(resolve(member.model), prompt, limit, attempts)
+        assert cost is not None
+        alone += cost * member.count
+    whole = worst(model, prompt, most)
+    assert whole is not None
+    assert whole >= alone
+
+
+@given(ensembles, st.integers(0, 5000), st.integers(1, 5000), st.integers(0, 1000), st.integers(0, 1000))
+def test_more_tokens_are_never_cheaper(model: Ensemble, prompt: int, most: int, longer: int, further: int) -> None:
+    less, more = worst(model, prompt, most), worst(model, prompt + longer, most + further)
+    assert less is not None
+    assert more is not None
+    assert less <= more
