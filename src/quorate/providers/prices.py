@@ -21,8 +21,9 @@ class PriceCatalog:
     The table is made on the first look-up, which blocks (160 ms, or 8 ms with a `cache_path` that was written
     before): look prices up while building models, not on the event loop. A damaged file at `cache_path` is replaced.
 
-    What the figures are: list prices; of prices tiered by prompt length the base tier; of prices that change by date
-    or by time of day those that hold at the moment of the look-up (`clock`); for cache writes the shortest lifetime.
+    What the figures are: list prices, with their tiers by the length of the prompt; of prices that change by date or by
+    time of day those that hold at the moment of the look-up (`clock`); for cache writes the shortest lifetime. Tokens
+    of images and sound count as text; fees for searches are left out. The data know no price per image.
     Models that the data names without a price are unknown, except those whose id ends in `:free`.
     """
 
