@@ -16,6 +16,7 @@ from quorate.cli import (
     evaluate,
     keys,
     models,
+    prices,
     runs,
     serve,
     tenants,
@@ -108,6 +109,7 @@ app.command("ask")(ask.ask)
 app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("models")(models.models)
+app.add_typer(prices.app, name="prices")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(runs.app, name="runs")
