@@ -22,7 +22,7 @@ _COLUMNS = (
     Column(title="branch", copied=True),
     Column(title="prompt", right=True, spare=2),
     Column(title="answer", right=True, spare=2),
-    Column(title="at most", right=True, spare=2),
+    Column(title="limit", right=True, spare=2),
     Column(title="attempts", right=True, spare=3),
     Column(title="expected cost", right=True),
     Column(title="at most", right=True),
