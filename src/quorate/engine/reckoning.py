@@ -126,7 +126,7 @@ class Reckoning:
         return Parts(branches=tuple(parts), helper=helper, whole=_whole(plan, parts, helper, candidates, latency_s))
 
     def _branch(self, plan: Plan, branch: Branch, ask: Ask, depth: int) -> Part:
-        asked = _of_branch(ask, branch)
+        asked = _of_branch(ask, branch, plan.max_tokens)
         once = self.of(branch.model, asked, depth + 1)
         attempts = (branch.member.retry or plan.retry).max_retries + 1
         return self._part(branch.member.model, branch.id, asked, once, attempts=attempts)
@@ -145,7 +145,9 @@ class Reckoning:
             case _:
                 return None
         model = name or max(members, key=lambda member: member.weight).model
-        asked = Ask(prompt_tokens=prompt_tokens, images=0, request=ChatRequest(messages=()))
+        asked = Ask(
+            prompt_tokens=prompt_tokens, images=0, request=ChatRequest(messages=(), max_tokens=plan.helper_max_tokens)
+        )
         once = self.of(self.resolve(model), asked, depth + 1)
         return self._part(model, branch, asked, once, attempts=plan.retry.max_retries + 1, times=times)
 
@@ -220,9 +222,9 @@ def _unwrapped(model: Model) -> Model:
     return model
 
 
-def _of_branch(ask: Ask, branch: Branch) -> Ask:
+def _of_branch(ask: Ask, branch: Branch, max_tokens: int | None) -> Ask:
     """Return what a branch is asked: with its own limits and its own system message."""
-    request = branch_request(ask.request, branch)
+    request = branch_request(ask.request, branch, max_tokens=max_tokens)
     system = branch.member.params.system
     added = 0 if system is None else estimate_text_tokens(system) + MESSAGE_TOKENS + 1
     return replace(ask, prompt_tokens=ask.prompt_tokens + added, request=msgspec.structs.replace(request, messages=()))

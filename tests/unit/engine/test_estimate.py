@@ -284,3 +284,10 @@ def test_what_is_expected_is_never_more_than_the_most(model: Ensemble) -> None:
     assert found.most_microusd is not None
     assert found.expected_microusd is not None
     assert found.expected_microusd <= found.most_microusd
+
+
+def test_limits_of_the_plan_bound_the_worst_case() -> None:
+    assert worst(panel("cheap", max_tokens=10)) == 1000 + 20
+    bounded = panel("cheap", "dear", select=Select.SYNTHESIS, synthesiser="cheap", helper_max_tokens=10)
+    prompt = synthesiser_tokens(bounded.plan, 1000, [100, 100])
+    assert worst(bounded) == 1200 + 5757 + prompt + 20
