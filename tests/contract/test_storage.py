@@ -34,6 +34,7 @@ from quorate.core.ids import KeyId, RunId, TenantId, new_id
 from quorate.model.allowance import Allowance
 from quorate.model.event import State
 from quorate.model.ledger import reservation
+from quorate.model.past import Past
 from quorate.model.run import BranchRecord, RunRecord
 from quorate.storage.answer_store import Begun, DifferentBody, InProgress, Replay
 from quorate.storage.connections import Connections
@@ -553,6 +554,18 @@ def test_totals(database: Database) -> None:
     assert (totals.prompt_tokens, totals.completion_tokens) == (3, 6)
     assert [(each.model, each.runs, each.cost_microusd) for each in totals.by_model] == [("n", 2, 2**60), ("m", 3, 21)]
     assert database.runs.totals(B).runs == 0
+
+
+def test_what_is_on_record_of_a_model_is_one_tenant_s_own(database: Database) -> None:
+    def seen(tenant: TenantId, seconds: float, tokens: int, state: State = State.FINISHED) -> RunRecord:
+        times: dict[str, Any] = {"started_at_s": 1000.0, "finished_at_s": 1000.0 + seconds}
+        return run(of=tenant, branches=(branch("m", state=state, completion_tokens=tokens, **times),))
+
+    own = [seen(A, 1.0, 10), seen(A, 2.0, 20), seen(A, 9.0, 30), seen(A, 50.0, 500, State.FAILED)]
+    database.runs.insert([*own, seen(B, 100.0, 1000)])
+    assert database.runs.past(A, ["m", "other"]) == {"m": Past(answers=3, answer_tokens=20, latency_s=2.0)}
+    assert database.runs.past(TenantId("nobody"), ["m"]) == {}
+    assert database.runs.past(A, []) == {}
 
 
 def test_texts_go_before_runs_and_runs_take_everything_along(database: Database) -> None:

@@ -8,7 +8,9 @@ from quorate.cli.options import ConfigOption, JsonOption
 from quorate.cli.prompt_source import read_prompt
 
 #: Flags that say something about this command and nothing about the question.
-_OURS = frozenset({"prompt", "file", "config", "json_output", "stream", "events", "quiet", "require_consensus"})
+_OURS = frozenset(
+    {"prompt", "file", "config", "json_output", "dry_run", "stream", "events", "quiet", "require_consensus"}
+)
 
 
 def ask(
@@ -35,6 +37,7 @@ def ask(
     timeout_s: flags.Timeout = None,
     deadline_s: flags.DeadlineFlag = None,
     max_cost_usd: flags.MaxCost = None,
+    dry_run: flags.DryRun = False,
     stream: flags.Stream = False,
     events: flags.Events = False,
     quiet: flags.Quiet = False,
@@ -48,6 +51,12 @@ def ask(
     # Flags and options of a question have the same names, so what was given is passed on as it is.
     options = {name: value for name, value in locals().items() if name not in _OURS and value is not None}
     question = read_prompt(prompt or [], file)
+    if dry_run:
+        # slow: the library, needed only to reckon
+        from quorate.cli.estimate_view import print_estimate  # noqa: PLC0415
+
+        print_estimate(question, options, config, json_output=json_output)
+        return
     # slow: the library, needed only to ask
     from quorate.cli.asking import Display, run_question  # noqa: PLC0415
 

@@ -78,6 +78,10 @@ MaxCost = Annotated[
     _limit("--max-cost", min=0, metavar="USD", help="The most it may cost."),
 ]
 
+DryRun = Annotated[
+    bool,
+    _output("--dry-run", help="Ask nobody; print what it would cost."),
+]
 Stream = Annotated[bool, _output("--stream", help="Print the answer as it is written.")]
 Events = Annotated[bool, _output("--events", help="Every event as a line of JSON on stderr.")]
 Quiet = Annotated[bool, _output("--quiet", "-q", help="The answer and nothing else.")]

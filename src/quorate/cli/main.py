@@ -18,6 +18,7 @@ from quorate.cli import (
     evaluate,
     keys,
     models,
+    prices,
     runs,
     serve,
     status,
@@ -112,6 +113,7 @@ app.command("demo")(demo.demo)
 app.command("serve")(serve.serve)
 app.command("status")(status.status)
 app.command("models")(models.models)
+app.add_typer(prices.app, name="prices")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(runs.app, name="runs")

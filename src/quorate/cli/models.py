@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from quorate.cli.options import ConfigOption, JsonOption
+from quorate.cli.price_view import in_and_out, price_dict
 
 if TYPE_CHECKING:
     from quorate.engine import ModelCard
-    from quorate.providers.price import Price
 
 
 def models(config: ConfigOption = None, json_output: JsonOption = False) -> None:
@@ -39,13 +39,7 @@ def card_dict(card: "ModelCard", defaults: tuple[str, ...]) -> dict[str, Any]:
         "vendor": card.vendor or None,
         "context_window": card.context_window,
         "members": list(card.members),
-        "price": None
-        if price is None
-        else {
-            "input_microusd_per_mtok": price.input_microusd_per_mtok,
-            "output_microusd_per_mtok": price.output_microusd_per_mtok,
-            "source": price.source,
-        },
+        "price": None if price is None else price_dict(price),
     }
 
 
@@ -63,16 +57,16 @@ def _show(cards: "tuple[ModelCard, ...]", defaults: tuple[str, ...], found: tupl
     for card in cards:
         name = Text(card.name, style="bold") + Text(" *" if card.name in defaults else "", style="green")
         about = card.description or (", ".join(card.members) if card.members else card.model_id)
-        table.add_row(name, card.kind.value, card.provider, _price(card.price), Text(about, style="dim"))
+        table.add_row(
+            name,
+            card.kind.value,
+            card.provider,
+            "" if card.price is None else in_and_out(card.price),
+            Text(about, style="dim"),
+        )
     console = Console()
     console.print(table)
     console.print()
     console.print(Text("* asked when none are named", style="dim"))
     for line in found:
         console.print(Text(f"found: {line}", style="dim"))
-
-
-def _price(price: "Price | None") -> str:
-    if price is None:
-        return ""
-    return f"{price.input_microusd_per_mtok / 1_000_000:g} / {price.output_microusd_per_mtok / 1_000_000:g}"

@@ -27,7 +27,8 @@ class Defaults:
 class DefaultsSection(Section):
     """What a question gets when it does not say itself.
 
-    `timeout_s`, `max_concurrent`, `retry`, `judge` and `synthesiser` hold for ensembles as well.
+    `timeout_s`, `max_concurrent`, `retry`, `judge`, `synthesiser`, `max_tokens` and `helper_max_tokens` hold for
+    ensembles as well.
     """
 
     models: ModelNames = ()
@@ -55,6 +56,10 @@ class DefaultsSection(Section):
     """The model that judges."""
     synthesiser: ModelName | None = None
     """The model that merges answers."""
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """The most tokens that the answer of a branch may have, whatever the caller asks for."""
+    helper_max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """The same for a judge or synthesiser."""
     max_cost_usd: Usd | None = None
     """What one question may spend, in US dollars."""
 
@@ -76,6 +81,8 @@ class DefaultsSection(Section):
                 retry=self.retry.policy() if self.retry else plan.retry,
                 judge=self.judge,
                 synthesiser=self.synthesiser,
+                max_tokens=self.max_tokens,
+                helper_max_tokens=self.helper_max_tokens,
             ),
             max_cost_microusd=None if self.max_cost_usd is None else microusd(self.max_cost_usd),
         )

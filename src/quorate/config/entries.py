@@ -49,7 +49,7 @@ class EntryMaker:
     _prices: PriceCatalog = field(init=False)
 
     def __post_init__(self) -> None:
-        self._prices = PriceCatalog(cache_path=_price_cache(self.settings.environ))
+        self._prices = PriceCatalog(cache_path=price_cache(self.settings.environ))
         if self.providers:
             self._connect()
             # The first look-up makes the table, which blocks; later ones may come from the event loop.
@@ -275,7 +275,7 @@ def _names_a_proxy(environ: Mapping[str, str]) -> bool:
     return any(value and name.lower() in _PROXY_VARIABLES for name, value in environ.items())
 
 
-def _price_cache(environ: Mapping[str, str]) -> Path | None:
+def price_cache(environ: Mapping[str, str]) -> Path | None:
     """Return where compiled prices are kept: under XDG_CACHE_HOME or ~/.cache; `None` without a home."""
     base = environ.get("XDG_CACHE_HOME")
     if base and Path(base).is_absolute():

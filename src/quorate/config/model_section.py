@@ -1,6 +1,7 @@
 """What can be asked: endpoints, simulated models and recorded ones, as written (ensembles are in `plan_section`)."""
 
 from dataclasses import replace
+from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
@@ -19,7 +20,7 @@ from quorate.providers.simulated_profile import SimulatedProfile, default_profil
 
 
 class PriceSection(Section):
-    """What a model costs, in US dollars per million tokens."""
+    """What a model costs, in US dollars: per million tokens but for `per_request` and `per_image`."""
 
     input: Usd
     output: Usd
@@ -31,6 +32,12 @@ class PriceSection(Section):
     """Not given: as `output`."""
     per_request: Usd | None = None
     """US dollars for each request, whatever its length."""
+    per_image: Usd | None = None
+    """US dollars for each image in the prompt, beside the tokens that the provider counts for it."""
+    as_of: date | None = None
+    """The day that the figures are of, shown with them."""
+    source: Annotated[str, Field(max_length=200)] = ""
+    """Where the figures are from, shown with them; not given: this configuration."""
 
     def price(self) -> Price:
         """Return the price in integers."""
@@ -45,7 +52,9 @@ class PriceSection(Section):
             cache_write_microusd_per_mtok=optional(self.cache_write),
             reasoning_microusd_per_mtok=optional(self.reasoning),
             request_microusd=optional(self.per_request) or 0,
-            source="configuration",
+            image_microusd=optional(self.per_image) or 0,
+            source=self.source or "configuration",
+            dated=self.as_of,
         )
 
 

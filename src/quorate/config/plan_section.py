@@ -181,6 +181,10 @@ class EnsembleSection(Section):
     """The model that merges; not given: the one of `defaults`."""
     instructions: str | None = None
     """The judge's own prompt."""
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """The most tokens that the answer of a branch may have; not given: the one of `defaults`."""
+    helper_max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """The same for the judge or synthesiser; not given: the one of `defaults`."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -238,4 +242,6 @@ class EnsembleSection(Section):
             judge=self.judge or defaults.judge,
             synthesiser=self.synthesiser or defaults.synthesiser,
             instructions=self.instructions,
+            max_tokens=self.max_tokens or defaults.max_tokens,
+            helper_max_tokens=self.helper_max_tokens or defaults.helper_max_tokens,
         )

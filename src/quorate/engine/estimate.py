@@ -1,30 +1,109 @@
-"""What a request can cost at most, reckoned before anybody is asked."""
+"""What a request can cost at most, and what it is expected to cost and take, before anybody is asked."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
-from quorate.core.errors import InvalidRequest
-from quorate.engine.helper_prompt import judge_tokens, stage_tokens, synthesiser_tokens
+from quorate.engine.reckoning import DEFAULT_OUTPUT_TOKENS, USUAL_SHARE, Ask, Part, Reckoning
 from quorate.model import Model
-from quorate.parallel.ask import branch_request
-from quorate.parallel.branch import Branch, Resolve, expand
-from quorate.parallel.ensemble import Ensemble
-from quorate.parallel.plan import Member, Parallelization, Plan, Select
-from quorate.parallel.run import stages_of
-from quorate.providers.endpoint import Endpoint
-from quorate.providers.estimate import MESSAGE_TOKENS, estimate_text_tokens
-from quorate.providers.price import Price
+from quorate.model.past import Past
+from quorate.parallel.branch import Resolve
+from quorate.parallel.plan import Plan
+from quorate.providers.estimate import count_images, estimate_prompt_tokens
 from quorate.wire.chat import ChatRequest
 
-#: The output limit of a model that nobody limits: what the Anthropic dialect sends as well. Providers without a limit
-#: of their own may write more.
-DEFAULT_OUTPUT_TOKENS = 4096
-#: Ensembles of ensembles deeper than this do not run.
-_MAX_DEPTH = 8
-_BOTH_ORDERS = 2
+__all__ = [
+    "DEFAULT_OUTPUT_TOKENS",
+    "USUAL_SHARE",
+    "Estimate",
+    "PartEstimate",
+    "estimate",
+    "worst_case_microusd",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartEstimate:
+    """A branch, or the calls of a judge or synthesiser together; costs and times as in `Estimate`.
+
+    `attempts` is how often the model is asked at most. `measured`: answers of the model are on record, and the expected
+    figures are theirs.
+    """
+
+    model: str
+    branch: str
+    prompt_tokens: int
+    most_output_tokens: int
+    expected_output_tokens: int
+    attempts: int
+    most_microusd: int | None
+    expected_microusd: int | None
+    expected_latency_s: float | None
+    measured: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a plan would cost and take.
+
+    `most_microusd`: all branches with all their attempts and whole limits, and the selector's calls.
+    `expected_microusd`: each of them asked once, with answers of usual length, nothing stopped early: a race or a
+    quorum costs less. Both are `None` where a price is not known. `expected_latency_s`: the slowest branch of each
+    group (of a race: the quickest) and the selector; `None` unless all of them are on record.
+    """
+
+    branches: tuple[PartEstimate, ...]
+    helper: PartEstimate | None
+    most_microusd: int | None
+    expected_microusd: int | None
+    expected_latency_s: float | None
+
+
+def estimate(
+    plan: Plan,
+    request: ChatRequest,
+    *,
+    resolve: Resolve,
+    past: Mapping[str, Past] | None = None,
+    params: Mapping[str, Any] | None = None,
+) -> Estimate:
+    """Return what running `plan` on `request` would cost and take, without asking anybody.
+
+    `past` is what is on record, by the name of the model. The prompt's tokens are an estimate (`estimate_prompt_tokens`
+    states its error). Raises `InvalidRequest` for a plan that cannot run and what `resolve` raises. Cost: no I/O; 1 ms
+    for an ensemble of five.
+    """
+    past = past or {}
+    bare = msgspec.structs.replace(request, messages=())
+    ask = Ask(prompt_tokens=estimate_prompt_tokens(request), images=count_images(request), request=bare)
+    most = Reckoning(resolve=resolve, params=params or {}).parts(plan, ask)
+    expected = Reckoning(resolve=resolve, params=params or {}, past=past).parts(plan, ask)
+    branches = zip(most.branches, expected.branches, strict=True)
+    helper = None if most.helper is None or expected.helper is None else _part(most.helper, expected.helper, past)
+    return Estimate(
+        branches=tuple(_part(*both, past) for both in branches),
+        helper=helper,
+        most_microusd=most.whole.cost_microusd,
+        expected_microusd=expected.whole.cost_microusd,
+        expected_latency_s=expected.whole.latency_s,
+    )
+
+
+def _part(most: Part, expected: Part, past: Mapping[str, Past]) -> PartEstimate:
+    return PartEstimate(
+        model=most.model,
+        branch=most.branch,
+        prompt_tokens=expected.prompt_tokens,
+        most_output_tokens=most.reckoned.answer_tokens,
+        expected_output_tokens=expected.reckoned.answer_tokens,
+        attempts=most.attempts,
+        most_microusd=most.reckoned.cost_microusd,
+        expected_microusd=expected.reckoned.cost_microusd,
+        expected_latency_s=expected.reckoned.latency_s,
+        measured=most.model in past,
+    )
 
 
 def worst_case_microusd(
@@ -35,6 +114,7 @@ def worst_case_microusd(
     attempts: int,
     resolve: Resolve,
     params: Mapping[str, Any] | None = None,
+    images: int = 0,
 ) -> int | None:
     """Return the most that one request to `model` can cost, in micro-USD; `None` if a price it needs is not known.
 
@@ -44,135 +124,11 @@ def worst_case_microusd(
     what that does. An ensemble: all branches that may start, each with all its attempts, as if nothing
     stopped early, and its judge (asked twice) or synthesiser, whose prompts hold all answers.
 
-    The counts of tokens are the caller's: an estimate of the prompt bounds the cost as well as it counts. `params` are
-    the run's named parameters. Raises `InvalidRequest` for a plan that cannot run and what `resolve` raises. Cost: no
-    I/O; 0.1 ms for an ensemble of five.
+    The counts of tokens, and of `images` in the prompt, are the caller's: an estimate of the prompt bounds the cost as
+    well as it counts. `params` are the run's named parameters. Raises `InvalidRequest` for a plan that cannot run and
+    what `resolve` raises. Cost: no I/O; less than 1 ms for an ensemble of five.
     """
-    ask = _Ask(prompt_tokens=prompt_tokens, request=ChatRequest(messages=(), max_tokens=max_output_tokens))
-    cost = _Worst(resolve=resolve, params=params or {}).of(model, ask, 0).cost_microusd
+    request = ChatRequest(messages=(), max_tokens=max_output_tokens)
+    ask = Ask(prompt_tokens=prompt_tokens, images=images, request=request)
+    cost = Reckoning(resolve=resolve, params=params or {}).of(model, ask).cost_microusd
     return None if cost is None else cost * attempts
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ask:
-    """What a model is asked: so many tokens of prompt, under the limits of `request`, whose messages do not count."""
-
-    prompt_tokens: int
-    request: ChatRequest
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Most:
-    """The most that one attempt costs (`None`: not known), and the tokens of the longest answer."""
-
-    cost_microusd: int | None
-    answer_tokens: int
-
-
-@dataclass(slots=True, kw_only=True)
-class _Worst:
-    """A live helper of one reckoning: the same model asked the same is reckoned once."""
-
-    resolve: Resolve
-    params: Mapping[str, Any]
-    # With the model itself, so that no other takes its identity meanwhile.
-    _known: dict[tuple[object, ...], tuple[Model, _Most]] = field(
-        default_factory=dict[tuple[object, ...], tuple[Model, _Most]]
-    )
-
-    def of(self, model: Model, ask: _Ask, depth: int) -> _Most:
-        """Return the most that asking `model` once costs."""
-        if depth > _MAX_DEPTH:
-            raise InvalidRequest(f"ensembles are nested deeper than {_MAX_DEPTH}", param="models")
-        model = _unwrapped(model)
-        key = (id(model), ask.prompt_tokens, ask.request.output_limit, ask.request.n)
-        if key not in self._known:
-            most = self._ensemble(model, ask, depth) if isinstance(model, Ensemble) else _leaf(model, ask)
-            self._known[key] = model, most
-        return self._known[key][1]
-
-    def _ensemble(self, model: Ensemble, ask: _Ask, depth: int) -> _Most:
-        plan = _countable(model.plan, self.params)
-        costs: list[int | None] = []
-        done: list[tuple[Branch, int]] = []
-        candidates: list[int] = []
-        for template, branches in stages_of(plan, expand(plan, self.resolve, self.params)):
-            if template is not None:
-                earlier, answers = [branch for branch, _ in done], [tokens for _, tokens in done]
-                rendered = stage_tokens(template, ask.prompt_tokens, earlier, answers)
-                ask = replace(ask, prompt_tokens=ask.prompt_tokens + rendered)
-            most = [self.of(branch.model, _of_branch(ask, branch), depth + 1) for branch in branches]
-            costs += [
-                _times(each.cost_microusd, _attempts(plan, branch.member))
-                for branch, each in zip(branches, most, strict=True)
-            ]
-            candidates = [each.answer_tokens for each in most]
-            done += zip(branches, candidates, strict=True)
-        helper = self._helper(plan, [branch.member for branch, _ in done], ask, candidates, depth)
-        if helper is not None:
-            costs.append(helper.cost_microusd)
-            candidates += [helper.answer_tokens] if plan.selector is Select.SYNTHESIS else []
-        return _Most(cost_microusd=_sum(costs), answer_tokens=max(candidates))
-
-    def _helper(self, plan: Plan, members: list[Member], ask: _Ask, candidates: list[int], depth: int) -> _Most | None:
-        """Return the most that the selector's own calls cost together; `None` if it makes none."""
-        if len(candidates) < 2:  # noqa: PLR2004 - nothing to choose from
-            return None
-        match plan.selector:
-            case Select.PROMPT_SELECTOR:
-                name, times = plan.judge, _BOTH_ORDERS
-                prompt_tokens = judge_tokens(plan, ask.prompt_tokens, candidates)
-            case Select.SYNTHESIS:
-                name, times = plan.synthesiser, 1
-                prompt_tokens = synthesiser_tokens(plan, ask.prompt_tokens, candidates)
-            case _:
-                return None
-        heaviest = max(members[-len(candidates) :], key=lambda member: member.weight)
-        asked = _Ask(prompt_tokens=prompt_tokens, request=ChatRequest(messages=()))
-        most = self.of(self.resolve(name or heaviest.model), asked, depth + 1)
-        cost_microusd = _times(most.cost_microusd, times * (plan.retry.max_retries + 1))
-        return _Most(cost_microusd=cost_microusd, answer_tokens=most.answer_tokens)
-
-
-def _unwrapped(model: Model) -> Model:
-    while (inner := getattr(model, "inner", None)) is not None:
-        model = cast("Model", inner)
-    return model
-
-
-def _leaf(model: Model, ask: _Ask) -> _Most:
-    request = model.with_params(ask.request) if isinstance(model, Endpoint) else ask.request
-    limit = DEFAULT_OUTPUT_TOKENS if request.output_limit is None else request.output_limit
-    price: object = getattr(model, "price", None)
-    answer_tokens = limit * max(1, request.n or 1)
-    cost = price.most_microusd(ask.prompt_tokens, answer_tokens) if isinstance(price, Price) else None
-    return _Most(cost_microusd=cost, answer_tokens=limit)
-
-
-def _of_branch(ask: _Ask, branch: Branch) -> _Ask:
-    """Return what a branch is asked: with its own limits and its own system message."""
-    request = branch_request(ask.request, branch)
-    system = branch.member.params.system
-    added = 0 if system is None else estimate_text_tokens(system) + MESSAGE_TOKENS + 1
-    return _Ask(prompt_tokens=ask.prompt_tokens + added, request=msgspec.structs.replace(request, messages=()))
-
-
-def _countable(plan: Plan, params: Mapping[str, Any]) -> Plan:
-    """Return the plan with the count it is written with if the run parameter that it reads is not there."""
-    reads = plan.parallelization is Parallelization.CONFIG_PARAM
-    if reads and plan.count_param is not None and plan.count_param not in params:
-        return replace(plan, parallelization=Parallelization.STATIC_COUNT)
-    return plan
-
-
-def _attempts(plan: Plan, member: Member) -> int:
-    return (member.retry or plan.retry).max_retries + 1
-
-
-def _times(cost_microusd: int | None, times: int) -> int | None:
-    return None if cost_microusd is None else cost_microusd * times
-
-
-def _sum(costs: list[int | None]) -> int | None:
-    known = [cost for cost in costs if cost is not None]
-    return sum(known) if len(known) == len(costs) else None

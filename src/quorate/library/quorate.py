@@ -13,6 +13,7 @@ import msgspec
 from quorate.core.clock import Clock, SystemClock
 from quorate.core.errors import InvalidRequest
 from quorate.engine.catalog import Catalog, ModelCard
+from quorate.engine.estimate import Estimate, estimate
 from quorate.library.answer import Answer
 from quorate.library.options import (
     AskOptions,
@@ -105,6 +106,15 @@ class Quorate:
         """
         ensemble, request, call = self._prepare(prompt, options)
         return await ensemble.run(request, call)
+
+    def estimate(self, prompt: Prompt, **options: Unpack[AskOptions]) -> Estimate:
+        """Return what `ask` would cost and take with the same options; nobody is asked.
+
+        Nothing is on record here, so the expected answers are a share of their limits and times are not known.
+        Raises `InvalidRequest` or `NotFound` as `ask` does. Reads the configuration if that has not been done.
+        """
+        ensemble, request, call = self._prepare(prompt, options)
+        return estimate(ensemble.plan, request, resolve=self.catalog.resolve, params=call.params)
 
     @asynccontextmanager
     async def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> AsyncGenerator[Answer]:

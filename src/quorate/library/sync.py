@@ -10,6 +10,7 @@ from typing import Any, Self, TypeVar, Unpack
 
 from quorate.core.tasks import Elsewhere
 from quorate.engine.catalog import ModelCard
+from quorate.engine.estimate import Estimate
 from quorate.library.answer import Answer
 from quorate.library.options import AskOptions, Prompt
 from quorate.library.quorate import Quorate
@@ -88,6 +89,10 @@ class SyncQuorate:
     def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> Result:
         """As `Quorate.ask`. `on_event` is called on the event loop's thread."""
         return self.wait(self._quorate.ask(prompt, **options))
+
+    def estimate(self, prompt: Prompt, **options: Unpack[AskOptions]) -> Estimate:
+        """As `Quorate.estimate`."""
+        return self._quorate.estimate(prompt, **options)
 
     @contextmanager
     def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> Generator["SyncAnswer"]:

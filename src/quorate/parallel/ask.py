@@ -5,9 +5,10 @@ from typing import Any
 
 import msgspec
 
-from quorate.model import Outcome
+from quorate.model import Model, Outcome, leaf
 from quorate.parallel.branch import Branch
 from quorate.parallel.plan import Params
+from quorate.providers.endpoint import Endpoint
 from quorate.templating import Plain, Template
 from quorate.wire.chat import ChatRequest, Message
 
@@ -18,8 +19,8 @@ STAGE_NAMES = frozenset({"prompt", "answers", "groups"})
 _NAMED = frozenset(ChatRequest.__struct_fields__) - _OWNED
 
 
-def branch_request(request: ChatRequest, branch: Branch) -> ChatRequest:
-    """Return the request for `branch`.
+def branch_request(request: ChatRequest, branch: Branch, *, max_tokens: int | None = None) -> ChatRequest:
+    """Return the request for `branch`, its answer limited to `max_tokens` at most.
 
     A seed the caller gave is varied over the copies of a member, or they would all say the same.
     """
@@ -28,7 +29,23 @@ def branch_request(request: ChatRequest, branch: Branch) -> ChatRequest:
     seed = changes.get("seed", request.seed)
     if seed is not None and branch.copy:
         changes["seed"] = seed + branch.copy
-    return msgspec.structs.replace(request, **changes)
+    changed = msgspec.structs.replace(request, **changes)
+    return changed if max_tokens is None else _limited(changed, branch.model, max_tokens)
+
+
+def wanted_tokens(request: ChatRequest, branch: Branch) -> int | None:
+    """Return the limit of the answer that caller and member ask for; `None` if they leave it open."""
+    return branch_request(request, branch).output_limit
+
+
+def _limited(request: ChatRequest, model: Model, max_tokens: int) -> ChatRequest:
+    """Lower the limit; a lower one of the endpoint's own stays, which it sets itself where the request says nothing."""
+    endpoint = leaf(model)
+    asked = endpoint.with_params(request) if isinstance(endpoint, Endpoint) else request
+    if asked.output_limit is not None and asked.output_limit <= max_tokens:
+        return request
+    name = "max_tokens" if request.max_completion_tokens is None else "max_completion_tokens"
+    return msgspec.structs.replace(request, **{name: max_tokens})
 
 
 def _changes(request: ChatRequest, params: Params) -> dict[str, Any]:

@@ -66,6 +66,7 @@ class Candidates:
             model=model.name,
             messages=tuple(Message(role=message.role, content=message.content) for message in messages),
             stream=True if live is not None else None,
+            max_tokens=self.plan.helper_max_tokens,
         )
         index = max(self.members) + 1 + next(self._numbers)
         member = Member(model=model.name, group=max(member.group for member in self.members.values()) + 1)

@@ -120,7 +120,9 @@ class Plan:
     `min_models`: answers needed (quorum default: half of the branches, at least 2; otherwise 1). `max_models`: caps the
     branches, the highest priorities stay. `max_concurrent`: branches running at once. `timeout_s`: per branch.
     `deadline_s`: the whole plan. `enabled=False` runs the same plan one branch at a time.
-    `judge` and `synthesiser` name models for selectors that need one; `instructions` is the judge's own prompt.
+    `max_tokens` bounds the answer of every branch and `helper_max_tokens` that of a judge or synthesiser, whatever the
+    caller asks for. `judge` and `synthesiser` name models for selectors that need one; `instructions` is the judge's
+    own prompt.
     """
 
     members: tuple[Member, ...]
@@ -145,6 +147,8 @@ class Plan:
     judge: str | None = None
     synthesiser: str | None = None
     instructions: str | None = None
+    max_tokens: int | None = None
+    helper_max_tokens: int | None = None
 
     @property
     def selector(self) -> Select:

@@ -7,7 +7,7 @@ import msgspec
 from quorate.core.errors import AllFailed, InvalidRequest
 from quorate.model import Call, Outcome
 from quorate.model.event import PlanStarted, Selected
-from quorate.parallel.ask import STAGE_NAMES, stage_request
+from quorate.parallel.ask import STAGE_NAMES, stage_request, wanted_tokens
 from quorate.parallel.branch import Branch, Resolve, expand
 from quorate.parallel.candidates import Candidates, Chosen
 from quorate.parallel.live import Live
@@ -155,7 +155,7 @@ def _result(plan: Plan, stages: Sequence[Stage], candidates: Candidates, chosen:
             sequential_s=sum(sequential_s(outcome) for outcome in (*outcomes, *helpers)),
         ),
         stopped=last.stopped,
-        warnings=tuple(_warnings((*outcomes, *helpers), answered, needed)),
+        warnings=(*_warnings((*outcomes, *helpers), answered, needed), *_lowered(plan, stages)),
     )
 
 
@@ -174,6 +174,20 @@ def _warnings(outcomes: Sequence[Outcome], answered: int, needed: int) -> list[s
     if any(outcome.spend.estimated for outcome in outcomes):
         warnings.append("part of the usage is estimated (cancelled calls, or providers that sent no count)")
     return warnings
+
+
+def _lowered(plan: Plan, stages: Sequence[Stage]) -> list[str]:
+    """Say whose answers the plan limits to less than was asked for."""
+    if plan.max_tokens is None:
+        return []
+    lowered = [
+        branch.id
+        for stage in stages
+        for branch in stage.branches
+        if (wanted_tokens(stage.request, branch) or 0) > plan.max_tokens
+    ]
+    listed = ", ".join(lowered)
+    return [f"max_tokens was lowered to {plan.max_tokens}, the plan's limit, for {listed}"] if lowered else []
 
 
 def _started(plan: Plan, branches: Sequence[Branch], call: Call) -> PlanStarted:

@@ -116,7 +116,7 @@ class Stage:
         run = BranchRun(
             branch=branch,
             call=self.call.child(branch.id, timeout_s=timeout_s),
-            request=branch_request(self.request, branch),
+            request=branch_request(self.request, branch, max_tokens=self.plan.max_tokens),
             retry=branch.member.retry or self.plan.retry,
             settle=self._settle,
             claim=self._claim,

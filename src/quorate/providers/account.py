@@ -29,7 +29,7 @@ class RequestAccount:
 
     Nothing is charged before the request left (`sent`) or when the provider refused it without giving anything
     (`refused`). `arrived` holds what has come of the answer; `estimate` is asked only if nobody counted the tokens.
-    `answered` is set when the whole answer was charged.
+    `images` are those in the prompt. `answered` is set when the whole answer was charged.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class RequestAccount:
         model: str,
         price: Price | None,
         warns_if_unpriced: bool,
+        images: int = 0,
     ) -> None:
         self._arrived = arrived
         self._estimate = estimate
@@ -48,6 +49,7 @@ class RequestAccount:
         self._model = model
         self._price = price
         self._warns = warns_if_unpriced
+        self._images = images
         self._open = False
         self.answered = False
 
@@ -83,7 +85,7 @@ class RequestAccount:
 
     def _book(self, usage: Usage, *, exact: bool) -> Charge:
         self._open = False
-        cost = None if self._price is None else self._price.cost_microusd(usage)
+        cost = None if self._price is None else self._price.cost_microusd(usage, images=self._images)
         charge = Charge(usage=usage, cost_microusd=cost, estimated=not exact)
         self._call.budget.charge(charge, by=self._model)
         if cost is None and self._warns and self._call.sink is not ignore_events:

@@ -15,7 +15,7 @@ from quorate.model.model import opens_reply
 from quorate.model.usage import Usage
 from quorate.providers.account import Arrived, RequestAccount
 from quorate.providers.dialect import Dialect, Target
-from quorate.providers.estimate import estimate_usage
+from quorate.providers.estimate import count_images, estimate_usage
 from quorate.providers.gate import OPEN_GATE, Gate, Permit
 from quorate.providers.price import Price
 from quorate.providers.stream_reader import StreamReader
@@ -89,7 +89,9 @@ class Endpoint:
         call.deadline.require(f"{self.name!r} was asked")
         call.budget.require(f"{self.name!r} was asked")
         arrived = Joiner() if request.stream else WholeAnswer()
-        account = self.account(lambda answer: estimate_usage(request, answer), arrived, call)
+        account = self.account(
+            lambda answer: estimate_usage(request, answer), arrived, call, images=count_images(request)
+        )
         permit: Permit | None = None
         failure: QuorateError | None = None
         try:
@@ -116,10 +118,18 @@ class Endpoint:
                 permit.end(failure, account.answered)
         yield completion
 
-    def account(self, estimate: Callable[[ChatResponse], Usage], arrived: Arrived, call: Call) -> RequestAccount:
-        """Return the account of one request to this model."""
+    def account(
+        self, estimate: Callable[[ChatResponse], Usage], arrived: Arrived, call: Call, *, images: int = 0
+    ) -> RequestAccount:
+        """Return the account of one request to this model, with so many images in its prompt."""
         return RequestAccount(
-            estimate, arrived, call, model=self.name, price=self.price, warns_if_unpriced=self.unpriced_warning
+            estimate,
+            arrived,
+            call,
+            model=self.name,
+            price=self.price,
+            warns_if_unpriced=self.unpriced_warning,
+            images=images,
         )
 
     def with_params(self, request: ChatRequest) -> ChatRequest:

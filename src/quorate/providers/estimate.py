@@ -70,6 +70,16 @@ def estimate_prompt_tokens(request: ChatRequest) -> int:
     return tokens
 
 
+def count_images(request: ChatRequest) -> int:
+    """Return how many images the prompt of `request` has."""
+    return sum(
+        part.image_url is not None
+        for message in request.messages
+        if isinstance(message.content, tuple)
+        for part in message.content
+    )
+
+
 def estimate_usage(request: ChatRequest, response: ChatResponse) -> Usage:
     """Return the estimated usage of a whole answer: all its choices, with the reasoning that was shown."""
     reasoning = sum(estimate_text_tokens(choice.message.thoughts) for choice in response.choices)

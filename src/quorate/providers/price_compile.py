@@ -1,20 +1,50 @@
 """The `genai-prices` data as rows of our table. Importing this imports that data: 150 ms, so only when needed."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from decimal import ROUND_CEILING, Decimal
-from typing import assert_never
+from pathlib import Path
+from typing import Any, assert_never
 
 import genai_prices
 from genai_prices import types
 from genai_prices.data import providers
 
 from quorate.core.units import MICROUSD_PER_USD
-from quorate.providers.price import Price
+from quorate.providers.price import Price, PriceTier
 from quorate.providers.price_table import DatedPrice, PricedModel, PricedProvider, Rule
 
 _SOURCE = f"genai-prices {genai_prices.__version__}"
 #: The data gives dollars per thousand requests; we keep micro-USD per request.
 _REQUESTS = 1000
+#: Our name for each kind of token -> the data's.
+_KINDS = {
+    "input_microusd_per_mtok": "input_mtok",
+    "output_microusd_per_mtok": "output_mtok",
+    "cached_input_microusd_per_mtok": "cache_read_mtok",
+    "cache_write_microusd_per_mtok": "cache_write_mtok",
+    "reasoning_microusd_per_mtok": "output_reasoning_mtok",
+}
+
+
+def _data_day() -> date | None:
+    """Return the newest day that the data name, up to their installation: they were made on it or later.
+
+    The data themselves do not say when they were made.
+    """
+    installed = datetime.fromtimestamp(Path(genai_prices.__file__).stat().st_mtime, tz=UTC).date()
+    days = (
+        each.constraint.start_date
+        for provider in providers
+        for model in provider.models
+        if isinstance(model.prices, list)
+        for each in model.prices
+        if isinstance(each.constraint, types.StartDateConstraint)
+    )
+    return max((day for day in days if day <= installed), default=None)
+
+
+_DATA_DAY = _data_day()
 
 
 def compile_providers() -> tuple[PricedProvider, ...]:
@@ -56,7 +86,13 @@ def _model(model: types.ModelInfo) -> PricedModel:
         dated = tuple(_dated(each, free=free) for each in model.prices)
     else:
         dated = (DatedPrice(price=_price(model.prices, free=free)),)
-    return PricedModel(id=model.id, rule=_rule(model.match), prices=dated or (DatedPrice(),))
+    return PricedModel(
+        id=model.id,
+        rule=_rule(model.match),
+        prices=dated or (DatedPrice(),),
+        name=model.name or "",
+        context_window=model.context_window,
+    )
 
 
 def _dated(conditional: types.ConditionalPrice, *, free: bool) -> DatedPrice:
@@ -65,7 +101,7 @@ def _dated(conditional: types.ConditionalPrice, *, free: bool) -> DatedPrice:
         case None:
             return DatedPrice(price=price)
         case types.StartDateConstraint(start_date=since):
-            return DatedPrice(price=price, since=since)
+            return DatedPrice(price=price and replace(price, dated=since), since=since)
         case types.TimeOfDateConstraint(start_time=start, end_time=end):
             return DatedPrice(price=price, start=_utc(start), end=_utc(end))
         case _:
@@ -81,24 +117,30 @@ def _utc(moment: time) -> time:
 
 def _price(prices: types.ModelPrice, *, free: bool) -> Price | None:
     """Return the price, or `None` where the data names none, which is not the same as free."""
-    cost = _microusd(prices.input_mtok)
-    answer = _microusd(prices.output_mtok)
-    if cost is None and answer is None and not free:
+    if prices.input_mtok is None and prices.output_mtok is None and not free:
         return None
+    kinds = (getattr(prices, kind) for kind in _KINDS.values())
+    starts = {tier.start for kind in kinds if isinstance(kind, types.TieredPrices) for tier in kind.tiers}
     return Price(
-        input_microusd_per_mtok=cost or 0,
-        output_microusd_per_mtok=answer or 0,
-        cached_input_microusd_per_mtok=_microusd(prices.cache_read_mtok),
-        cache_write_microusd_per_mtok=_microusd(prices.cache_write_mtok),
-        reasoning_microusd_per_mtok=_microusd(prices.output_reasoning_mtok),
-        request_microusd=-(-(_microusd(prices.requests_kcount) or 0) // _REQUESTS),
+        **_rates(prices, 0),
+        request_microusd=-(-(_microusd(prices.requests_kcount, 0) or 0) // _REQUESTS),
+        tiers=tuple(PriceTier(**_rates(prices, start + 1), above_prompt_tokens=start) for start in sorted(starts)),
         source=_SOURCE,
+        dated=_DATA_DAY,
     )
 
 
-def _microusd(price: Decimal | types.TieredPrices | None) -> int | None:
-    """Return whole micro-USD, rounded up; of tiered prices the base."""
+def _rates(prices: types.ModelPrice, prompt_tokens: int) -> dict[str, Any]:
+    """Return what each kind of token costs in a prompt of that length."""
+    rates = {name: _microusd(getattr(prices, kind), prompt_tokens) for name, kind in _KINDS.items()}
+    return {**rates, **{name: rates[name] or 0 for name in ("input_microusd_per_mtok", "output_microusd_per_mtok")}}
+
+
+def _microusd(price: Decimal | types.TieredPrices | None, prompt_tokens: int) -> int | None:
+    """Return whole micro-USD, rounded up."""
     if price is None:
         return None
-    dollars = price.base if isinstance(price, types.TieredPrices) else price
-    return int((dollars * MICROUSD_PER_USD).to_integral_value(ROUND_CEILING))
+    if isinstance(price, types.TieredPrices):
+        reached = [tier.price for tier in price.tiers if prompt_tokens > tier.start]
+        price = reached[-1] if reached else price.base
+    return int((price * MICROUSD_PER_USD).to_integral_value(ROUND_CEILING))

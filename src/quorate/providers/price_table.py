@@ -13,7 +13,7 @@ import msgspec
 from quorate.providers.price import Price
 
 #: Counts up when the meaning of the file changes.
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -65,11 +65,16 @@ class DatedPrice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PricedModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A model of the table; of several prices the last one that holds counts, the first if none does."""
+    """A model of the table; of several prices the last one that holds counts, the first if none does.
+
+    `context_window` is the most tokens that it takes, `None` if the data do not say.
+    """
 
     id: str
     rule: Rule
     prices: tuple[DatedPrice, ...]
+    name: str = ""
+    context_window: int | None = None
 
     def price_at(self, moment: datetime) -> Price | None:
         """Return the price at `moment` (aware), or `None` if it is not known."""

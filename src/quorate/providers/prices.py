@@ -1,18 +1,35 @@
 """The price catalog: what the models of the known providers cost."""
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 
 from quorate.core.clock import Clock, SystemClock
 from quorate.providers.price import Price
 from quorate.providers.price_table import PricedModel, PricedProvider, PriceTable, load_table
 
-__all__ = ["Price", "PriceCatalog"]
+__all__ = ["Offer", "Price", "PriceCatalog"]
 
 #: What Google and Fireworks put before the ids of their own models, and the data does not.
 _FOLDER = re.compile(r"^(accounts/fireworks/)?models/")
 #: Names of models may come with requests: the memory of look-ups is emptied when it has this many.
 _MAX_REMEMBERED = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A model at a provider, as the price list has it; `price`, `context_window` are `None` where it says nothing."""
+
+    provider: str
+    model: str
+    name: str
+    context_window: int | None
+    price: Price | None
+
+    @property
+    def reference(self) -> str:
+        """How it is named with its provider."""
+        return f"{self.provider}:{self.model}"
 
 
 class PriceCatalog:
@@ -21,8 +38,9 @@ class PriceCatalog:
     The table is made on the first look-up, which blocks (160 ms, or 8 ms with a `cache_path` that was written
     before): look prices up while building models, not on the event loop. A damaged file at `cache_path` is replaced.
 
-    What the figures are: list prices; of prices tiered by prompt length the base tier; of prices that change by date
-    or by time of day those that hold at the moment of the look-up (`clock`); for cache writes the shortest lifetime.
+    What the figures are: list prices, with their tiers by the length of the prompt; of prices that change by date or by
+    time of day those that hold at the moment of the look-up (`clock`); for cache writes the shortest lifetime. Tokens
+    of images and sound count as text; fees for searches are left out. The data know no price per image.
     Models that the data names without a price are unknown, except those whose id ends in `:free`.
     """
 
@@ -48,6 +66,45 @@ class PriceCatalog:
         found = self._found[key]
         return None if found is None else found.price_at(self._clock.now())
 
+    def offers(self) -> tuple[Offer, ...]:
+        """Return every model of the list at each of its providers, in the list's order. 3 ms."""
+        return tuple(
+            self._offer(provider.id, model) for provider in self._loaded().providers for model in provider.models
+        )
+
+    def offers_of(self, model: str) -> tuple[Offer, ...]:
+        """Return what the list has under a name: `provider:model-id`, or a model id at every provider that has it.
+
+        Several providers sell the same model; an exact id comes before what the rules of the data recognise.
+        """
+        seller, colon, wanted = model.strip().lower().partition(":")
+        if colon and wanted and (provider := self._provider(seller)) is not None:
+            found = self._find(seller, wanted)
+            return () if found is None else (self._offer(provider.id, found),)
+        name = _FOLDER.sub("", model.strip().lower())
+        exact = tuple(
+            self._offer(provider.id, each)
+            for provider in self._loaded().providers
+            for each in provider.models
+            if each.id.lower() == name
+        )
+        ruled = ((provider.id, provider.find(name)) for provider in self._loaded().providers)
+        return exact or tuple(self._offer(provider, found) for provider, found in ruled if found is not None)
+
+    def _offer(self, provider: str, model: PricedModel) -> Offer:
+        return Offer(
+            provider=provider,
+            model=model.id,
+            name=model.name,
+            context_window=model.context_window,
+            price=model.price_at(self._clock.now()),
+        )
+
+    def _loaded(self) -> PriceTable:
+        if self._table is None:
+            self._table = load_table(self._cache_path)
+        return self._table
+
     def _find(self, provider: str, model: str) -> PricedModel | None:
         seller = self._provider(provider)
         if seller is None:
@@ -59,8 +116,7 @@ class PriceCatalog:
         return next((found for maker in makers if (found := maker.find(model)) is not None), None)
 
     def _provider(self, name: str) -> PricedProvider | None:
-        if self._table is None:
-            self._table = load_table(self._cache_path)
-        exact = (each for each in self._table.providers if each.id == name)
-        ruled = (each for each in self._table.providers if each.rule is not None and each.rule.matches(name))
+        providers = self._loaded().providers
+        exact = (each for each in providers if each.id == name)
+        ruled = (each for each in providers if each.rule is not None and each.rule.matches(name))
         return next(exact, None) or next(ruled, None)

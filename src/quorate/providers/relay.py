@@ -18,7 +18,7 @@ from quorate.model.usage import Charge, Usage
 from quorate.providers.account import RequestAccount
 from quorate.providers.dialect import OWN_FIELDS, Target
 from quorate.providers.endpoint import NO_ANSWER, Endpoint
-from quorate.providers.estimate import estimate_text_tokens, estimate_usage
+from quorate.providers.estimate import count_images, estimate_text_tokens, estimate_usage
 from quorate.providers.loose_json import as_count, as_object
 from quorate.providers.openai import OpenAIDialect, OpenAIStream, key_headers
 from quorate.providers.relay_facts import UNREAD, Heard, read_answer, read_chunk
@@ -80,7 +80,9 @@ class RelayEndpoint:
         Raises `ProviderError`s as `Endpoint.open` does, and charges `call.budget` as it does.
         """
         body = _encode(self._filled(fields))
-        async with self._sent(body, self._chat, _chat_estimate(fields), call, Heard()) as (response, account):
+        images = self._images(fields)
+        async with self._sent(body, self._chat, _chat_estimate(fields), call, Heard(), images=images) as sent:
+            response, account = sent
             await self._require_answer(response, call)
             answer = await response.read()
             usage = read_answer(answer)
@@ -122,11 +124,18 @@ class RelayEndpoint:
         body, shown = self._stream_body(fields)
         heard = Heard()
         estimate = _chat_estimate(fields)
-        async with self._sent(body, self._chat, estimate, call, heard, stream=True) as (response, account):
+        images = self._images(fields)
+        async with self._sent(body, self._chat, estimate, call, heard, images=images, stream=True) as sent:
+            response, account = sent
             await self._require_answer(response, call)
             yield RelayedStream(
                 response, heard, account, dialect=self._dialect, answers=_answers(fields), shows_usage=shown
             )
+
+    def _images(self, fields: Fields) -> int:
+        """Return how many images the prompt has, if the price asks; the messages are read for it."""
+        price = self.endpoint.price
+        return 0 if price is None or not price.image_microusd else count_images(_request(fields))
 
     def _filled(self, fields: Fields) -> Fields:
         body = {name: value for name, value in fields.items() if name not in OWN_FIELDS}
@@ -163,12 +172,13 @@ class RelayEndpoint:
         call: Call,
         heard: Heard,
         *,
+        images: int = 0,
         stream: bool = False,
     ) -> "_Sent":
         endpoint = self.endpoint
         call.deadline.require(f"{endpoint.name!r} was asked")
         call.budget.require(f"{endpoint.name!r} was asked")
-        account = endpoint.account(estimate, heard, call)
+        account = endpoint.account(estimate, heard, call, images=images)
         headers = destination.stream_headers if stream else destination.headers
         if call.trace is not None:
             headers = {**headers, **call.trace.headers}

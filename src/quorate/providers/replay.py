@@ -13,7 +13,7 @@ import msgspec
 
 from quorate.core.errors import Failure, InvalidRequest, NotFound, Rejected
 from quorate.model import Call, Charge, Completion, Delta, Usage, opens_reply
-from quorate.providers.estimate import estimate_prompt_tokens, estimate_text_tokens
+from quorate.providers.estimate import count_images, estimate_prompt_tokens, estimate_text_tokens
 from quorate.providers.paced import sleep_until
 from quorate.providers.price import Price
 from quorate.providers.recorded import RecordedAnswer, read_recordings
@@ -145,7 +145,7 @@ class ReplayModel:
                     sent += len(chunk.text)
                     yield Delta(chunk=chunk)
         except BaseException:
-            call.budget.charge(self._partial(completion, sent), by=self.name)
+            call.budget.charge(self._partial(request, completion, sent), by=self.name)
             raise
         usage, cost_microusd = completion.usage, completion.cost_microusd
         charge = Charge(usage=usage, cost_microusd=cost_microusd, estimated=completion.estimated)
@@ -179,7 +179,7 @@ class ReplayModel:
         )
         cost_microusd = answer.cost_microusd
         if cost_microusd is None and self._price is not None:
-            cost_microusd = self._price.cost_microusd(usage)
+            cost_microusd = self._price.cost_microusd(usage, images=count_images(request))
         message = Message(content=answer.text)
         return Completion(
             response=ChatResponse(
@@ -197,7 +197,7 @@ class ReplayModel:
             metadata={"replayed": True, "source": self._file.source},
         )
 
-    def _partial(self, completion: Completion, sent: int) -> Charge:
+    def _partial(self, request: ChatRequest, completion: Completion, sent: int) -> Charge:
         """Return the charge of an answer that was cancelled after `sent` characters."""
         share = sent / max(1, len(completion.text))
         usage = Usage(
@@ -205,7 +205,7 @@ class ReplayModel:
             completion_tokens=math.ceil(completion.usage.completion_tokens * share),
         )
         if self._price is not None:
-            cost_microusd = self._price.cost_microusd(usage)
+            cost_microusd = self._price.cost_microusd(usage, images=count_images(request))
         elif completion.cost_microusd is None:
             cost_microusd = None
         else:

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from quorate.core.errors import Failure, InvalidRequest, ProviderError, Rejected
 from quorate.model import Call, Charge, Completion, Delta, Usage, opens_reply
 from quorate.model.event import Warned
-from quorate.providers.estimate import estimate_prompt_tokens
+from quorate.providers.estimate import count_images, estimate_prompt_tokens
 from quorate.providers.price import Price
 from quorate.providers.simulated_bank import Question, QuestionBank, unknown_answer
 from quorate.providers.simulated_fault import PAID, Fault, SimulatedFailure
@@ -82,10 +82,11 @@ class SimulatedModel:
         except BaseException as error:
             if not _is_free(error):
                 used = run.usage
-                call.budget.charge(Charge(usage=used, cost_microusd=self._cost(used), estimated=True), by=self.name)
+                charge = Charge(usage=used, cost_microusd=self._cost(used, request), estimated=True)
+                call.budget.charge(charge, by=self.name)
             raise
         usage = run.usage
-        cost_microusd = self._cost(usage)
+        cost_microusd = self._cost(usage, request)
         call.budget.charge(Charge(usage=usage, cost_microusd=cost_microusd), by=self.name)
         yield Completion(
             response=run.response,
@@ -165,8 +166,9 @@ class SimulatedModel:
             return question.answer(rng, accuracy=accuracy, shared_error=self.profile.shared_error)
         return unknown_answer(self.name, request, rng)
 
-    def _cost(self, usage: Usage) -> int | None:
-        return None if self.profile.price is None else self.profile.price.cost_microusd(usage)
+    def _cost(self, usage: Usage, request: ChatRequest) -> int | None:
+        price = self.profile.price
+        return None if price is None else price.cost_microusd(usage, images=count_images(request))
 
 
 def _check_counts(request: ChatRequest) -> None:

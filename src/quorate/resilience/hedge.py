@@ -44,6 +44,11 @@ class Hedging:
         """The wrapped model."""
         return self._model
 
+    @property
+    def on(self) -> tuple[Model, ...]:
+        """The models that second attempts go to, in turn."""
+        return self._on
+
     def delay_s(self, *, streamed: bool) -> float | None:
         """Return how long an attempt may be silent now before it is hedged; `None` while too little is known."""
         policy = self._policy

@@ -7,6 +7,7 @@ import msgspec
 
 from quorate.access.permission import Permission
 from quorate.server.parallel_answer import ParallelCompletion
+from quorate.server.parallel_estimate import ParallelEstimate
 from quorate.server.parallel_request import ParallelOptions
 from quorate.wire.chat import ChatRequest, ChatResponse
 from quorate.wire.embeddings import EmbeddingsRequest, EmbeddingsResponse
@@ -59,7 +60,7 @@ CALLS: tuple[CallRoute, ...] = (
         summary="Ask a model, or many at once",
         permission=Permission.CHAT,
         body=ChatBody,
-        answers=(ChatResponse, ParallelCompletion),
+        answers=(ChatResponse, ParallelCompletion, ParallelEstimate),
         stream=_CHAT_STREAM,
         example={"model": "model-a", "messages": _QUESTION},
     ),
@@ -68,7 +69,7 @@ CALLS: tuple[CallRoute, ...] = (
         summary="The same; errors are problem details",
         permission=Permission.CHAT,
         body=ChatBody,
-        answers=(ChatResponse, ParallelCompletion),
+        answers=(ChatResponse, ParallelCompletion, ParallelEstimate),
         stream=_CHAT_STREAM,
         example=_PANEL,
     ),

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 CLIENT_GONE = 499
 #: What is known of a call to which nobody listened; never told of anything.
 _UNHEARD = Recorder()
+#: The mode, in the record, of a call that asked nobody.
+DRY_RUN = "dry_run"
 
 
 class CallWatch:
@@ -34,7 +36,8 @@ class CallWatch:
     `began_at_s` is the Unix time at which it began. `branch` is set where one endpoint answers alone; else the branches
     are gathered from events. `first_token_s` is when the first piece of the answer was passed on, in seconds since it
     began; `None` where it is not streamed. The caller's `timeout_s` counts where it is less than the gateway's own.
-    `end` has to be called exactly once, whatever happened; it never waits and never raises.
+    `dry_run` marks the record of a call that asks nobody. `end` has to be called exactly once, whatever happened; it
+    never waits and never raises.
     """
 
     __slots__ = (
@@ -48,6 +51,7 @@ class CallWatch:
         "began_at_s",
         "branch",
         "call",
+        "dry_run",
         "first_token_s",
         "model",
         "prompt",
@@ -78,6 +82,7 @@ class CallWatch:
         self.answer: str | None = None
         self.branch: BranchRecord | None = None
         self.first_token_s: float | None = None
+        self.dry_run = False
         clock = services.clock
         self.began_at_s = clock.now().timestamp()
         self._began_s = clock.monotonic()
@@ -167,7 +172,7 @@ class CallWatch:
             request_id=self.request_id,
             operation=self._operation,
             model=self.model,
-            mode=recorder.mode,
+            mode=DRY_RUN if self.dry_run else recorder.mode,
             state=_state(status, error),
             status=status,
             stream=self.stream,

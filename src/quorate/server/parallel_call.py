@@ -17,6 +17,7 @@ from quorate.server.composed import (
     result_headers,
     stream_composed,
 )
+from quorate.server.estimate_call import answer_estimate
 from quorate.server.event_stream import EventStream
 from quorate.server.job import Job
 from quorate.server.parallel_answer import parallel_body, result_of
@@ -31,6 +32,9 @@ async def answer_parallel(job: Job) -> None:
     """Run the plan that the field describes; with `enabled` false, answer as a plain completion."""
     request = read_request(job)
     asked = _read(job, request)
+    if asked.dry_run:
+        await answer_estimate(job, asked, request)
+        return
     if not asked.enabled and isinstance(job.model, Ensemble):
         await job.hold(job.model)
         await (stream_composed if job.stream else answer_composed)(job)

@@ -62,7 +62,10 @@ class MemberOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class ParallelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
-    """The field's own fields; each may be written in camelCase or in snake_case."""
+    """The field's own fields; each may be written in camelCase or in snake_case.
+
+    With `dryRun` nobody is asked: the answer, a `parallel.estimate`, says what the request would cost and take.
+    """
 
     enabled: bool = True
     mode: Mode | None = None
@@ -86,6 +89,7 @@ class ParallelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     retries: Annotated[int, msgspec.Meta(ge=0, le=5)] | None = None
     count: Copies | None = None
     progress: Progress = Progress.COMMENTS
+    dry_run: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,13 +105,15 @@ class ParallelLimits:
 class ParallelRequest:
     """What a `parallel` field asks for. With `enabled` false, `plan` has one member: a plain completion of it.
 
-    `chosen` says which models were chosen for the caller and why; empty when the caller named them.
+    `chosen` says which models were chosen for the caller and why; empty when the caller named them. With `dry_run`
+    nobody is asked.
     """
 
     plan: Plan
     enabled: bool = True
     progress: Progress = Progress.COMMENTS
     chosen: tuple[Chosen, ...] = ()
+    dry_run: bool = False
 
     @property
     def models(self) -> tuple[str, ...]:
@@ -142,11 +148,12 @@ def read_parallel(
     chosen = _choose(options, choose, limits) if options.enabled and options.agi_model_selection else ()
     members = _members(options, chosen, base, model)
     if not options.enabled:
-        return ParallelRequest(plan=_alone(base, members, model), enabled=False, progress=options.progress)
+        alone = _alone(base, members, model)
+        return ParallelRequest(plan=alone, enabled=False, progress=options.progress, dry_run=options.dry_run)
     plan = _plan(options, base, members, limits)
     _require_fan_out(plan, options, limits, resolve, configured=members is base.members)
     _require_times(options, limits)
-    return ParallelRequest(plan=plan, progress=options.progress, chosen=chosen)
+    return ParallelRequest(plan=plan, progress=options.progress, chosen=chosen, dry_run=options.dry_run)
 
 
 def _choose(options: ParallelOptions, choose: Choose, limits: ParallelLimits) -> tuple[Chosen, ...]:

@@ -1,16 +1,18 @@
 """The tables of runs, their branches and their texts."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import fmean, median
 from threading import Event
 
 import msgspec
 from sqlalchemy import Column, ColumnElement, Connection, Table, delete, func, select, tuple_
 
 from quorate.core.errors import NotFound
-from quorate.core.ids import KeyId, RunId
+from quorate.core.ids import KeyId, RunId, TenantId
 from quorate.model.event import State
+from quorate.model.past import Past
 from quorate.model.run import RunRecord
 from quorate.storage.bulk import BulkInsert
 from quorate.storage.columns import moment
@@ -37,6 +39,8 @@ from quorate.storage.scope import Scope, within
 _PURGE_ROWS = 1000
 _PURGE_PAUSE_S = 0.1
 _MOST_CHILDREN = 1000
+#: The runs in which answers of a model are looked for.
+_REMEMBERED_RUNS = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,6 +201,38 @@ class RunStore:
             completion_tokens=sum(each.completion_tokens for each in by_model),
             by_model=tuple(by_model),
         )
+
+    def past(self, tenant: TenantId, models: Collection[str]) -> dict[str, Past]:
+        """Return what the tenant's latest thousand runs say of these models: of those that answered in them.
+
+        Counted are branches that finished with an answer, in the times that their retries took as well.
+        """
+        latest = (
+            select(runs.c.id)
+            .where(runs.c.tenant == tenant)
+            .order_by(runs.c.started_at.desc(), runs.c.id.desc())
+            .limit(_REMEMBERED_RUNS)
+        )
+        query = select(
+            branches.c.model, branches.c.completion_tokens, branches.c.started_at, branches.c.finished_at
+        ).where(
+            branches.c.run_id.in_(latest),
+            branches.c.model.in_(sorted(models)),
+            branches.c.state == State.FINISHED.value,
+            branches.c.completion_tokens > 0,
+        )
+        found: dict[str, list[tuple[int, float]]] = {}
+        with told("read the runs"), self._connections.reading() as connection:
+            for model, tokens, started_at, finished_at in connection.execute(query):
+                found.setdefault(model, []).append((tokens, (finished_at - started_at).total_seconds()))
+        return {
+            model: Past(
+                answers=len(answers),
+                answer_tokens=fmean(tokens for tokens, _ in answers),
+                latency_s=median(latency_s for _, latency_s in answers),
+            )
+            for model, answers in found.items()
+        }
 
     def purge(self, now: datetime, runs_days: int | None, texts_days: int, ending: Event | None = None) -> Purged:
         """Delete what is older than its days, of every tenant; `runs_days=None` keeps runs for good.

@@ -1,6 +1,7 @@
 """OpenAI's `GET /v1/models`, with what we know besides."""
 
 from collections.abc import Iterable
+from datetime import date
 from typing import Protocol
 
 import msgspec
@@ -27,13 +28,33 @@ class Tariff(Protocol):
         ...
 
     @property
+    def cache_write_microusd_per_mtok(self) -> int | None:
+        """Per million tokens of prompt that are written to the cache, if that differs."""
+        ...
+
+    @property
+    def reasoning_microusd_per_mtok(self) -> int | None:
+        """Per million tokens of reasoning, if that differs from other output."""
+        ...
+
+    @property
     def request_microusd(self) -> int:
         """Per request."""
         ...
 
     @property
+    def image_microusd(self) -> int:
+        """Per image in the prompt."""
+        ...
+
+    @property
     def source(self) -> str:
         """Where the figures come from."""
+        ...
+
+    @property
+    def dated(self) -> date | None:
+        """The day that they are of."""
         ...
 
 
@@ -97,13 +118,21 @@ class Card(Protocol):
 
 
 class ModelPrice(msgspec.Struct, frozen=True, kw_only=True):
-    """US dollars per million tokens, and per request; `source` says where the figures come from."""
+    """US dollars per million tokens, per request and per image; `source` says where the figures come from.
+
+    A kind of tokens whose price is null costs what the tokens it is a part of cost. `dated` is the day that the figures
+    are of. A long prompt may cost more than this; the price list (`quorate prices show`) has its tiers.
+    """
 
     input_usd: float
     output_usd: float
     cached_input_usd: float | None = None
+    cache_write_usd: float | None = None
+    reasoning_usd: float | None = None
     request_usd: float = 0.0
+    image_usd: float = 0.0
     source: str = ""
+    dated: date | None = None
 
 
 class ModelObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -163,11 +192,18 @@ def model_list(cards: Iterable[Card], *, created: int = 0) -> ModelList:
 
 
 def _price(price: Tariff) -> ModelPrice:
-    cached = price.cached_input_microusd_per_mtok
     return ModelPrice(
         input_usd=usd(price.input_microusd_per_mtok),
         output_usd=usd(price.output_microusd_per_mtok),
-        cached_input_usd=None if cached is None else usd(cached),
+        cached_input_usd=_optional_usd(price.cached_input_microusd_per_mtok),
+        cache_write_usd=_optional_usd(price.cache_write_microusd_per_mtok),
+        reasoning_usd=_optional_usd(price.reasoning_microusd_per_mtok),
         request_usd=usd(price.request_microusd),
+        image_usd=usd(price.image_microusd),
         source=price.source,
+        dated=price.dated,
     )
+
+
+def _optional_usd(microusd: int | None) -> float | None:
+    return None if microusd is None else usd(microusd)

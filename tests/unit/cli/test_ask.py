@@ -146,7 +146,7 @@ def test_flags_offer_what_the_library_knows() -> None:
 
 
 def test_every_flag_is_an_option_of_a_question() -> None:
-    ours = {"prompt", "file", "config", "json_output", "stream", "events", "quiet", "require_consensus"}
+    ours = {"prompt", "file", "config", "json_output", "dry_run", "stream", "events", "quiet", "require_consensus"}
     assert set(signature(ask).parameters) - ours <= set(AskOptions.__annotations__)
 
 
@@ -168,3 +168,20 @@ def test_a_bug_is_json_as_well(run: Run, monkeypatch: pytest.MonkeyPatch) -> Non
     done = run("ask", QUESTION, "--json")
     assert done.exit_code == ExitCode.FAILED
     assert "unexpected ValueError: odd" in json.loads(done.stderr)["detail"]
+
+
+def test_a_dry_run_says_what_it_would_cost_and_asks_nobody(run: Run, quick: Path) -> None:
+    shown = run("ask", "Why?", "--dry-run", "--max-tokens", "100", "--models", "a,b", "--retries", "0")
+    assert shown.exit_code == 0
+    assert "nobody was asked; expected $0.0009" in shown.stdout
+    whole = json.loads(run("ask", "Why?", "--dry-run", "--max-tokens", "100", "--models", "a,b", "--json").stdout)
+    assert [part["branch"] for part in whole["branches"]] == ["a", "b"]
+    assert whole["most_microusd"] == sum(part["most_microusd"] for part in whole["branches"])
+    assert whole["expected_latency_s"] is None
+    assert quick.exists()
+
+
+def test_a_dry_run_names_what_has_no_price(run: Run, quick: Path) -> None:
+    shown = run("ask", "Why?", "--dry-run", "--models", "a,wrong").stdout
+    assert "at most unknown (no price is known for wrong)" in shown
+    assert quick.exists()

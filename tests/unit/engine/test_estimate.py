@@ -9,15 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.core.errors import InvalidRequest, NotFound
-from quorate.engine.estimate import DEFAULT_OUTPUT_TOKENS, worst_case_microusd
+from quorate.engine.estimate import DEFAULT_OUTPUT_TOKENS, Estimate, estimate, worst_case_microusd
 from quorate.engine.helper_prompt import judge_tokens, synthesiser_tokens
 from quorate.model import Model
+from quorate.model.past import Past
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Mode, Parallelization, Params, Plan, Select
+from quorate.providers.estimate import estimate_prompt_tokens
 from quorate.providers.price import Price
 from quorate.providers.simulated import SimulatedModel, SimulatedProfile
+from quorate.resilience.fallbacks import Fallbacks
+from quorate.resilience.hedge import Hedging
+from quorate.resilience.hedge_policy import HedgePolicy
+from quorate.resilience.resilient import OnCut, Resilient
 from quorate.resilience.retry_policy import NO_RETRY, RetryPolicy
 from quorate.testing import ScriptedModel
+from quorate.wire.chat import ChatRequest, ImageUrl, Message, Part
 
 CHEAP = Price(input_microusd_per_mtok=1_000_000, output_microusd_per_mtok=2_000_000)
 DEAR = Price(
@@ -213,3 +220,92 @@ def test_more_tokens_are_never_cheaper(model: Ensemble, prompt: int, most: int, 
     assert less is not None
     assert more is not None
     assert less <= more
+
+
+def past(**latency_s: float) -> dict[str, Past]:
+    return {name: Past(answers=3, answer_tokens=40.0, latency_s=each) for name, each in latency_s.items()}
+
+
+def expected(model: Ensemble, known: Mapping[str, Past] | None = None) -> Estimate:
+    request = ChatRequest(messages=(Message(role="user", content="Why?"),), max_tokens=100)
+    return estimate(model.plan, request, resolve=resolve, past=known)
+
+
+PROMPT_TOKENS = estimate_prompt_tokens(ChatRequest(messages=(Message(role="user", content="Why?"),)))
+
+
+def test_one_attempt_of_usual_length_is_expected() -> None:
+    found = expected(panel("cheap", retry=RetryPolicy(max_retries=2)))
+    (branch,) = found.branches
+    assert (branch.attempts, branch.most_output_tokens, branch.expected_output_tokens) == (3, 100, 25)
+    assert found.most_microusd == 3 * (PROMPT_TOKENS + 200)
+    assert found.expected_microusd == PROMPT_TOKENS + 50
+    assert found.expected_latency_s is None
+    assert not branch.measured
+
+
+def test_what_is_on_record_is_expected_again() -> None:
+    found = expected(panel("cheap", "dear"), past(cheap=1.5, dear=4.0))
+    assert [branch.expected_output_tokens for branch in found.branches] == [40, 40]
+    assert found.branches[0].expected_microusd == PROMPT_TOKENS + 80
+    assert all(branch.measured for branch in found.branches)
+
+
+@pytest.mark.parametrize(("mode", "latency_s"), [(Mode.ALL, 4.0), (Mode.QUORUM, 4.0), (Mode.RACE, 1.5)])
+def test_a_race_takes_as_long_as_its_quickest(mode: Mode, latency_s: float) -> None:
+    both = panel("cheap", "dear", mode=mode)
+    assert expected(both, past(cheap=1.5, dear=4.0)).expected_latency_s == latency_s
+    assert expected(both, past(cheap=1.5)).expected_latency_s is None
+
+
+def test_groups_and_a_synthesiser_take_their_turns() -> None:
+    staged = panel("cheap", Member(model="dear", group=1), select=Select.SYNTHESIS, synthesiser="cheap")
+    found = expected(replaced(staged, group_prompts={1: "{{ prompt }}"}), past(cheap=1.0, dear=4.0))
+    assert found.helper is None
+    assert found.expected_latency_s == 5.0
+    joined = expected(staged, past(cheap=1.0, dear=4.0))
+    assert joined.helper is not None
+    assert (joined.helper.branch, joined.helper.model) == ("synthesiser", "cheap")
+    assert joined.expected_latency_s == 6.0
+
+
+def replaced(model: Ensemble, **fields: Any) -> Ensemble:
+    return Ensemble(name=model.name, plan=replace(model.plan, **fields), resolve=resolve)
+
+
+def test_images_in_the_prompt_are_counted() -> None:
+    seeing = simulated("seeing", replace(CHEAP, image_microusd=1000))
+    parts = (Part(type="text", text="What is this?"), Part(type="image_url", image_url=ImageUrl(url="data:,")))
+    request = ChatRequest(messages=(Message(role="user", content=parts),), max_tokens=1)
+    plan = Plan(members=(Member(model="seeing"),), retry=NO_RETRY)
+    found = estimate(plan, request, resolve={"seeing": seeing}.__getitem__)
+    assert found.most_microusd == estimate_prompt_tokens(request) + 2 + 1000
+
+
+@given(ensembles)
+def test_what_is_expected_is_never_more_than_the_most(model: Ensemble) -> None:
+    found = expected(model, past(cheap=1.0))
+    assert found.most_microusd is not None
+    assert found.expected_microusd is not None
+    assert found.expected_microusd <= found.most_microusd
+
+
+def test_limits_of_the_plan_bound_the_worst_case() -> None:
+    assert worst(panel("cheap", max_tokens=10)) == 1000 + 20
+    bounded = panel("cheap", "dear", select=Select.SYNTHESIS, synthesiser="cheap", helper_max_tokens=10)
+    prompt = synthesiser_tokens(bounded.plan, 1000, [100, 100])
+    assert worst(bounded) == 1200 + 5757 + prompt + 20
+
+
+def test_a_stand_in_that_is_dearer_counts_and_a_hedge_counts_on_top() -> None:
+    named: dict[str, Model] = {name: resolve(name) for name in ("cheap", "dear")}
+    standing_in = Resilient(
+        named["cheap"],
+        fallbacks=Fallbacks(models=("dear",)),
+        on_cut=OnCut.ERROR,
+        resolve=named.__getitem__,
+        window=lambda _: None,
+    )
+    assert worst(standing_in) == worst(named["dear"])
+    hedged = Hedging(named["cheap"], HedgePolicy(), on=[named["dear"]])
+    assert worst(hedged) == (worst(named["cheap"]) or 0) + (worst(named["dear"]) or 0)

@@ -1,6 +1,7 @@
 """Prices: arithmetic that never loses or doubles a token, and a catalog that agrees with the data it is made from."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from quorate.core.clock import ManualClock
 from quorate.model import Usage
+from quorate.providers.price import PriceTier
 from quorate.providers.price_table import DatedPrice, PricedModel, Rule, load_table
 from quorate.providers.prices import Price, PriceCatalog
 
@@ -119,7 +121,7 @@ def catalog() -> PriceCatalog:
 
 
 def token_priced() -> list[tuple[str, str]]:
-    """Models of the data whose price is untiered, undated and for tokens only."""
+    """Models of the data whose price is undated and for tokens of text only; many of them have tiers."""
     plain = {"input_mtok", "output_mtok", "cache_read_mtok", "cache_write_mtok", "requests_kcount"}
     return [
         (provider.id, model.id)
@@ -128,13 +130,22 @@ def token_priced() -> list[tuple[str, str]]:
         if isinstance(model.prices, types.ModelPrice)
         and set(model.prices.__dict__) <= plain
         and {"input_mtok", "output_mtok"} <= set(model.prices.__dict__)
-        and not any(isinstance(value, types.TieredPrices) for value in model.prices.__dict__.values())
         and provider.find_model(model.id) is model
     ]
 
 
-@given(ref=st.sampled_from(token_priced()), prompt=st.integers(0, 10**6), answer=st.integers(0, 10**5))
-def test_costs_what_the_library_says(catalog: PriceCatalog, ref: tuple[str, str], prompt: int, answer: int) -> None:
+def tiered() -> list[tuple[str, str]]:
+    plain = set(token_priced())
+    return [
+        (provider.id, model.id)
+        for provider in providers
+        for model in provider.models
+        if (provider.id, model.id) in plain
+        and any(isinstance(value, types.TieredPrices) for value in model.prices.__dict__.values())
+    ]
+
+
+def cost_like_the_library_s(catalog: PriceCatalog, ref: tuple[str, str], prompt: int, answer: int) -> None:
     provider, model = ref
     price = catalog.lookup(provider, model)
     assert price is not None
@@ -147,6 +158,62 @@ def test_costs_what_the_library_says(catalog: PriceCatalog, ref: tuple[str, str]
     ours = price.cost_microusd(Usage(prompt_tokens=prompt, cached_tokens=cached, completion_tokens=answer))
     # Prices finer than a micro-USD per million tokens are rounded up: far less than one micro-USD per call.
     assert theirs.total_price * MTOK <= ours < theirs.total_price * MTOK + 3
+
+
+@given(ref=st.sampled_from(token_priced()), prompt=st.integers(0, 10**6), answer=st.integers(0, 10**5))
+def test_costs_what_the_library_says(catalog: PriceCatalog, ref: tuple[str, str], prompt: int, answer: int) -> None:
+    cost_like_the_library_s(catalog, ref, prompt, answer)
+
+
+@given(ref=st.sampled_from(tiered()), prompt=st.integers(90_000, 600_000), answer=st.integers(0, 10**5))
+def test_a_long_prompt_costs_what_its_tier_says(
+    catalog: PriceCatalog, ref: tuple[str, str], prompt: int, answer: int
+) -> None:
+    cost_like_the_library_s(catalog, ref, prompt, answer)
+
+
+def test_a_tier_begins_after_its_threshold_and_counts_for_all_tokens() -> None:
+    tier = PriceTier(above_prompt_tokens=100, input_microusd_per_mtok=2 * MTOK, output_microusd_per_mtok=9 * MTOK)
+    price = Price(input_microusd_per_mtok=MTOK, output_microusd_per_mtok=4 * MTOK, tiers=(tier,))
+    assert price.cost_microusd(Usage(prompt_tokens=100, completion_tokens=10)) == 100 + 40
+    assert price.cost_microusd(Usage(prompt_tokens=101, completion_tokens=10)) == 202 + 90
+    assert price.most_microusd(100, 10) == 140
+    assert price.most_microusd(101, 10) == 292
+
+
+@given(prices, usages(), st.integers(0, 20), st.integers(0, 1000))
+def test_the_most_is_never_less_than_the_cost(price: Price, usage: Usage, images: int, above: int) -> None:
+    tier = PriceTier(above_prompt_tokens=above, input_microusd_per_mtok=7, output_microusd_per_mtok=MTOK)
+    whole = replace(price, tiers=(tier,), image_microusd=3)
+    most = whole.most_microusd(usage.prompt_tokens, usage.completion_tokens, images=images)
+    assert whole.cost_microusd(usage, images=images) <= most
+
+
+def test_images_cost_beside_their_tokens() -> None:
+    price = Price(input_microusd_per_mtok=MTOK, output_microusd_per_mtok=MTOK, image_microusd=1300)
+    assert price.cost_microusd(Usage(prompt_tokens=10), images=2) == 10 + 2600
+    assert price.cost_microusd(Usage(prompt_tokens=10)) == 10
+
+
+def test_list_prices_say_of_what_day_they_are(catalog: PriceCatalog) -> None:
+    today = datetime.now(tz=UTC).date()
+    found = [price for ref in token_priced() if (price := catalog.lookup(*ref)) is not None]
+    assert found
+    assert all(price.dated is not None and price.dated <= today for price in found)
+
+
+def test_a_price_that_holds_since_a_day_is_of_that_day() -> None:
+    model = next(
+        (provider.id, model.id, each.constraint.start_date)
+        for provider in providers
+        for model in provider.models
+        if isinstance(model.prices, list) and provider.find_model(model.id) is model
+        for each in model.prices[-1:]
+        if isinstance(each.constraint, types.StartDateConstraint)
+    )
+    later = PriceCatalog(clock=ManualClock(datetime(2030, 1, 1, tzinfo=UTC))).lookup(*model[:2])
+    assert later is not None
+    assert later.dated == model[2]
 
 
 def test_finds_aliases_dated_versions_and_resold_models(catalog: PriceCatalog) -> None:

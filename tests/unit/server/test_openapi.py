@@ -113,7 +113,7 @@ def test_who_may_ask() -> None:
     assert "security" not in PATHS["/api/v1/things"]["get"]
 
 
-def test_chat_takes_the_extension_and_unknown_fields_and_answers_in_two_forms_or_as_a_stream() -> None:
+def test_chat_takes_the_extension_and_unknown_fields_and_answers_in_three_forms_or_as_a_stream() -> None:
     schemas = DOCUMENT["components"]["schemas"]
     body = schemas["ChatBody"]
     assert set(body["properties"]) == {field.name for field in msgspec.structs.fields(ChatRequest)} - {"extra"} | {
@@ -128,6 +128,7 @@ def test_chat_takes_the_extension_and_unknown_fields_and_answers_in_two_forms_or
     assert references(content["application/json"]) == {
         "#/components/schemas/ChatResponse",
         "#/components/schemas/ParallelCompletion",
+        "#/components/schemas/ParallelEstimate",
     }
     assert "text/event-stream" in content
     assert "text/event-stream" not in PATHS["/v1/embeddings"]["post"]["responses"]["200"]["content"]

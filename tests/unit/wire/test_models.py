@@ -22,8 +22,12 @@ def test_a_model_is_what_openais_client_reads_and_more() -> None:
         "input_usd": 2.5,
         "output_usd": 10.0,
         "cached_input_usd": None,
+        "cache_write_usd": None,
+        "reasoning_usd": None,
         "request_usd": 0.000005,
+        "image_usd": 0.0,
         "source": "list",
+        "dated": None,
     }
 
 

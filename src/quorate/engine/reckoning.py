@@ -1,0 +1,261 @@
+"""What asking a model would cost and take, part by part, without asking it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from math import ceil
+from typing import Any
+
+import msgspec
+
+from quorate.core.errors import InvalidRequest
+from quorate.engine.helper_prompt import judge_tokens, stage_tokens, synthesiser_tokens
+from quorate.model import Model, Usage, leaf
+from quorate.model.past import Past
+from quorate.parallel.ask import branch_request
+from quorate.parallel.branch import Branch, Resolve, expand
+from quorate.parallel.ensemble import Ensemble
+from quorate.parallel.plan import Member, Mode, Parallelization, Plan, Select
+from quorate.parallel.run import stages_of
+from quorate.providers.endpoint import Endpoint
+from quorate.providers.estimate import MESSAGE_TOKENS, estimate_text_tokens
+from quorate.providers.price import Price
+from quorate.resilience.hedge import Hedging
+from quorate.resilience.resilient import bare, fallbacks_of
+from quorate.wire.chat import ChatRequest
+
+#: The output limit of a model that nobody limits: what the Anthropic dialect sends as well. Providers without a limit
+#: of their own may write more.
+DEFAULT_OUTPUT_TOKENS = 4096
+#: What is expected of a model of which no answer is on record: answers of this share of the limit, 1,024 of 4,096.
+USUAL_SHARE = 0.25
+#: Ensembles of ensembles deeper than this do not run.
+_MAX_DEPTH = 8
+_BOTH_ORDERS = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a model is asked: so many tokens and images, under the limits of `request`, whose messages do not count."""
+
+    prompt_tokens: int
+    images: int
+    request: ChatRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reckoned:
+    """What asking costs (`None`: a price is not known) and takes (`None`: not on record); tokens of one answer."""
+
+    cost_microusd: int | None
+    answer_tokens: int
+    latency_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A branch of a plan, or the calls of its judge or synthesiser together, with all their attempts.
+
+    `model` answers, `prompt_tokens` is what it reads each time, `attempts` how often it is asked at most.
+    """
+
+    model: str
+    branch: str
+    prompt_tokens: int
+    attempts: int
+    reckoned: Reckoned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a plan asks: its branches in their order, and its selector's model."""
+
+    branches: tuple[Part, ...]
+    helper: Part | None
+    whole: Reckoned
+
+
+@dataclass(slots=True, kw_only=True)
+class Reckoning:
+    """A live helper of one reckoning: the same model asked the same is reckoned once.
+
+    Without `past` it is the worst case: every token of the dearest kind, every answer as long as its limit, all
+    attempts. With `past`, by the name of the model, it is what is expected: one attempt, answers as long as those on
+    record, `USUAL_SHARE` of the limit where there are none.
+    """
+
+    resolve: Resolve
+    params: Mapping[str, Any]
+    past: Mapping[str, Past] | None = None
+    # With the model itself, so that no other takes its identity meanwhile.
+    _known: dict[tuple[object, ...], tuple[Model, Reckoned]] = field(
+        default_factory=dict[tuple[object, ...], tuple[Model, Reckoned]]
+    )
+
+    def of(self, model: Model, ask: Ask, depth: int = 0) -> Reckoned:
+        """Return what asking `model` once costs and takes."""
+        if depth > _MAX_DEPTH:
+            raise InvalidRequest(f"ensembles are nested deeper than {_MAX_DEPTH}", param="models")
+        if self.past is None:
+            return self._dearest(model, ask, depth)
+        return self._of_leaf(model, ask, depth)
+
+    def _dearest(self, model: Model, ask: Ask, depth: int) -> Reckoned:
+        """Return the worst of an attempt: at the dearest model that may stand in, and at all that a hedge asks."""
+        stand_ins = [self.resolve(name) for name in fallbacks_of(model).names]
+        model = bare(model)
+        found = self._of_leaf(model, ask, depth)
+        if isinstance(model, Hedging):
+            found = _costing(found, [found], [self._of_leaf(other, ask, depth) for other in model.on])
+        for other in stand_ins:
+            found = _costing(found, [self._dearest(other, ask, depth + 1)])
+        return found
+
+    def _of_leaf(self, model: Model, ask: Ask, depth: int) -> Reckoned:
+        name, model = model.name, leaf(model)
+        key = (id(model), ask.prompt_tokens, ask.images, ask.request.output_limit, ask.request.n)
+        if key not in self._known:
+            if isinstance(model, Ensemble):
+                whole = self.parts(model.plan, ask, depth).whole
+                found = replace(whole, latency_s=self._latency_s(name) or whole.latency_s)
+            else:
+                found = self._leaf(name, model, ask)
+            self._known[key] = model, found
+        return self._known[key][1]
+
+    def parts(self, plan: Plan, ask: Ask, depth: int = 0) -> Parts:
+        """Return what every branch of a plan and its selector cost and take, and all of it together."""
+        plan = _countable(plan, self.params)
+        parts: list[Part] = []
+        done: list[tuple[Branch, int]] = []
+        candidates: list[int] = []
+        for template, branches in stages_of(plan, expand(plan, self.resolve, self.params)):
+            if template is not None:
+                earlier, answers = [branch for branch, _ in done], [tokens for _, tokens in done]
+                rendered = stage_tokens(template, ask.prompt_tokens, earlier, answers)
+                ask = replace(ask, prompt_tokens=ask.prompt_tokens + rendered)
+            stage = [self._branch(plan, branch, ask, depth) for branch in branches]
+            candidates = [part.reckoned.answer_tokens for part in stage]
+            done += zip(branches, candidates, strict=True)
+            parts += stage
+        members = [branch.member for branch, _ in done[-len(candidates) :]]
+        helper = self._helper(plan, members, ask, candidates, depth)
+        latency_s = _plan_latency_s(plan, [branch.group for branch, _ in done], parts, helper)
+        return Parts(branches=tuple(parts), helper=helper, whole=_whole(plan, parts, helper, candidates, latency_s))
+
+    def _branch(self, plan: Plan, branch: Branch, ask: Ask, depth: int) -> Part:
+        asked = _of_branch(ask, branch, plan.max_tokens)
+        once = self.of(branch.model, asked, depth + 1)
+        attempts = (branch.member.retry or plan.retry).max_retries + 1
+        return self._part(branch.member.model, branch.id, asked, once, attempts=attempts)
+
+    def _helper(self, plan: Plan, members: list[Member], ask: Ask, candidates: list[int], depth: int) -> Part | None:
+        """Return what the selector's own calls cost together; `None` if it makes none."""
+        if len(candidates) < 2:  # noqa: PLR2004 - nothing to choose from
+            return None
+        match plan.selector:
+            case Select.PROMPT_SELECTOR:
+                name, branch, times = plan.judge, "judge", _BOTH_ORDERS
+                prompt_tokens = judge_tokens(plan, ask.prompt_tokens, candidates)
+            case Select.SYNTHESIS:
+                name, branch, times = plan.synthesiser, "synthesiser", 1
+                prompt_tokens = synthesiser_tokens(plan, ask.prompt_tokens, candidates)
+            case _:
+                return None
+        model = name or max(members, key=lambda member: member.weight).model
+        asked = Ask(
+            prompt_tokens=prompt_tokens, images=0, request=ChatRequest(messages=(), max_tokens=plan.helper_max_tokens)
+        )
+        once = self.of(self.resolve(model), asked, depth + 1)
+        return self._part(model, branch, asked, once, attempts=plan.retry.max_retries + 1, times=times)
+
+    def _part(self, model: str, branch: str, ask: Ask, once: Reckoned, *, attempts: int, times: int = 1) -> Part:
+        counted = times * (attempts if self.past is None else 1)
+        cost = None if once.cost_microusd is None else once.cost_microusd * counted
+        return Part(
+            model=model,
+            branch=branch,
+            prompt_tokens=ask.prompt_tokens,
+            attempts=attempts * times,
+            reckoned=replace(once, cost_microusd=cost),
+        )
+
+    def _leaf(self, name: str, model: Model, ask: Ask) -> Reckoned:
+        request = model.with_params(ask.request) if isinstance(model, Endpoint) else ask.request
+        limit = DEFAULT_OUTPUT_TOKENS if request.output_limit is None else request.output_limit
+        answer_tokens, price = self._answer_tokens(name, limit), getattr(model, "price", None)
+        tokens = answer_tokens * max(1, request.n or 1)
+        if not isinstance(price, Price):
+            cost = None
+        elif self.past is None:
+            cost = price.most_microusd(ask.prompt_tokens, tokens, images=ask.images)
+        else:
+            usage = Usage(prompt_tokens=ask.prompt_tokens, completion_tokens=tokens)
+            cost = price.cost_microusd(usage, images=ask.images)
+        return Reckoned(cost_microusd=cost, answer_tokens=answer_tokens, latency_s=self._latency_s(name))
+
+    def _answer_tokens(self, name: str, limit: int) -> int:
+        if self.past is None:
+            return limit
+        known = self.past.get(name)
+        return min(limit, ceil(limit * USUAL_SHARE if known is None else known.answer_tokens))
+
+    def _latency_s(self, name: str) -> float | None:
+        known = None if self.past is None else self.past.get(name)
+        return None if known is None else known.latency_s
+
+
+def _costing(found: Reckoned, others: Sequence[Reckoned], more: Sequence[Reckoned] = ()) -> Reckoned:
+    """Return the dearer of `found` and `others`, with the dearest of `more` on top; unknown if one of them is."""
+    costs = [each.cost_microusd for each in (found, *others)]
+    added = [each.cost_microusd for each in more]
+    known = [cost for cost in costs if cost is not None]
+    extra = [cost for cost in added if cost is not None]
+    whole = max(known) + max(extra, default=0) if len(known) == len(costs) and len(extra) == len(added) else None
+    tokens = max(each.answer_tokens for each in (found, *others, *more))
+    return replace(found, cost_microusd=whole, answer_tokens=tokens)
+
+
+def _whole(
+    plan: Plan, parts: Sequence[Part], helper: Part | None, candidates: Sequence[int], latency_s: float | None
+) -> Reckoned:
+    costs = [part.reckoned.cost_microusd for part in (*parts, *([] if helper is None else [helper]))]
+    known = [cost for cost in costs if cost is not None]
+    written = [helper.reckoned.answer_tokens] if helper is not None and plan.selector is Select.SYNTHESIS else []
+    return Reckoned(
+        cost_microusd=sum(known) if len(known) == len(costs) else None,
+        answer_tokens=max((*candidates, *written)),
+        latency_s=latency_s,
+    )
+
+
+def _plan_latency_s(plan: Plan, groups: Sequence[int], parts: Sequence[Part], helper: Part | None) -> float | None:
+    """Return how long the plan takes: the slowest branch of each group, of a race the quickest of the first."""
+    found: list[float | None] = []
+    for _, members in groupby(zip(groups, parts, strict=True), key=lambda pair: pair[0]):
+        times = [part.reckoned.latency_s for _, part in members]
+        known = [each for each in times if each is not None]
+        decides = min if plan.mode is Mode.RACE else max
+        found.append(decides(known) if len(known) == len(times) else None)
+    if plan.mode is Mode.RACE:
+        found = found[:1]
+    if helper is not None:
+        found.append(helper.reckoned.latency_s)
+    known = [each for each in found if each is not None]
+    return sum(known) if len(known) == len(found) else None
+
+
+def _of_branch(ask: Ask, branch: Branch, max_tokens: int | None) -> Ask:
+    """Return what a branch is asked: with its own limits and its own system message."""
+    request = branch_request(ask.request, branch, max_tokens=max_tokens)
+    system = branch.member.params.system
+    added = 0 if system is None else estimate_text_tokens(system) + MESSAGE_TOKENS + 1
+    return replace(ask, prompt_tokens=ask.prompt_tokens + added, request=msgspec.structs.replace(request, messages=()))
+
+
+def _countable(plan: Plan, params: Mapping[str, Any]) -> Plan:
+    """Return the plan with the count it is written with if the run parameter that it reads is not there."""
+    reads = plan.parallelization is Parallelization.CONFIG_PARAM
+    if reads and plan.count_param is not None and plan.count_param not in params:
+        return replace(plan, parallelization=Parallelization.STATIC_COUNT)
+    return plan
