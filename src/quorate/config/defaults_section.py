@@ -60,6 +60,8 @@ class DefaultsSection(Section):
     """The most tokens that the answer of a branch may have, whatever the caller asks for."""
     helper_max_tokens: Annotated[int, Field(ge=1)] | None = None
     """The same for a judge or synthesiser."""
+    max_attempts: Annotated[int, Field(ge=1)] | None = None
+    """Requests that all branches of a plan may make together, retries, fallbacks and hedges included."""
     max_cost_usd: Usd | None = None
     """What one question may spend, in US dollars."""
 
@@ -83,6 +85,7 @@ class DefaultsSection(Section):
                 synthesiser=self.synthesiser,
                 max_tokens=self.max_tokens,
                 helper_max_tokens=self.helper_max_tokens,
+                max_attempts=self.max_attempts,
             ),
             max_cost_microusd=None if self.max_cost_usd is None else microusd(self.max_cost_usd),
         )

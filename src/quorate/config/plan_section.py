@@ -185,6 +185,9 @@ class EnsembleSection(Section):
     """The most tokens that the answer of a branch may have; not given: the one of `defaults`."""
     helper_max_tokens: Annotated[int, Field(ge=1)] | None = None
     """The same for the judge or synthesiser; not given: the one of `defaults`."""
+    max_attempts: Annotated[int, Field(ge=1)] | None = None
+    """Requests that all branches may make together, retries, fallbacks and hedges included; each has its first. Not
+    given: the one of `defaults`."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -244,4 +247,5 @@ class EnsembleSection(Section):
             instructions=self.instructions,
             max_tokens=self.max_tokens or defaults.max_tokens,
             helper_max_tokens=self.helper_max_tokens or defaults.helper_max_tokens,
+            max_attempts=self.max_attempts or defaults.max_attempts,
         )

@@ -30,12 +30,29 @@ class TraceContext:
         return {**given, "tracestate": self.tracestate} if self.tracestate else given
 
 
+class MoreAttempts:
+    """How many attempts a plan may still make beyond the first one of each branch; a live object."""
+
+    __slots__ = ("left",)
+
+    def __init__(self, left: int) -> None:
+        self.left = left
+
+    def take(self) -> bool:
+        """Take one; `False` if there is none left."""
+        if self.left <= 0:
+            return False
+        self.left -= 1
+        return True
+
+
 class Call(msgspec.Struct, frozen=True, kw_only=True):
     """Who asks (`tenant`, `principal`), until when (`deadline`), for how much (`budget`), watched by whom (`sink`).
 
     `branch` is the path of the part of the work this context belongs to (empty at the top), `depth` the number
     of its parts; `seed` makes every random choice of the call reproducible (`random`). `params` are named
-    values of this run that a plan may read.
+    values of this run that a plan may read. `more_attempts` is what retries, fallbacks and hedges have left (`None`: no
+    limit but their own).
     """
 
     id: RunId
@@ -51,11 +68,16 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     params: Mapping[str, Any] = msgspec.field(default_factory=dict[str, Any])
     branch: str = ""
     depth: int = 0
+    more_attempts: MoreAttempts | None = None
 
     @property
     def at_s(self) -> float:
         """Seconds since the call began."""
         return self.clock.monotonic() - self.started_s
+
+    def may_try_again(self) -> bool:
+        """Take one attempt beyond the first of a branch; `False` if the plan allows no more."""
+        return self.more_attempts is None or self.more_attempts.take()
 
     def emit(self, event: Event) -> None:
         """Tell everybody who watches; one who raises is logged and disturbs nobody."""
@@ -82,6 +104,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
             params=self.params,
             branch=branch,
             depth=self.depth + 1,
+            more_attempts=self.more_attempts,
         )
 
 

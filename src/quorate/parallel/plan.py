@@ -121,8 +121,9 @@ class Plan:
     branches, the highest priorities stay. `max_concurrent`: branches running at once. `timeout_s`: per branch.
     `deadline_s`: the whole plan. `enabled=False` runs the same plan one branch at a time.
     `max_tokens` bounds the answer of every branch and `helper_max_tokens` that of a judge or synthesiser, whatever the
-    caller asks for. `judge` and `synthesiser` name models for selectors that need one; `instructions` is the judge's
-    own prompt.
+    caller asks for. `max_attempts`: requests that all branches may make together, retries, fallbacks and hedges
+    included; every branch has its first. `judge` and `synthesiser` name models for selectors that need one;
+    `instructions` is the judge's own prompt.
     """
 
     members: tuple[Member, ...]
@@ -149,6 +150,7 @@ class Plan:
     instructions: str | None = None
     max_tokens: int | None = None
     helper_max_tokens: int | None = None
+    max_attempts: int | None = None
 
     @property
     def selector(self) -> Select:

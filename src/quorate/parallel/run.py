@@ -6,6 +6,7 @@ import msgspec
 
 from quorate.core.errors import AllFailed, InvalidRequest
 from quorate.model import Call, Outcome
+from quorate.model.call import MoreAttempts
 from quorate.model.event import PlanStarted, Selected
 from quorate.parallel.ask import STAGE_NAMES, stage_request, wanted_tokens
 from quorate.parallel.branch import Branch, Resolve, expand
@@ -40,6 +41,7 @@ async def run_plan(
     call = msgspec.structs.replace(call, deadline=limit.capped(plan.deadline_s), budget=call.budget.child())
     began_s = call.at_s
     branches = expand(plan, resolve, call.params)
+    call = _limited(plan, branches, call)
     stages = stages_of(plan, branches)
     _require_helper(plan, resolve)
     call.emit(_started(plan, branches, call))
@@ -81,6 +83,16 @@ def _template(source: str, group: int) -> Template:
         known = ", ".join(sorted(STAGE_NAMES))
         raise TemplateError(f"group_prompts[{group}]: `{unknown[0]}` is undefined; a group's prompt sees {known}")
     return template
+
+
+def _limited(plan: Plan, branches: Sequence[Branch], call: Call) -> Call:
+    """Return the call with what the plan allows beyond the first attempt of each branch."""
+    if plan.max_attempts is None:
+        return call
+    if plan.max_attempts < len(branches):
+        many = f"there are {len(branches)} branches; each makes one attempt at least"
+        raise InvalidRequest(f"max_attempts is {plan.max_attempts} and {many}", param="max_attempts")
+    return msgspec.structs.replace(call, more_attempts=MoreAttempts(plan.max_attempts - len(branches)))
 
 
 def _require_helper(plan: Plan, resolve: Resolve) -> None:

@@ -54,7 +54,7 @@ class Failover:
                     return
             except QuorateError as error:
                 failed = route.model.name
-                if begun or not route.advance(error):
+                if begun or not route.advance(error) or not call.may_try_again():
                     raise (error if begun else route.first) from None
                 self._tell(call, failed, route.model.name, error)
 

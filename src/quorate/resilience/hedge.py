@@ -62,7 +62,9 @@ class Hedging:
         """Answer, with at most two attempts."""
         streamed = bool(request.stream)
         self._budget.earn()
-        race = HedgeRace(self.name, request, call, delay_s=self.delay_s(streamed=streamed), choose=self._choose)
+        race = HedgeRace(
+            self.name, request, call, delay_s=self.delay_s(streamed=streamed), choose=lambda: self._choose(call)
+        )
         begun = False
         try:
             try:
@@ -94,9 +96,9 @@ class Hedging:
     def _window(self, *, streamed: bool) -> LatencyWindow:
         return self._streamed if streamed else self._whole
 
-    def _choose(self) -> Model | None:
+    def _choose(self, call: Call) -> Model | None:
         """Return the model of a second attempt that may start now, the next one in turn."""
-        if not self._budget.take():
+        if not self._budget.take() or not call.may_try_again():
             return None
         chosen = self._on[self._turn % len(self._on)]
         self._turn += 1

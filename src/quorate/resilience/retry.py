@@ -74,7 +74,7 @@ def next_retry(policy: RetryPolicy, error: QuorateError, call: Call, *, model: s
         remaining_s=call.deadline.remaining_s(),
         rng=call.random(f"retry/{attempt}"),
     )
-    if decision.delay_s is None:
+    if decision.delay_s is None or not call.may_try_again():
         settle(error, call)
         return None
     retry = BranchRetry(

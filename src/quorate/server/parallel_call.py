@@ -85,7 +85,7 @@ def _read(job: Job, request: ChatRequest) -> ParallelRequest:
         choose=choosing,
         model=named,
         resolve=lambda name: as_seen(job.principal, name, services.catalog.resolve),
-        limits=ParallelLimits(timeout_s=services.settings.request_timeout_s),
+        limits=ParallelLimits(branches=services.settings.max_branches, timeout_s=services.settings.request_timeout_s),
     )
 
 

@@ -87,6 +87,7 @@ class ParallelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     instructions: Prompt | None = None
     max_concurrent: Annotated[int, msgspec.Meta(ge=1, le=32)] | None = None
     retries: Annotated[int, msgspec.Meta(ge=0, le=5)] | None = None
+    max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
     count: Copies | None = None
     progress: Progress = Progress.COMMENTS
     dry_run: bool = False
@@ -209,6 +210,11 @@ def _member(item: str | MemberOptions, copies: int) -> Member:
     )
 
 
+def _least(*limits: int | None) -> int | None:
+    """Return the smallest limit that is set: a caller may lower what the operator allows, not raise it."""
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
 def _alone(base: Plan, members: Sequence[Member], model: str) -> Plan:
     """Return the plan of a plain completion: of the request's `model`, else of the first model named."""
     member = Member(model=model) if model else replace(members[0], count=1)
@@ -232,6 +238,7 @@ def _plan(options: ParallelOptions, base: Plan, members: tuple[Member, ...], lim
         "synthesiser": options.synthesiser,
         "instructions": options.instructions,
         "max_concurrent": options.max_concurrent,
+        "max_attempts": _least(options.max_attempts, base.max_attempts),
         "retry": None if options.retries is None else replace(base.retry, max_retries=options.retries),
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

@@ -175,7 +175,7 @@ def test_a_loop_of_ensembles_is_refused() -> None:
 
 def test_a_wrapper_costs_what_it_wraps() -> None:
     class Wrapped(ScriptedModel):
-        inner = MODELS["cheap"]
+        model = MODELS["cheap"]
 
     assert worst(Wrapped("wrapped")) == 1200
 

@@ -4,7 +4,7 @@ from typing import Never
 import pytest
 
 from plans import after, ask_virtually, models
-from quorate.core.errors import AllFailed, DeadlineExceeded, Failure, Rejected, Unavailable
+from quorate.core.errors import AllFailed, DeadlineExceeded, Failure, InvalidRequest, Rejected, Unavailable
 from quorate.model import Call, Model, State
 from quorate.model.event import AgreementUpdated
 from quorate.parallel.ensemble import Ensemble
@@ -253,3 +253,24 @@ def test_what_was_tried_again_inside_is_not_tried_again_outside() -> None:
     with pytest.raises(Unavailable):
         ask_virtually({"inner": inner}, retry=RetryPolicy(max_retries=2))
     assert down.opens == 3
+
+
+def test_attempts_beyond_the_first_are_shared_by_all_branches() -> None:
+    named = models(a=Unavailable("down"), b=Unavailable("down too"), c="Paris")
+    result = ask_virtually(named, max_attempts=5, retry=RetryPolicy(max_retries=5))
+    assert result.answer == "Paris"
+    assert sum(model.opens for model in named.values()) == 5
+
+
+def test_a_fallback_is_an_attempt() -> None:
+    named = models(a=Unavailable("down"), b="Paris", c="Rome")
+    panel: dict[str, Model] = {**named, "a": standing_in(named, "a", "c")}
+    result = ask_virtually(panel, members=(Member(model="a"), Member(model="b")), max_attempts=2)
+    assert result.answer == "Paris"
+    assert named["c"].opens == 0
+
+
+def test_every_branch_has_its_first_attempt() -> None:
+    with pytest.raises(InvalidRequest, match="2 branches") as caught:
+        ask_virtually(models(a="Paris", b="Paris"), max_attempts=1)
+    assert caught.value.param == "max_attempts"
