@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Iterable
 
 from bench import agreement, concurrency, headline, hedging, imports, losers, overhead, transport
+from bench.gateway import guards, soak, users
 from bench.gateway import run as gateway
-from bench.gateway import soak, users
 from bench.report import Row, render
 
 BENCHES: dict[str, Callable[[], Iterable[Row]]] = {
@@ -21,6 +21,7 @@ BENCHES: dict[str, Callable[[], Iterable[Row]]] = {
     "imports": imports.run,
     "transport": transport.run,
     "gateway": gateway.run,
+    "guards": guards.run,
     "gateway-users": users.run,
     "gateway-soak": soak.run,
 }

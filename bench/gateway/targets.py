@@ -127,7 +127,7 @@ def prepare_quorate(bench: Bench, **sections: Any) -> Prepared:
     settings: dict[str, Any] = {
         "version": 1,
         "server": {"port": port},
-        "storage": {"url": f"sqlite:///{database}"},
+        "storage": {"url": f"sqlite:///{database}"} | sections.pop("storage", {}),
         "rate_limits": {"per_key": {"requests_per_minute": 1_000_000_000, "tokens_per_minute": 1_000_000_000}},
         "telemetry": {"metrics": {"enabled": True}, "logs": {"requests": False, "level": "warning"}},
         "providers": {"upstream": {"type": "openai", "base_url": f"{bench.direct.url}/v1"}},
