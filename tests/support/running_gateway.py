@@ -21,7 +21,7 @@ _WAIT_S = 40.0
 #: `plain` and `other` speak OpenAI's language and are relayed; `translated` speaks Anthropic's. `panel` are three that
 #: agree, `invented` is made inside the gateway. Any other behaviour is asked for as `upstream:BEHAVIOUR`, or translated
 #: as `messages:BEHAVIOUR`; `locked:BEHAVIOUR` is one whose key is not taken. The gateway does not ask again by itself,
-#: so that what clients do shows.
+#: so that what clients do shows, and it leaves no model alone.
 CONFIG = """
 version: 1
 providers:
@@ -41,6 +41,7 @@ models:
   invented: {{ type: simulated, profile: sim-atlas, latency_s: 0, tokens_per_s: 100000 }}
 defaults:
   retry: {{ max_retries: 0 }}
+  breaker: false
 """
 
 

@@ -40,7 +40,7 @@ class Failover:
     @opens_reply
     async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
         """Answer with the first that can; raises what the first one raised, if none could."""
-        route = Route(self.model, self.claim)
+        route = Route(model=self.model, claim=self.claim)
         while True:
             begun = False
             asked = Retrying(bare(route.model), self.policy, on_retry=self.on_retry, begins_again=self.begins_again)
@@ -65,7 +65,7 @@ class Failover:
             self.on_fallback(event)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Route:
     """A live object: the model that is asked now, and those that may be asked after it."""
 

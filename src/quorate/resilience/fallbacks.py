@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from quorate.core.errors import Failure, ProviderError, QuorateError
+from quorate.core.errors import CircuitOpen, Failure, ProviderError, QuorateError
 from quorate.resilience.treatment import Elsewhere, elsewhere
 
 #: The context window of a model by its catalog name, in tokens; `None` if it is not known.
@@ -27,10 +27,12 @@ class Fallbacks:
     def after(self, error: QuorateError, *, of: str, window: Window) -> tuple[str, ...]:
         """Return the models to ask after `error` of the model `of`, best first.
 
-        After a question that was too long, `models` of a known smaller or equal context window are left out.
+        After a question that was too long, `models` of a known smaller or equal context window are left out. An open
+        circuit is of no kind: it stands for whatever opened it.
         """
-        if isinstance(error, ProviderError) and error.failure in self.on:
-            return self.on[error.failure]
+        failure = error.failure if isinstance(error, ProviderError) and not isinstance(error, CircuitOpen) else None
+        if failure is not None and failure in self.on:
+            return self.on[failure]
         match elsewhere(error):
             case Elsewhere.ANY:
                 return self.models

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 
-from quorate.core.errors import QuorateError
+from quorate.core.errors import CircuitOpen, QuorateError
 from quorate.model import Call, Completion, Delta, Model, opens_reply
 from quorate.model.event import BranchRetry
 from quorate.resilience.retry_policy import RetryPolicy, decide_retry
@@ -39,6 +39,7 @@ class Retrying:
     async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
         """Answer, with as many attempts as the policy and the deadline allow."""
         attempt = 1
+        before: QuorateError | None = None
         while True:
             begun = False
             try:
@@ -52,8 +53,10 @@ class Retrying:
             except QuorateError as error:
                 retry = None if begun else next_retry(self._policy, error, call, model=self.name, attempt=attempt)
                 if retry is None:
-                    settle(error, call)
-                    raise
+                    told = more_telling(error, before)
+                    settle(told, call)
+                    raise told from told.__cause__
+                before = error
                 if self._on_retry is not None:
                     self._on_retry(retry)
             await asyncio.sleep(retry.delay_s)
@@ -100,3 +103,8 @@ def _is_settled(error: QuorateError, call: Call) -> bool:
     """Whether a policy in this branch, or below it, has given up on the error already."""
     at = error.settled_at
     return at is not None and at[0] == call.id and at[1].startswith(call.branch)
+
+
+def more_telling(error: QuorateError, before: QuorateError | None) -> QuorateError:
+    """Return what the caller is told: of a circuit that its own attempts have opened, the failure that opened it."""
+    return before if before is not None and isinstance(error, CircuitOpen) else error

@@ -13,6 +13,7 @@ from quorate.access.principal import Principal
 from quorate.core.errors import ClientGone, Overloaded, QuorateError
 from quorate.core.ids import new_id
 from quorate.model import Model
+from quorate.model.call import TraceContext
 from quorate.providers.relay import Fields, RelayEndpoint
 from quorate.server.authenticate import authenticate
 from quorate.server.call_watch import CLIENT_GONE, CallWatch
@@ -85,25 +86,11 @@ class CallHandler:
             return
         headers.append((b"x-quorate-run-id", run_id.encode()))
         headers.extend(admission.headers)
-        trace = (
-            None if inbound.traceparent is None else read_trace(_text(inbound.traceparent), _text(inbound.tracestate))
-        )
-        if trace is not None:
-            headers.append((b"traceparent", trace.traceparent.encode()))
+        trace = _trace(inbound, headers)
         job = Job(
             services=services,
             principal=principal,
-            watch=CallWatch(
-                services,
-                principal,
-                run_id=run_id,
-                request_id=request_id,
-                operation=self._operation,
-                model=model,
-                stream=stream,
-                trace=trace,
-                timeout_s=timeout_s,
-            ),
+            watch=self._watch(principal, run_id, request_id, model, stream=stream, trace=trace, timeout_s=timeout_s),
             body=body,
             fields=fields,
             model=found,
@@ -119,6 +106,29 @@ class CallHandler:
         if services.keeps_texts:
             job.watch.prompt = prompt_of(fields)
         await self._run(job, admission, inbound)
+
+    def _watch(
+        self,
+        principal: Principal,
+        run_id: str,
+        request_id: str,
+        model: str,
+        *,
+        stream: bool,
+        trace: TraceContext | None,
+        timeout_s: float | None,
+    ) -> CallWatch:
+        return CallWatch(
+            self._services,
+            principal,
+            run_id=run_id,
+            request_id=request_id,
+            operation=self._operation,
+            model=model,
+            stream=stream,
+            trace=trace,
+            timeout_s=timeout_s,
+        )
 
     def _find(self, principal: Principal, model: str) -> tuple[Model | None, RelayEndpoint | None]:
         authorize(principal, self._permission, Asked(model=model))
@@ -227,6 +237,16 @@ class CallHandler:
             return 200, error
         await send_error(job.send, error, path=inbound.path, headers=job.headers, request_id=job.watch.request_id)
         return error.http_status, error
+
+
+def _trace(inbound: Inbound, headers: Headers) -> TraceContext | None:
+    """Return the caller's place in a trace, and tell it the same in the answer."""
+    if inbound.traceparent is None:
+        return None
+    trace = read_trace(_text(inbound.traceparent), _text(inbound.tracestate))
+    if trace is not None:
+        headers.append((b"traceparent", trace.traceparent.encode()))
+    return trace
 
 
 def _text(header: bytes | None) -> str | None:

@@ -8,7 +8,7 @@ from quorate.core.errors import QuorateError
 from quorate.model.call import Call
 from quorate.model.event import State
 from quorate.model.run import BranchRecord
-from quorate.resilience.retry import next_retry
+from quorate.resilience.retry import more_telling, next_retry
 from quorate.server.job import Job
 from quorate.server.outbound import internal_error
 
@@ -55,6 +55,7 @@ class _Leaf:
     async def ask(self, ask: Callable[[Call], Awaitable[T]]) -> T:
         """Ask until there is an answer, or no more reason to."""
         job, call = self._job, self._job.watch.call
+        before: QuorateError | None = None
         while True:
             try:
                 return await ask(call)
@@ -64,7 +65,9 @@ class _Leaf:
                     None if job.spoke else next_retry(policy, error, call, model=job.watch.model, attempt=self._attempt)
                 )
                 if retry is None:
-                    raise
+                    told = more_telling(error, before)
+                    raise told from told.__cause__
+                before = error
             await asyncio.sleep(retry.delay_s)
             self._attempt += 1
 

@@ -7,6 +7,7 @@ import pytest
 from quorate.core.errors import (
     AllFailed,
     BudgetSpent,
+    CircuitOpen,
     DeadlineExceeded,
     Failure,
     Filtered,
@@ -187,3 +188,8 @@ def test_a_begun_stream_moves_only_if_nobody_read_it(again: bool) -> None:
     else:
         with pytest.raises(Unavailable, match="cut"):
             run_virtual(main())
+
+
+def test_an_open_circuit_is_of_no_kind() -> None:
+    fallbacks = Fallbacks(models=("a",), on={Failure.OVERLOAD: ()})
+    assert after(CircuitOpen("left alone"), fallbacks) == ("a",)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.core.errors import BudgetSpent, Failure, ProviderError, QuorateError, Unavailable
+from quorate.core.errors import BudgetSpent, CircuitOpen, Failure, ProviderError, QuorateError, Unavailable
 from quorate.model import Call, Completion, Delta, complete, new_call, opens_reply, stream
 from quorate.model.event import BranchRetry
 from quorate.resilience.retry import Retrying
@@ -144,3 +144,14 @@ def test_a_stream_that_failed_before_its_first_piece_is_begun_again() -> None:
         return [delta.text async for delta in stream(model, STREAM, call_of(RecordingSink())) if delta.text]
 
     assert run_virtual(main()) == ["Paris"]
+
+
+def test_a_circuit_that_the_attempts_opened_does_not_hide_why() -> None:
+    async def main() -> None:
+        model = ScriptedModel("m", Unavailable("connection refused"), CircuitOpen("left alone"))
+        with pytest.raises(Unavailable, match="connection refused"):
+            await complete(Retrying(model, RetryPolicy()), REQUEST, call_of(RecordingSink()))
+        with pytest.raises(CircuitOpen):
+            await complete(Retrying(model, RetryPolicy()), REQUEST, call_of(RecordingSink()))
+
+    run_virtual(main())
