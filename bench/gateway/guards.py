@@ -43,7 +43,7 @@ def run() -> Iterable[Row]:
                 added_us = p50(times) - bare_us
                 note = f"{added_us / bare_us:+.1%}"
                 yield Row(name=f"guards: {name}, CPU added per request", value=added_us, unit="us", note=note)
-        yield Row(name="guards: failed requests", value=failed, target=0)
+        yield Row(name="guards: failed requests", value=failed, unit="", target=0)
 
 
 def _body(target: Target) -> Any:

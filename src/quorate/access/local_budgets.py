@@ -2,19 +2,23 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from quorate.model.budget import BudgetBook, Hold, Reserved, Standing
 from quorate.model.ledger import LedgerLine, settlement, spent
 
-#: A run may be settled once more for so long.
-_REMEMBERED = timedelta(hours=1)
+#: A run may be settled once more for so long: as it is, right after its answer.
+_REMEMBERED = timedelta(seconds=60)
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
 class _Book:
     book: BudgetBook
     spent_microusd: int = 0
+    reserved_microusd: int = 0
+    #: Nothing that is held expires before.
+    due: datetime = _NEVER
     #: What each run holds, and until when.
     held: dict[str, tuple[int, datetime]] = field(default_factory=dict[str, tuple[int, datetime]])
 
@@ -25,13 +29,29 @@ class _Book:
             subject=self.book.subject,
             tenant=self.book.tenant,
             spent_microusd=self.spent_microusd,
-            reserved_microusd=sum(amount for amount, _ in self.held.values()),
+            reserved_microusd=self.reserved_microusd,
         )
 
+    def hold(self, run: str, amount_microusd: int, expires_at: datetime) -> None:
+        self.give_back(run)
+        self.held[run] = (amount_microusd, expires_at)
+        self.reserved_microusd += amount_microusd
+        self.due = min(self.due, expires_at)
+
+    def give_back(self, run: str) -> int:
+        """Hold nothing for a run any more; return what it held."""
+        amount, _ = self.held.pop(run, (0, _NEVER))
+        self.reserved_microusd -= amount
+        return amount
+
     def release(self, now: datetime) -> int:
+        """Give back what has expired; costs nothing before something may have."""
+        if now < self.due:
+            return 0
         due = [run for run, (_, expires_at) in self.held.items() if expires_at <= now]
         for run in due:
-            del self.held[run]
+            self.give_back(run)
+        self.due = min((expires_at for _, expires_at in self.held.values()), default=_NEVER)
         return len(due)
 
 
@@ -52,12 +72,11 @@ class LocalBudgets:
         """Reserve every claim, unless one of a hard book does not fit."""
         books = self._of(hold, now)
         for position, (claim, book) in enumerate(zip(hold.claims, books, strict=True)):
-            standing = book.standing
-            taken = standing.spent_microusd + standing.reserved_microusd + claim.amount_microusd
+            taken = book.spent_microusd + book.reserved_microusd + claim.amount_microusd
             if claim.book.hard and taken > claim.book.limit_microusd:
                 return Reserved(standings=tuple(each.standing for each in books), refused_by=position)
         for claim, book in zip(hold.claims, books, strict=True):
-            book.held[hold.run] = (claim.amount_microusd, hold.expires_at)
+            book.hold(hold.run, claim.amount_microusd, hold.expires_at)
         return Reserved(standings=tuple(book.standing for book in books))
 
     async def settle(self, hold: Hold, attempts: Sequence[LedgerLine], now: datetime) -> Sequence[LedgerLine]:
@@ -66,8 +85,7 @@ class LocalBudgets:
         new = [line for line in attempts if line.position > done]
         moved: list[LedgerLine] = []
         for claim, book in zip(hold.claims, self._of(hold, now), strict=True):
-            held, _ = book.held.pop(hold.run, (0, now))
-            lines = settlement(claim.book.id, held, claim.of(new), now.timestamp())
+            lines = settlement(claim.book.id, book.give_back(hold.run), claim.of(new), now.timestamp())
             book.spent_microusd += spent(lines)
             moved += lines
         if attempts:
@@ -95,8 +113,13 @@ class LocalBudgets:
         """There is nothing to close."""
 
     def _of(self, hold: Hold, now: datetime) -> list[_Book]:
-        books = [self._books.setdefault(claim.book.id, _Book(claim.book)) for claim in hold.claims]
-        self._release(books, now)
+        books: list[_Book] = []
+        for claim in hold.claims:
+            book = self._books.get(claim.book.id)
+            if book is None:
+                book = self._books[claim.book.id] = _Book(claim.book)
+            book.release(now)
+            books.append(book)
         return books
 
     def _release(self, books: Iterable[_Book], now: datetime) -> int:

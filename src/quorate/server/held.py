@@ -62,6 +62,8 @@ def worst_case(
     `answers` is how many the request asks for at once. What a model costs inside an ensemble is reckoned with the
     prompt of the request; a judge's own may be longer, which the sum of all takes into account.
     """
+    if not isinstance(model, Ensemble):
+        return _worst_of_one(model, name, resolve, prompt_tokens, max_output_tokens, attempts * answers)
 
     def cost(of: Model) -> int | None:
         most = worst_case_microusd(
@@ -73,8 +75,8 @@ def worst_case(
         )
         return None if most is None else most * answers
 
-    calls = _leaves(model.plan, resolve, 0) if isinstance(model, Ensemble) else Counter({name: 1})
-    each = {leaf: cost(resolve(leaf) if isinstance(model, Ensemble) else model) for leaf in calls}
+    calls = _leaves(model.plan, resolve, 0)
+    each = {leaf: cost(resolve(leaf)) for leaf in calls}
     by_model = {leaf: (each[leaf] or 0) * times for leaf, times in calls.items()}
     total = cost(model)
     return WorstCase(
@@ -82,6 +84,16 @@ def worst_case(
         by_model=by_model,
         unpriced=tuple(leaf for leaf in calls if each[leaf] is None),
     )
+
+
+def _worst_of_one(
+    model: Model, name: str, resolve: Resolve, prompt_tokens: int, max_output_tokens: int | None, times: int
+) -> WorstCase:
+    """Return what a request to a model that is no ensemble may cost, asked so many times."""
+    most = worst_case_microusd(
+        model, prompt_tokens=prompt_tokens, max_output_tokens=max_output_tokens, attempts=times, resolve=resolve
+    )
+    return WorstCase(total_microusd=most or 0, by_model={name: most or 0}, unpriced=(name,) if most is None else ())
 
 
 def _leaves(plan: Plan, resolve: Resolve, depth: int) -> Counter[str]:
