@@ -291,3 +291,14 @@ def test_lines_say_from_where_to_where() -> None:
         Move.OVERRUN: ("available", "spent"),
         Move.RELEASE: ("reserved", "available"),
     }
+
+
+async def test_a_run_that_was_settled_before_it_reserved_gives_back_what_it_holds(kept: Kept) -> None:
+    day = book(NOW, name="early", limit=100)
+    held = hold(NOW, "run_early", claim(day, 10))
+    await kept.store.settle(held, [], NOW)
+    await kept.store.reserve(held, NOW)
+    assert await kept.standing(day) == (0, 10)
+    await kept.store.settle(held, [], NOW)
+    assert await kept.standing(day) == (0, 0)
+    await kept.require_balance()

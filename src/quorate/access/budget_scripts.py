@@ -80,10 +80,14 @@ local told = redis.call('GET', KEYS[1])
 local done, reply = 0, {}
 if told then
     local before = cjson.decode(told)
-    if before.count >= count then
+    done = before.count
+    local holds = 0
+    for i = 1, (#KEYS - 1) / 4 do
+        holds = holds + redis.call('HEXISTS', KEYS[i * 4 - 1], run)
+    end
+    if done >= count and holds == 0 then
         return before.reply
     end
-    done = before.count
 end
 table.insert(reply, done)
 for i = 1, (#KEYS - 1) / 4 do
@@ -104,7 +108,7 @@ for i = 1, (#KEYS - 1) / 4 do
     keep(first, tonumber(ARGV[of + 2]))
     table.insert(reply, held)
 end
-redis.call('SET', KEYS[1], cjson.encode({count = count, reply = reply}), 'EX', ARGV[3])
+redis.call('SET', KEYS[1], cjson.encode({count = math.max(done, count), reply = reply}), 'EX', ARGV[3])
 return reply
 """
 )
