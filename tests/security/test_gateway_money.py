@@ -16,6 +16,7 @@ from quorate.access.permission import Scope
 from quorate.access.stored_budgets import StoredBudgets
 from quorate.core.clock import SystemClock
 from quorate.model.budget import Window
+from quorate.storage.budget_batch import BudgetStep
 from run_records import run_record
 from stored_gateway import StoredGateway
 
@@ -43,7 +44,9 @@ def stored(tmp_path: Path) -> Iterator[StoredGateway]:
             for name, subject, of in (("each", tenant, tenant), ("keys", f"key_{tenant}", tenant), ("models", "m", ""))
         ]
         held = hold(now, f"run_{tenant}", *(claim(each, 10) for each in books))
-        gateway.database.budgets.reserve(held, now)
+        step = BudgetStep(hold=held, now=now)
+        gateway.database.budgets.queue(step)
+        gateway.database.budgets.finish(step)
         gateway.database.runs.insert(
             [run_record(id=f"run_{tenant}", tenant=tenant, ledger=(attempt(1, 5, at_s=now.timestamp()),))]
         )

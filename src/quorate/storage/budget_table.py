@@ -1,13 +1,15 @@
 """The tables of budgets: how they stand, and what requests under way hold of them."""
 
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from threading import Lock
 
 from sqlalchemy import Connection, Row, bindparam, delete, select, update
 
-from quorate.core.errors import Conflict
 from quorate.model.budget import BudgetBook, Claim, Hold, Reserved, Standing
-from quorate.model.ledger import LedgerLine, release, reservation, settlement, spent
+from quorate.model.ledger import LedgerLine, release
+from quorate.storage.budget_batch import BudgetBatch, BudgetStep
 from quorate.storage.bulk import BulkInsert
 from quorate.storage.connections import Connections
 from quorate.storage.errors import told
@@ -18,6 +20,8 @@ from quorate.storage.upsert import insert_or
 #: Books of windows that are over are forgotten after so long; their lines in the ledger stay.
 _KEPT = timedelta(days=7)
 _SWEPT_ROWS = 500
+#: In one transaction: as many as wait, up to this.
+_MOST_STEPS = 128
 
 _Held = Row[tuple[str, str, str, str | None, int]]
 _HELD = select(
@@ -33,63 +37,82 @@ class BudgetTable:
     """Counts budgets in the database, and writes what happens into its ledger in the same transaction. Blocking.
 
     Whoever changes a book or what is held of it has locked the book's row, several in the order of their ids: so two
-    requests never see the same room, and never wait for each other in a circle.
+    requests never see the same room, and never wait for each other in a circle. What waits at one moment is done in
+    one transaction: it costs little more than a single step.
     """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
+        self._queue: deque[BudgetStep] = deque()
+        self._turn = Lock()
         self._form: RowForm = SqliteForm() if connections.is_sqlite else PostgresForm()
         dialect = connections.engine.dialect
         self._ledger = BulkInsert(ledger, dialect)
         self._new_book = insert_or(budget_books, dialect).on_conflict_do_nothing(index_elements=["id"])
 
-    def reserve(self, hold: Hold, now: datetime) -> Reserved:
-        """Reserve every claim, or none if one of a hard book does not fit."""
-        with told("reserve the budget"), self._connections.writing() as connection:
-            books = self._locked(connection, hold.claims, now)
-            standings = tuple(_standing(claim.book, books) for claim in hold.claims)
-            for position, (claim, standing) in enumerate(zip(hold.claims, standings, strict=True)):
-                taken = standing.spent_microusd + standing.reserved_microusd + claim.amount_microusd
-                if claim.book.hard and taken > claim.book.limit_microusd:
-                    return Reserved(standings=standings, refused_by=position)
-            self._hold(connection, hold, now)
-        return Reserved(
-            standings=tuple(
-                Standing(
-                    book=standing.book,
-                    subject=standing.subject,
-                    tenant=standing.tenant,
-                    spent_microusd=standing.spent_microusd,
-                    reserved_microusd=standing.reserved_microusd + claim.amount_microusd,
-                )
-                for claim, standing in zip(hold.claims, standings, strict=True)
-            )
-        )
+    def queue(self, step: BudgetStep) -> None:
+        """Have a step done with the next transaction, whoever begins it; to see it done, call `finish`. Any thread."""
+        self._queue.append(step)
 
-    def settle(self, hold: Hold, attempts: Sequence[LedgerLine], now: datetime) -> None:
-        """Charge attempts to the books of the hold, write their lines, release the rest; once more changes nothing."""
-        at_s = now.timestamp()
-        with told("settle the budget"), self._connections.writing() as connection:
-            self._locked(connection, hold.claims, now)
-            ids = [claim.book.id for claim in hold.claims]
-            held = {
-                book: amount
-                for book, _, _, _, amount in connection.execute(
-                    _HELD.where(budget_holds.c.book.in_(ids), budget_holds.c.run_id == hold.run)
-                )
-            }
-            written = _settled(connection, hold, ids)
-            lines = list(attempts)
-            for claim in hold.claims:
-                book, amount = claim.book.id, held.get(claim.book.id, 0)
-                new = [line for line in claim.of(attempts) if (book, line.position) not in written]
-                moved = settlement(book, amount, new, at_s)
-                _move(connection, book, spent_microusd=spent(moved), reserved_microusd=-amount)
-                lines += moved
-            connection.execute(
-                delete(budget_holds).where(budget_holds.c.book.in_(ids), budget_holds.c.run_id == hold.run)
-            )
-            self._write(connection, hold.run, hold.tenant, hold.key_id, lines)
+    def finish(self, step: BudgetStep) -> Reserved | None:
+        """Return how a queued step ended: done here, with all others that are queued, or by another thread before."""
+        with self._turn:
+            while not step.done:
+                steps = [self._queue.popleft() for _ in range(min(len(self._queue), _MOST_STEPS))]
+                if not self._do_together(steps):
+                    for each in steps:
+                        self._do_alone(each)
+        if step.failure is not None:
+            raise step.failure
+        return step.outcome
+
+    def _do_together(self, steps: Sequence[BudgetStep]) -> bool:
+        """Do steps in one transaction; `False` if nothing happened because one of them, or the database, failed."""
+        if len(steps) < 2:  # noqa: PLR2004 - alone is one
+            return False
+        try:
+            outcomes = self._transact(steps)
+        except Exception:  # noqa: BLE001 - each is tried alone, and says itself what was wrong
+            return False
+        for step, outcome in zip(steps, outcomes, strict=True):
+            step.end(outcome)
+        return True
+
+    def _do_alone(self, step: BudgetStep) -> None:
+        try:
+            (outcome,) = self._transact([step])
+        except BaseException as error:  # noqa: BLE001 - raised by whoever waits for it
+            step.end(failure=error)
+        else:
+            step.end(outcome)
+
+    def _transact(self, steps: Sequence[BudgetStep]) -> list[Reserved | None]:
+        """Do steps one after the other in one transaction; all of them or none."""
+        now = max(step.now for step in steps)
+        with told("count the budgets"), self._connections.writing() as connection:
+            books = self._locked(connection, [claim for step in steps for claim in step.hold.claims], now)
+            batch = BudgetBatch(books=dict(books), held={}, written=set())
+            settled = [step.hold for step in steps if step.attempts is not None]
+            if settled:
+                _look_up(connection, settled, batch)
+            outcomes = [batch.take(step) for step in steps]
+            self._flush(connection, batch)
+        return outcomes
+
+    def _flush(self, connection: Connection, batch: BudgetBatch) -> None:
+        if batch.given_back:
+            connection.execute(_GIVE_BACK, [{"of": book, "by": run} for book, run in sorted(batch.given_back)])
+        if batch.holds:
+            connection.execute(budget_holds.insert(), list(batch.holds.values()))
+        moves = [
+            {"of": book, "more_spent": more_spent, "more_reserved": more_reserved}
+            for book, (more_spent, more_reserved) in sorted(batch.moved.items())
+            if more_spent or more_reserved
+        ]
+        if moves:
+            connection.execute(_MOVE, moves)
+        rows = [ledger_row(hold.run, hold.tenant, hold.key_id, line, self._form) for hold, line in batch.lines]
+        self._ledger.write(connection, rows)
 
     def read(self, budget: str, since: datetime | None, now: datetime) -> list[Standing]:
         """Return how the books of a budget stand whose window began at `since`."""
@@ -133,29 +156,11 @@ class BudgetTable:
 
     def _locked(self, connection: Connection, claims: Sequence[Claim], now: datetime) -> Mapping[str, tuple[int, int]]:
         """Lock the books of the claims, made where they are missing; return spent and reserved without what is due."""
-        connection.execute(self._new_book, [_book_row(claim.book) for claim in claims])
-        ids = [claim.book.id for claim in claims]
+        books = {claim.book.id: claim.book for claim in claims}
+        ids = sorted(books)
+        connection.execute(self._new_book, [_book_row(books[book]) for book in ids])
         found = _lock(connection, ids)
         return _lock(connection, ids) if self._release_due(connection, ids, now) else found
-
-    def _hold(self, connection: Connection, hold: Hold, now: datetime) -> None:
-        rows = [
-            {
-                "book": claim.book.id,
-                "run_id": hold.run,
-                "tenant": hold.tenant,
-                "key_id": hold.key_id,
-                "amount_microusd": claim.amount_microusd,
-                "expires_at": hold.expires_at,
-            }
-            for claim in hold.claims
-        ]
-        connection.execute(budget_holds.insert(), rows)
-        for claim in hold.claims:
-            _move(connection, claim.book.id, spent_microusd=0, reserved_microusd=claim.amount_microusd)
-        at_s = now.timestamp()
-        lines = [reservation(claim.book.id, claim.amount_microusd, at_s) for claim in hold.claims]
-        self._write(connection, hold.run, hold.tenant, hold.key_id, lines)
 
     def _release_due(self, connection: Connection, ids: Iterable[str], now: datetime) -> int:
         """Release what expired of locked books."""
@@ -174,6 +179,9 @@ class BudgetTable:
         self._ledger.write(connection, [ledger_row(run, tenant, key_id, line, self._form) for line in lines])
 
 
+_GIVE_BACK = delete(budget_holds).where(
+    budget_holds.c.book == bindparam("of"), budget_holds.c.run_id == bindparam("by")
+)
 _MOVE = (
     update(budget_books)
     .where(budget_books.c.id == bindparam("of"))
@@ -198,25 +206,18 @@ def _lock(connection: Connection, ids: Iterable[str]) -> dict[str, tuple[int, in
     return {book: (spent_microusd, reserved) for book, spent_microusd, reserved in connection.execute(query)}
 
 
-def _settled(connection: Connection, hold: Hold, ids: Sequence[str]) -> set[tuple[str, int]]:
-    """Return the attempts, by book and position, that have lines already."""
-    query = select(ledger.c.book, ledger.c.position).where(
-        ledger.c.run_id == hold.run, ledger.c.book.in_(list(ids)), ledger.c.position > 0
+def _look_up(connection: Connection, holds: Sequence[Hold], batch: BudgetBatch) -> None:
+    """Tell a batch what the runs hold that are to be settled, and which of their attempts have lines."""
+    runs = sorted({hold.run for hold in holds})
+    ids = sorted({claim.book.id for hold in holds for claim in hold.claims})
+    for book, run, _, _, amount in connection.execute(
+        _HELD.where(budget_holds.c.run_id.in_(runs), budget_holds.c.book.in_(ids))
+    ):
+        batch.held[book, run] = amount
+    query = select(ledger.c.run_id, ledger.c.book, ledger.c.position).where(
+        ledger.c.run_id.in_(runs), ledger.c.book.in_(ids), ledger.c.position > 0
     )
-    return {(book, position) for book, position in connection.execute(query)}
-
-
-def _standing(book: BudgetBook, books: Mapping[str, tuple[int, int]]) -> Standing:
-    if book.id not in books:
-        raise Conflict(f"the budget {book.id!r} is gone")  # forgotten within this very moment, a week after its end
-    spent_microusd, reserved = books[book.id]
-    return Standing(
-        book=book.id,
-        subject=book.subject,
-        tenant=book.tenant,
-        spent_microusd=spent_microusd,
-        reserved_microusd=reserved,
-    )
+    batch.written |= {(run, book, position) for run, book, position in connection.execute(query)}
 
 
 def _book_row(book: BudgetBook) -> dict[str, object]:
