@@ -50,6 +50,8 @@ class BudgetBatch:
         return None
 
     def _reserve(self, hold: Hold, now: datetime) -> Reserved:
+        if any((claim.book.id, hold.run) in self.holds for claim in hold.claims):
+            raise Conflict(f"the run {hold.run!r} has reserved already")
         standings = tuple(_standing(claim.book, self.books) for claim in hold.claims)
         for position, (claim, standing) in enumerate(zip(hold.claims, standings, strict=True)):
             taken = standing.spent_microusd + standing.reserved_microusd + claim.amount_microusd

@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from quorate.core.clock import SystemClock
-from quorate.core.errors import QuorateError
 from quorate.model.budget import BudgetBook, Claim, Hold
 from quorate.storage.budget_batch import BudgetStep
 from quorate.storage.database import Database
@@ -48,7 +48,7 @@ def test_one_that_fails_takes_no_other_with_it(database: Database) -> None:
         database.budgets.queue(each)
     assert database.budgets.finish(twice[2]) is not None
     assert database.budgets.finish(twice[0]) is not None
-    with pytest.raises(QuorateError):
+    with pytest.raises(IntegrityError):
         database.budgets.finish(twice[1])
     (standing,) = database.budgets.read("b", None, NOW)
     assert standing.reserved_microusd == 20
