@@ -16,6 +16,7 @@ from quorate.config import load_settings
 from quorate.config.data_folder import database_url
 from quorate.core.clock import SystemClock
 from quorate.model.budget import Window
+from quorate.storage.budget_batch import BudgetStep
 from quorate.storage.database import Database
 from run_records import branch_record, run_record
 
@@ -129,7 +130,9 @@ def test_budgets_are_listed_with_what_is_left(quick: Path, run: Run) -> None:
     with database_of(quick) as database:
         team = book(now, window=Window.TOTAL, limit=500_000)
         held = hold(now, "run_1", claim(team, 300))
-        database.budgets.reserve(held, now)
+        step = BudgetStep(hold=held, now=now)
+        database.budgets.queue(step)
+        database.budgets.finish(step)
         database.budgets.settle(held, [attempt(1, 250)], now)
         database.budgets.reserve(hold(now, "run_2", claim(team, 50)), now)
         database.budgets.reserve(
