@@ -130,14 +130,15 @@ def test_budgets_are_listed_with_what_is_left(quick: Path, run: Run) -> None:
     with database_of(quick) as database:
         team = book(now, window=Window.TOTAL, limit=500_000)
         held = hold(now, "run_1", claim(team, 300))
-        step = BudgetStep(hold=held, now=now)
-        database.budgets.queue(step)
-        database.budgets.finish(step)
-        database.budgets.settle(held, [attempt(1, 250)], now)
-        database.budgets.reserve(hold(now, "run_2", claim(team, 50)), now)
-        database.budgets.reserve(
-            hold(now, "run_3", claim(book(now, name="each", subject="k", window=Window.MONTH), 9)), now
-        )
+        own = book(now, name="each", subject="k", window=Window.MONTH)
+        for step in (
+            BudgetStep(hold=held, now=now),
+            BudgetStep(hold=held, now=now, attempts=[attempt(1, 250)]),
+            BudgetStep(hold=hold(now, "run_2", claim(team, 50)), now=now),
+            BudgetStep(hold=hold(now, "run_3", claim(own, 9)), now=now),
+        ):
+            database.budgets.queue(step)
+            database.budgets.finish(step)
     told = json.loads(run("budgets", "--json").stdout)
     assert told[0] == {
         "name": "team",
