@@ -318,7 +318,7 @@ def _outage(site: Site) -> Verdict:
         if heard.model != "spare":
             back_s = time.monotonic() - began
         else:
-            time.sleep(site.profile.s(4))
+            time.sleep(site.profile.s(4))  # the fault itself: a request comes every four seconds
     times = site.attempts(Fault.F15)
     down = [at_s - times[0] for at_s in times if at_s - times[0] < site.profile.s(60)]
     verdict.attempts, verdict.seconds = len(times), time.monotonic() - began

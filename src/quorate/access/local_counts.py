@@ -1,5 +1,7 @@
 """Limits counted in this process."""
 
+from limits.strategies import SlidingWindowCounterRateLimiter
+
 from quorate.access.admission import Admission
 from quorate.access.bound import WINDOW_S, Bounds, Count, Window
 from quorate.access.limit_headers import Headers, limit_headers
@@ -13,6 +15,7 @@ class LocalCounts:
 
     def __init__(self, clock: Clock) -> None:
         self._storage = WindowStorage(clock, window_s=WINDOW_S)
+        self._windows = SlidingWindowCounterRateLimiter(self._storage)
         self._taken: dict[str, int] = {}
 
     def take(self, bounds: Bounds, tokens: int) -> Admission:
@@ -21,9 +24,7 @@ class LocalCounts:
             if self._taken.get(places.name, 0) >= places.amount:
                 raise self._told(too_many_at_once(places), bounds)
         for position, window in enumerate(bounds.windows):
-            item = window.item
-            # What the library's strategy does, without its layers: every request passes here for each of its windows.
-            if not self._storage.acquire_sliding_window_entry(item.key, item.amount, WINDOW_S, window.cost(tokens)):
+            if not self._windows.hit(window.item, cost=window.cost(tokens)):
                 minute = self._storage.minute
                 refusal = too_many(window, self._count(window), tokens)
                 for taken in bounds.windows[:position]:

@@ -12,7 +12,7 @@ from quorate.model.ledger import LedgerLine, release
 from quorate.storage.budget_batch import BudgetBatch, BudgetStep
 from quorate.storage.bulk import BulkInsert
 from quorate.storage.connections import Connections
-from quorate.storage.errors import told
+from quorate.storage.errors import StorageUnavailable, told
 from quorate.storage.run_rows import PostgresForm, RowForm, SqliteForm, ledger_row
 from quorate.storage.schema import budget_books, budget_holds, ledger
 from quorate.storage.upsert import insert_or
@@ -58,33 +58,28 @@ class BudgetTable:
         """Return how a queued step ended: done here, with all others that are queued, or by another thread before."""
         with self._turn:
             while not step.done:
-                steps = [self._queue.popleft() for _ in range(min(len(self._queue), _MOST_STEPS))]
-                if not self._do_together(steps):
-                    for each in steps:
-                        self._do_alone(each)
+                queued = [self._queue.popleft() for _ in range(min(len(self._queue), _MOST_STEPS))]
+                self._do(queued or [step])
         if step.failure is not None:
             raise step.failure
         return step.outcome
 
-    def _do_together(self, steps: Sequence[BudgetStep]) -> bool:
-        """Do steps in one transaction; `False` if nothing happened because one of them, or the database, failed."""
-        if len(steps) < 2:  # noqa: PLR2004 - alone is one
-            return False
+    def _do(self, steps: Sequence[BudgetStep]) -> None:
+        """Do steps in one transaction; one that the database refuses takes no other with it."""
         try:
             outcomes = self._transact(steps)
-        except Exception:  # noqa: BLE001 - each is tried alone, and says itself what was wrong
-            return False
-        for step, outcome in zip(steps, outcomes, strict=True):
-            step.end(outcome)
-        return True
-
-    def _do_alone(self, step: BudgetStep) -> None:
-        try:
-            (outcome,) = self._transact([step])
-        except BaseException as error:  # noqa: BLE001 - raised by whoever waits for it
-            step.end(failure=error)
+        except StorageUnavailable as error:  # it is away for all of them: to find that out takes seconds for each
+            for step in steps:
+                step.end(failure=error)
+        except BaseException as error:  # noqa: BLE001 - raised by whoever waits for the step
+            if len(steps) == 1:
+                steps[0].end(failure=error)
+                return
+            for step in steps:
+                self._do([step])
         else:
-            step.end(outcome)
+            for step, outcome in zip(steps, outcomes, strict=True):
+                step.end(outcome)
 
     def _transact(self, steps: Sequence[BudgetStep]) -> list[Reserved | None]:
         """Do steps one after the other in one transaction; all of them or none."""

@@ -40,7 +40,7 @@ def wait_until(condition: Callable[[], bool]) -> None:
     limit_s = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < limit_s, "it never happened"
-        time.sleep(0.02)
+        time.sleep(0.02)  # nothing tells another process's thread that a record was written: it is looked for
 
 
 def asked(site: RunningGateway) -> int:

@@ -1,5 +1,7 @@
 """What waits at one moment is one transaction, and one that fails takes no other with it."""
 
+import contextlib
+import sqlite3
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,6 +14,7 @@ from quorate.core.clock import SystemClock
 from quorate.model.budget import BudgetBook, Claim, Hold
 from quorate.storage.budget_batch import BudgetStep
 from quorate.storage.database import Database
+from quorate.storage.errors import StorageUnavailable
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 BOOK = BudgetBook(
@@ -69,3 +72,14 @@ def test_many_threads_never_see_the_same_room(database: Database) -> None:
         thread.join()
     passed = [each for each in steps if each.outcome is not None and each.outcome.refused_by is None]
     assert len(passed) == 14
+
+
+def test_a_database_that_is_away_is_away_for_all_at_once(database: Database, tmp_path: Path) -> None:
+    steps = [step(f"run_{number}") for number in range(5)]
+    for each in steps:
+        database.budgets.queue(each)
+    with contextlib.closing(sqlite3.connect(tmp_path / "q.db")) as other:
+        other.execute("DROP TABLE budget_holds")
+    with pytest.raises(StorageUnavailable):
+        database.budgets.finish(steps[0])
+    assert all(each.failure is steps[0].failure for each in steps)
