@@ -1,25 +1,21 @@
 """Budgets counted in Redis, for all workers and machines together."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, ClassVar, cast
 
 import msgspec
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.asyncio import Redis
 
 from quorate.access.budget_scripts import LOOK, RESERVE, SETTLE
-from quorate.core.errors import Misconfigured, Overloaded
+from quorate.core.errors import Overloaded
 from quorate.model.budget import BudgetBook, Hold, Reserved, Standing
 from quorate.model.ledger import LedgerLine, settlement
+from quorate.storage.redis_pool import AWAY, redis_pool
 
 _PREFIX = "quorate:budget"
 _OPEN = f"{_PREFIX}:open"
 _CONNECTIONS = 16
-_CONNECT_S = 0.5
 _ANSWER_S = 1.0
 _QUEUE_S = 10.0
 #: Books are kept for so long after their window, and what was settled of a run is remembered.
@@ -38,25 +34,10 @@ class SharedBudgets:
     writes_ledger: bool = False
 
     #: What is raised when Redis is away, slow, or answers with an error of its own.
-    away: ClassVar[tuple[type[Exception], ...]] = (RedisError, OSError, asyncio.TimeoutError)
+    away: ClassVar[tuple[type[Exception], ...]] = AWAY
 
     def __init__(self, url: str) -> None:
-        pools: Any = BlockingConnectionPool  # redis-py does not say what its keyword arguments are
-        try:
-            self._pool: BlockingConnectionPool = pools.from_url(
-                url,
-                max_connections=_CONNECTIONS,
-                timeout=_QUEUE_S,
-                socket_connect_timeout=_CONNECT_S,
-                socket_timeout=_ANSWER_S,
-                retry=Retry(NoBackoff(), 1),  # once, for a connection that was closed while it was idle
-                driver_info=None,  # to name itself, redis-py would read its package's metadata with every connection
-            )
-        except ValueError:  # what it says may repeat a part of the URL, which may hold a password
-            raise Misconfigured(
-                "this is no URL of a Redis; write redis://host:6379/0, rediss:// for TLS, or unix:///path",
-                where="rate_limits.redis",
-            ) from None
+        self._pool = redis_pool(url, connections=_CONNECTIONS, answer_s=_ANSWER_S, queue_s=_QUEUE_S)
         self._client = Redis(connection_pool=self._pool)
         self._reserve = self._client.register_script(RESERVE)
         self._settle = self._client.register_script(SETTLE)

@@ -7,21 +7,17 @@ from typing import Any, ClassVar, cast
 
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
-from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.asyncio import Redis
 
 from quorate.access.admission import Admission
 from quorate.access.bound import WINDOW_S, Bounds, Count, Places, Window
 from quorate.access.limit_headers import limit_headers
 from quorate.access.redis_scripts import ADJUST_WINDOWS, RENEW_PLACES, TAKE_PLACES
 from quorate.access.refusal import LimitReached, LimitTooSmall, too_many, too_many_at_once
-from quorate.core.errors import Misconfigured
+from quorate.storage.redis_pool import AWAY, redis_pool
 
 _PREFIX = "quorate"
 _CONNECTIONS = 32
-_CONNECT_S = 0.5
 _ANSWER_S = 0.5
 #: How long a command waits for one of the connections: they are taken by commands that each end within `_ANSWER_S`.
 _QUEUE_S = 5.0
@@ -35,26 +31,11 @@ class SharedCounts:
     """
 
     #: What is raised when Redis is away, slow, or answers with an error of its own.
-    away: ClassVar[tuple[type[Exception], ...]] = (RedisError, OSError, asyncio.TimeoutError)
+    away: ClassVar[tuple[type[Exception], ...]] = AWAY
 
     def __init__(self, url: str, *, lease_s: float) -> None:
         self.renew_s = lease_s / 3
-        pools: Any = BlockingConnectionPool  # redis-py does not say what its keyword arguments are
-        try:
-            self._pool: BlockingConnectionPool = pools.from_url(
-                url,
-                max_connections=_CONNECTIONS,
-                timeout=_QUEUE_S,
-                socket_connect_timeout=_CONNECT_S,
-                socket_timeout=_ANSWER_S,
-                retry=Retry(NoBackoff(), 1),  # once, for a connection that was closed while it was idle
-                driver_info=None,  # to name itself, redis-py would read its package's metadata with every connection
-            )
-        except ValueError:  # what it says may repeat a part of the URL, which may hold a password
-            raise Misconfigured(
-                "this is no URL of a Redis; write redis://host:6379/0, rediss:// for TLS, or unix:///path",
-                where="rate_limits.redis",
-            ) from None
+        self._pool = redis_pool(url, connections=_CONNECTIONS, answer_s=_ANSWER_S, queue_s=_QUEUE_S)
         client = Redis(connection_pool=self._pool)
         #: Whoever takes first waits for a turn, and looks again whether Redis is there: waiting for a connection is
         #: this process's haste and not Redis's absence. Half of the connections are left to those who settle.

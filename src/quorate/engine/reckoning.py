@@ -13,7 +13,7 @@ from quorate.engine.helper_prompt import judge_tokens, stage_tokens, synthesiser
 from quorate.model import Model, Usage, leaf
 from quorate.model.past import Past
 from quorate.parallel.ask import branch_request
-from quorate.parallel.branch import Branch, Resolve, expand
+from quorate.parallel.branch import MAX_DEPTH, Branch, Resolve, expand
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Mode, Parallelization, Plan, Select
 from quorate.parallel.run import stages_of
@@ -29,8 +29,6 @@ from quorate.wire.chat import ChatRequest
 DEFAULT_OUTPUT_TOKENS = 4096
 #: What is expected of a model of which no answer is on record: answers of this share of the limit, 1,024 of 4,096.
 USUAL_SHARE = 0.25
-#: Ensembles of ensembles deeper than this do not run.
-_MAX_DEPTH = 8
 _BOTH_ORDERS = 2
 
 
@@ -94,8 +92,8 @@ class Reckoning:
 
     def of(self, model: Model, ask: Ask, depth: int = 0) -> Reckoned:
         """Return what asking `model` once costs and takes."""
-        if depth > _MAX_DEPTH:
-            raise InvalidRequest(f"ensembles are nested deeper than {_MAX_DEPTH}", param="models")
+        if depth > MAX_DEPTH:
+            raise InvalidRequest(f"ensembles are nested deeper than {MAX_DEPTH}", param="models")
         if self.past is None:
             return self._dearest(model, ask, depth)
         return self._of_leaf(model, ask, depth)

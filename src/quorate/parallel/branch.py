@@ -14,6 +14,8 @@ Resolve = Callable[[str], Model]
 
 #: More branches than this in one plan is a mistake, and an expensive one.
 MAX_BRANCHES = 256
+#: Ensembles of ensembles deeper than this are a loop that the configuration check did not see; they do not run.
+MAX_DEPTH = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

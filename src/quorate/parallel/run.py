@@ -9,7 +9,7 @@ from quorate.model import Call, Outcome
 from quorate.model.call import MoreAttempts
 from quorate.model.event import PlanStarted, Selected
 from quorate.parallel.ask import STAGE_NAMES, stage_request, wanted_tokens
-from quorate.parallel.branch import Branch, Resolve, expand
+from quorate.parallel.branch import MAX_DEPTH, Branch, Resolve, expand
 from quorate.parallel.candidates import Candidates, Chosen
 from quorate.parallel.live import Live
 from quorate.parallel.plan import Plan, Select
@@ -20,8 +20,6 @@ from quorate.parallel.stop import min_models
 from quorate.templating import Template, TemplateError
 from quorate.wire.chat import ChatRequest
 
-#: Ensembles of ensembles deeper than this are a loop that the configuration check did not see.
-_MAX_DEPTH = 8
 #: What an inner plan keeps of the time it has, so that a member who hangs does not cost it the answers of the others.
 _RESERVE, _MOST_RESERVE_S = 0.05, 0.25
 
@@ -35,8 +33,8 @@ async def run_plan(
     whose they are. Raises `InvalidRequest` for a plan that cannot run, the branch's own error when the plan has one
     branch or fails fast, else `AllFailed` when no branch answered. A failure of some branches is part of the result.
     """
-    if call.depth > _MAX_DEPTH:
-        raise InvalidRequest(f"ensembles are nested deeper than {_MAX_DEPTH}: {call.branch}", param="models")
+    if call.depth > MAX_DEPTH:
+        raise InvalidRequest(f"ensembles are nested deeper than {MAX_DEPTH}: {call.branch}", param="models")
     limit = call.deadline.ahead(share=_RESERVE, most_s=_MOST_RESERVE_S) if call.depth else call.deadline
     call = msgspec.structs.replace(call, deadline=limit.capped(plan.deadline_s), budget=call.budget.child())
     began_s = call.at_s

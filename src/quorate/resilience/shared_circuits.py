@@ -9,27 +9,26 @@ import random
 from typing import Any, cast
 
 import msgspec
-from redis.asyncio import ConnectionPool, Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.asyncio import Redis
 
 from quorate.core.clock import Clock
-from quorate.core.errors import Misconfigured
 from quorate.resilience.breaker import Breaker, Circuit
 from quorate.resilience.gate import EndpointGate
 from quorate.resilience.gates import Gates
+from quorate.storage.redis_pool import AWAY, redis_pool
 
 #: A hash: provider, account and model as a JSON list -> when the circuit may be probed, in seconds of Redis' clock.
 _CIRCUITS = "quorate:circuits"
 _EVERY_S = 1.0
+#: The watch asks one thing after the other.
+_CONNECTIONS = 1
 _ANSWER_S = 0.5
+_QUEUE_S = 5.0
 _WARN_EVERY_S = 60.0
 #: Whoever has opened a circuit and is gone does not keep it in Redis for longer.
 _FORGOTTEN_S = 3600.0
 #: Others come back later than who opened it, by up to this share of the wait: they are not to probe all at once.
 _SPREAD = 0.25
-_AWAY = (RedisError, OSError, asyncio.TimeoutError)
 
 _log = logging.getLogger(__name__)
 _encode = msgspec.json.encode
@@ -42,20 +41,7 @@ class SharedCircuits:
     """
 
     def __init__(self, url: str, gates: Gates, clock: Clock, *, every_s: float = _EVERY_S) -> None:
-        pools: Any = ConnectionPool  # redis-py does not say what its keyword arguments are
-        try:
-            self._pool: ConnectionPool = pools.from_url(
-                url,
-                socket_connect_timeout=_ANSWER_S,
-                socket_timeout=_ANSWER_S,
-                retry=Retry(NoBackoff(), 1),
-                driver_info=None,
-            )
-        except ValueError:  # what it says may repeat a part of the URL, which may hold a password
-            raise Misconfigured(
-                "this is no URL of a Redis; write redis://host:6379/0, rediss:// for TLS, or unix:///path",
-                where="rate_limits.redis",
-            ) from None
+        self._pool = redis_pool(url, connections=_CONNECTIONS, answer_s=_ANSWER_S, queue_s=_QUEUE_S)
         self._redis = Redis(connection_pool=self._pool)
         self._gates = gates
         self._clock = clock
@@ -71,7 +57,7 @@ class SharedCircuits:
         while True:
             try:
                 await self.sync()
-            except _AWAY as error:
+            except AWAY as error:
                 self._warn(error)
             await asyncio.sleep(self._every_s)
 

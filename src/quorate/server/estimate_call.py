@@ -7,6 +7,7 @@ from quorate.access.permission import Permission
 from quorate.core.errors import InvalidRequest
 from quorate.engine.estimate import estimate
 from quorate.model.past import Past
+from quorate.parallel.branch import MAX_DEPTH
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Plan
 from quorate.server.job import Job
@@ -14,9 +15,6 @@ from quorate.server.parallel_estimate import estimate_body
 from quorate.server.parallel_request import FIELD, ParallelRequest
 from quorate.server.visible import as_seen
 from quorate.wire.chat import ChatRequest
-
-#: Ensembles of ensembles deeper than this do not run.
-_MAX_DEPTH = 8
 
 
 async def answer_estimate(job: Job, asked: ParallelRequest, request: ChatRequest) -> None:
@@ -55,5 +53,5 @@ def _gather(job: Job, plan: Plan, names: set[str], depth: int) -> None:
     for name in {member.model for member in plan.members}.union(helpers) - names:
         names.add(name)
         model = as_seen(job.principal, name, job.services.catalog.resolve)
-        if isinstance(model, Ensemble) and depth < _MAX_DEPTH:
+        if isinstance(model, Ensemble) and depth < MAX_DEPTH:
             _gather(job, model.plan, names, depth + 1)

@@ -3,12 +3,9 @@
 from typing import assert_never
 
 from quorate.core.errors import InvalidRequest
-from quorate.parallel.branch import Resolve
+from quorate.parallel.branch import MAX_DEPTH, Resolve
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Parallelization, Plan
-
-#: Ensembles of ensembles deeper than this do not run.
-_MAX_DEPTH = 8
 
 
 def fan_out(plan: Plan, resolve: Resolve) -> int:
@@ -21,8 +18,8 @@ def fan_out(plan: Plan, resolve: Resolve) -> int:
 
 def _sizes(plan: Plan, resolve: Resolve, depth: int) -> list[int]:
     """Return for each branch how many calls it is."""
-    if depth > _MAX_DEPTH:
-        raise InvalidRequest(f"ensembles are nested deeper than {_MAX_DEPTH}", param="models")
+    if depth > MAX_DEPTH:
+        raise InvalidRequest(f"ensembles are nested deeper than {MAX_DEPTH}", param="models")
     known: dict[str, int] = {}
     for member in branches_of(plan):
         if member.model not in known:

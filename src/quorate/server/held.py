@@ -9,7 +9,7 @@ from quorate.access.principal import Principal
 from quorate.core.errors import QuorateError
 from quorate.engine.estimate import worst_case_microusd
 from quorate.model import Model
-from quorate.parallel.branch import Resolve
+from quorate.parallel.branch import MAX_DEPTH, Resolve
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Plan, Select
 from quorate.providers.estimate import estimate_prompt_tokens
@@ -20,7 +20,6 @@ from quorate.server.top_level import count_of, output_limit
 from quorate.wire.chat import ChatRequest
 from quorate.wire.open import decode
 
-_MAX_DEPTH = 8
 _BOTH_ORDERS = 2
 
 
@@ -99,7 +98,7 @@ def _worst_of_one(
 def _leaves(plan: Plan, resolve: Resolve, depth: int) -> Counter[str]:
     """Return how often each model that is no ensemble is asked at most, retries aside."""
     found = Counter[str]()
-    if depth > _MAX_DEPTH:
+    if depth > MAX_DEPTH:
         return found  # it does not run
     helpers = {Select.PROMPT_SELECTOR: (plan.judge, _BOTH_ORDERS), Select.SYNTHESIS: (plan.synthesiser, 1)}
     helper, times = helpers.get(plan.selector, (None, 0))
