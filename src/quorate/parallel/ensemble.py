@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from dataclasses import replace
 
 import msgspec
 
@@ -16,10 +17,15 @@ from quorate.wire.chat import ChatRequest
 
 
 class Ensemble:
-    """Runs `plan` for every request; `resolve` gives the model for a catalog name, at the time of the request."""
+    """Runs `plan` for every request; `resolve` gives the model for a catalog name, at the time of the request.
 
-    def __init__(self, *, name: str, plan: Plan, resolve: Resolve) -> None:
+    With `for_one` the plan only stands for one model, with its retries and fallbacks: the answer has the name and the
+    counts of whoever gave it, and the cost of everybody.
+    """
+
+    def __init__(self, *, name: str, plan: Plan, resolve: Resolve, for_one: bool = False) -> None:
         self._name = name
+        self._for_one = for_one
         self.plan = plan
         self._resolve = resolve
 
@@ -60,6 +66,8 @@ class Ensemble:
     def _completion(self, result: Result) -> Completion:
         """Return the chosen answer under the ensemble's name, with the usage and the cost of all branches."""
         answer = result.completion
+        if self._for_one:
+            return replace(answer, cost_microusd=result.cost_microusd, estimated=result.spend.estimated, detail=result)
         usage = result.spend.usage
         return Completion(
             response=msgspec.structs.replace(answer.response, model=self.name, usage=usage.to_wire()),

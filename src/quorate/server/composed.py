@@ -51,7 +51,10 @@ def runnable(job: Job) -> Model:
     plan = Plan(members=(Member(model=job.watch.model),), mode=Mode.RACE, timeout_s=None, retry=defaults.retry)
     resolve = job.services.catalog.resolve
     return Ensemble(
-        name=job.watch.model, plan=plan, resolve=lambda name: model if name == job.watch.model else resolve(name)
+        name=job.watch.model,
+        plan=plan,
+        resolve=lambda name: model if name == job.watch.model else resolve(name),
+        for_one=True,
     )
 
 
@@ -66,25 +69,16 @@ def result_headers(completion: Completion) -> Headers:
 
 def response_of(completion: Completion, job: Job) -> ChatResponse:
     """Return the completion as the wire's, under the model's name, with a `quorate` field if many models answered."""
-    response, answered = completion.response, _answered(completion, job)
+    response = completion.response
     extra = {**response.extra, **_ours(completion, job)}
     return msgspec.structs.replace(
         response,
         id=response.id or f"chatcmpl-{job.watch.call.id}",
         created=response.created or job.created,
-        model=answered.model if job.watch.recorder.single else job.watch.model,
-        usage=answered.usage.to_wire(),
+        model=completion.model,
+        usage=response.usage or completion.usage.to_wire(),
         extra=extra,
     )
-
-
-def _answered(completion: Completion, job: Job) -> Completion:
-    """Return what the reply counts: an ensemble's all together; else that of the model that answered.
-
-    What its earlier attempts and failed models used is in the costs and in the record.
-    """
-    detail = completion.detail
-    return detail.completion if isinstance(detail, Result) and job.watch.recorder.single else completion
 
 
 def answering(job: Job) -> str:
@@ -144,7 +138,7 @@ async def end_stream(job: Job, request: ChatRequest, out: EventStream, completio
     """Send the usage if it was asked for, the end mark, and the end."""
     options = request.stream_options
     if options is not None and options.include_usage:
-        last = ChatChunk(usage=_answered(completion, job).usage.to_wire(), extra=_ours(completion, job))
+        last = ChatChunk(usage=completion.usage.to_wire(), extra=_ours(completion, job))
         usage_chunk = msgspec.structs.replace(chunk_for(job, last), usage=last.usage)
         await out.write(encode_sse(encode(usage_chunk)))
     await out.write(END)
