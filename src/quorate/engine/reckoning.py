@@ -29,7 +29,8 @@ from quorate.wire.chat import ChatRequest
 DEFAULT_OUTPUT_TOKENS = 4096
 #: What is expected of a model of which no answer is on record: answers of this share of the limit, 1,024 of 4,096.
 USUAL_SHARE = 0.25
-_BOTH_ORDERS = 2
+#: How often a judge is asked about the same answers.
+BOTH_ORDERS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,7 +154,7 @@ class Reckoning:
             return None
         match plan.selector:
             case Select.PROMPT_SELECTOR:
-                name, branch, times = plan.judge, "judge", _BOTH_ORDERS
+                name, branch, times = plan.judge, "judge", BOTH_ORDERS
                 prompt_tokens = judge_tokens(plan, ask.prompt_tokens, candidates)
             case Select.SYNTHESIS:
                 name, branch, times = plan.synthesiser, "synthesiser", 1

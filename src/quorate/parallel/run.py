@@ -174,7 +174,7 @@ def _warnings(outcomes: Sequence[Outcome], answered: int, needed: int) -> list[s
     if answered < needed:
         warnings.append(f"only {answered} of at least {needed} models answered")
     warnings.extend(
-        f"{outcome.completion.model} answered in place of {outcome.model}, which failed"
+        f"{outcome.completion.model} answered in place of {outcome.model}"
         for outcome in outcomes
         if outcome.completion is not None and outcome.completion.model != outcome.model
     )

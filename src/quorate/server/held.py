@@ -8,6 +8,7 @@ from quorate.access.budgets import Reservation, Spending, WorstCase
 from quorate.access.principal import Principal
 from quorate.core.errors import QuorateError
 from quorate.engine.estimate import worst_case_microusd
+from quorate.engine.reckoning import BOTH_ORDERS
 from quorate.model import Model
 from quorate.parallel.branch import MAX_DEPTH, Resolve
 from quorate.parallel.ensemble import Ensemble
@@ -19,8 +20,6 @@ from quorate.server.services import Services
 from quorate.server.top_level import count_of, output_limit
 from quorate.wire.chat import ChatRequest
 from quorate.wire.open import decode
-
-_BOTH_ORDERS = 2
 
 
 async def hold_budgets(
@@ -100,7 +99,7 @@ def _leaves(plan: Plan, resolve: Resolve, depth: int) -> Counter[str]:
     found = Counter[str]()
     if depth > MAX_DEPTH:
         return found  # it does not run
-    helpers = {Select.PROMPT_SELECTOR: (plan.judge, _BOTH_ORDERS), Select.SYNTHESIS: (plan.synthesiser, 1)}
+    helpers = {Select.PROMPT_SELECTOR: (plan.judge, BOTH_ORDERS), Select.SYNTHESIS: (plan.synthesiser, 1)}
     helper, times = helpers.get(plan.selector, (None, 0))
     asked = [*(member.model for member in branches_of(plan)), *([helper] * times if helper is not None else ())]
     for name, count in Counter(asked).items():
