@@ -15,6 +15,7 @@ from quorate.core.errors import QuorateError, Unavailable
 from quorate.model import new_call
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Mode
+from quorate.parallel.resources import Resources
 from quorate.server import responses_api
 from quorate.server.parallel_answer import parallel_body
 from quorate.server.parallel_request import Progress
@@ -40,7 +41,7 @@ async def events_of(mode: Mode, progress: Progress, **answers: Any) -> bytes:
     stream, sent = ParallelStream(id="par_1", model="panel", created=7, plan=made, progress=progress), list[bytes]()
     call = new_call(sink=lambda event: sent.append(stream.event(event)))
     request = msgspec.structs.replace(user_request(CAPITAL), stream=True)
-    ensemble = Ensemble(name="panel", plan=made, resolve=named.__getitem__)
+    ensemble = Ensemble(name="panel", plan=made, resources=Resources(resolve=named.__getitem__))
     try:
         async with ensemble.open(request, call) as reply, aclosing(parallel_events(reply, stream)) as events:
             async for data in events:
@@ -93,7 +94,9 @@ async def test_a_stream_that_breaks_raises_in_the_client() -> None:
 async def test_a_whole_parallel_answer() -> None:
     named = models(a="Paris", b="Paris", c="Lyon")
     made = plan(named)
-    result = await Ensemble(name="p", plan=made, resolve=named.__getitem__).run(user_request(CAPITAL), new_call())
+    result = await Ensemble(name="p", plan=made, resources=Resources(resolve=named.__getitem__)).run(
+        user_request(CAPITAL), new_call()
+    )
     body = parallel_body(result, plan=made, request_model="panel", id="par_1", created=7)
     async with raw_server(always(whole(body, content_type=JSON))) as server:
         read = await synchronously(

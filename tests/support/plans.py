@@ -6,6 +6,7 @@ from typing import Any
 from quorate.model import Call, Model, new_call
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Plan
+from quorate.parallel.resources import Resources
 from quorate.parallel.result import Result
 from quorate.resilience.retry_policy import NO_RETRY
 from quorate.testing import RecordingSink, ScriptedAnswer, ScriptedModel, VirtualClock, run_virtual
@@ -46,7 +47,7 @@ async def ask(
 ) -> Result:
     """Run a plan of the models."""
     request = user_request(prompt) if isinstance(prompt, str) else prompt
-    ensemble = Ensemble(name="panel", plan=plan(named, **fields), resolve=named.__getitem__)
+    ensemble = Ensemble(name="panel", plan=plan(named, **fields), resources=Resources(resolve=named.__getitem__))
     return await ensemble.run(request, call or virtual_call(sink))
 
 

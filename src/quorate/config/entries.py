@@ -166,7 +166,7 @@ class EntryMaker:
             members=tuple(member.model for member in plan.members),
             simulated=_is_simulated(self.settings.config, name),
         )
-        return Entry(card=card, make=lambda: Ensemble(name=name, plan=plan, resolve=catalog.resolve))
+        return Entry(card=card, make=lambda: Ensemble(name=name, plan=plan, resources=catalog.resources))
 
     def _replay(self, name: str, section: ReplaySection, path: KeyPath) -> Entry:
         # slow: zstandard, needed only for recorded answers

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
+from quorate.consensus.trust import NO_TRUST, Trust
 from quorate.core.errors import NotFound
 from quorate.model import Model
+from quorate.parallel.resources import Resources
 from quorate.providers.price import Price
 
 _MOST_NAMES = 40
@@ -63,13 +65,17 @@ EntrySource = Callable[[str], Entry]
 
 
 class Catalog:
-    """Finds models by name. `providers` make models of names that are not configured: `provider:model-id`."""
+    """Finds models by name. `providers` make models of names that are not configured: `provider:model-id`.
 
-    def __init__(self, providers: Mapping[str, EntrySource] | None = None) -> None:
+    `resources` are what plans over these models work with; `trust` what is known of them.
+    """
+
+    def __init__(self, providers: Mapping[str, EntrySource] | None = None, *, trust: Trust = NO_TRUST) -> None:
         self._providers = dict(providers or {})
         self._entries: dict[str, Entry] = {}
         self._unlisted: dict[str, Entry] = {}
         self._models: dict[str, Model] = {}
+        self.resources = Resources(resolve=self.resolve, trust=trust)
 
     def add(self, card: ModelCard, make: Callable[[], Model]) -> None:
         """Add a model, replacing one of the same name. `make` runs when the model is first asked for."""

@@ -151,7 +151,7 @@ class Quorate:
         if "plan" not in options and members == (Member(model=members[0].model),):
             model = self.catalog.resolve(members[0].model)
             if isinstance(model, Ensemble):
-                return Ensemble(name=model.name, plan=plan_from(model.plan, options), resolve=self.catalog.resolve)
+                return Ensemble(name=model.name, plan=plan_from(model.plan, options), resources=self.catalog.resources)
         return Ensemble(
-            name=name, plan=plan_from(replace(base, members=members), options), resolve=self.catalog.resolve
+            name=name, plan=plan_from(replace(base, members=members), options), resources=self.catalog.resources
         )

@@ -8,26 +8,26 @@ import msgspec
 
 from quorate.core.tasks import background
 from quorate.model import Call, Completion, Delta, opens_reply
-from quorate.parallel.branch import Resolve
 from quorate.parallel.live import Live
 from quorate.parallel.plan import Plan
+from quorate.parallel.resources import Resources
 from quorate.parallel.result import Result
 from quorate.parallel.run import run_plan
 from quorate.wire.chat import ChatRequest
 
 
 class Ensemble:
-    """Runs `plan` for every request; `resolve` gives the model for a catalog name, at the time of the request.
+    """Runs `plan` for every request with `resources`: the catalog's models and what is known of them.
 
     With `for_one` the plan only stands for one model, with its retries and fallbacks: the answer has the name and the
     counts of whoever gave it, and the cost of everybody.
     """
 
-    def __init__(self, *, name: str, plan: Plan, resolve: Resolve, for_one: bool = False) -> None:
+    def __init__(self, *, name: str, plan: Plan, resources: Resources, for_one: bool = False) -> None:
         self._name = name
         self._for_one = for_one
         self.plan = plan
-        self._resolve = resolve
+        self._resources = resources
 
     @property
     def name(self) -> str:
@@ -36,7 +36,7 @@ class Ensemble:
 
     async def run(self, request: ChatRequest, call: Call, *, live: Live | None = None) -> Result:
         """Return the whole result; raises as `run_plan` does."""
-        return await run_plan(self.plan, request, call, self._resolve, live=live)
+        return await run_plan(self.plan, request, call, self._resources, live=live)
 
     @opens_reply
     async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:

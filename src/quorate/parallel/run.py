@@ -13,6 +13,7 @@ from quorate.parallel.branch import MAX_DEPTH, Branch, Resolve, expand
 from quorate.parallel.candidates import Candidates, Chosen
 from quorate.parallel.live import Live
 from quorate.parallel.plan import Plan, Select
+from quorate.parallel.resources import Resources
 from quorate.parallel.result import Latency, Result, sequential_s
 from quorate.parallel.select import select
 from quorate.parallel.stage import Stage
@@ -25,23 +26,24 @@ _RESERVE, _MOST_RESERVE_S = 0.05, 0.25
 
 
 async def run_plan(
-    plan: Plan, request: ChatRequest, call: Call, resolve: Resolve, *, live: Live | None = None
+    plan: Plan, request: ChatRequest, call: Call, resources: Resources, *, live: Live | None = None
 ) -> Result:
     """Run `plan` on `request` and return its result.
 
-    `resolve` gives the model for a catalog name. With `live`, pieces of the answer go there as soon as it is certain
-    whose they are. Raises `InvalidRequest` for a plan that cannot run, the branch's own error when the plan has one
-    branch or fails fast, else `AllFailed` when no branch answered. A failure of some branches is part of the result.
+    `resources` hold the models and what is known of them. With `live`, pieces of the answer go there as soon as it is
+    certain whose they are. Raises `InvalidRequest` for a plan that cannot run, the branch's own error when the plan has
+    one branch or fails fast, else `AllFailed` when no branch answered. A failure of some branches is part of the
+    result.
     """
     if call.depth > MAX_DEPTH:
         raise InvalidRequest(f"ensembles are nested deeper than {MAX_DEPTH}: {call.branch}", param="models")
     limit = call.deadline.ahead(share=_RESERVE, most_s=_MOST_RESERVE_S) if call.depth else call.deadline
     call = msgspec.structs.replace(call, deadline=limit.capped(plan.deadline_s), budget=call.budget.child())
     began_s = call.at_s
-    branches = expand(plan, resolve, call.params)
+    branches = expand(plan, resources.resolve, call.params)
     call = _limited(plan, branches, call)
     stages = stages_of(plan, branches)
-    _require_helper(plan, resolve)
+    _require_helper(plan, resources.resolve)
     call.emit(_started(plan, branches, call))
     done: list[Stage] = []
     taken = {branch.member.model for branch in branches}
@@ -54,7 +56,7 @@ async def run_plan(
         await stage.run()
         _require_answer(plan, stage)
     candidates = _candidates(plan, done[-1], live)
-    chosen = await select(candidates, resolve)
+    chosen = await select(candidates, resources.resolve)
     call.emit(_selected(chosen, call))
     return _result(plan, done, candidates, chosen, began_s)
 

@@ -1,5 +1,6 @@
 """Calls of every model whose answer is ours to write: ensembles, other providers' formats, simulated models."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -49,13 +50,12 @@ def runnable(job: Job) -> Model:
     job.watch.recorder.single = True
     defaults = job.services.defaults.plan
     plan = Plan(members=(Member(model=job.watch.model),), mode=Mode.RACE, timeout_s=None, retry=defaults.retry)
-    resolve = job.services.catalog.resolve
-    return Ensemble(
-        name=job.watch.model,
-        plan=plan,
-        resolve=lambda name: model if name == job.watch.model else resolve(name),
-        for_one=True,
-    )
+    resources = job.services.catalog.resources
+
+    def resolve(name: str) -> Model:
+        return model if name == job.watch.model else resources.resolve(name)
+
+    return Ensemble(name=job.watch.model, plan=plan, resources=replace(resources, resolve=resolve), for_one=True)
 
 
 def result_headers(completion: Completion) -> Headers:

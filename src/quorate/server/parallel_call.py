@@ -43,7 +43,7 @@ async def answer_parallel(job: Job) -> None:
     for name in asked.models:
         authorize(job.principal, Permission.CHAT, Asked(model=name))
     await job.admit_members(_own_names(job, asked))
-    ensemble = Ensemble(name=job.watch.model, plan=asked.plan, resolve=job.services.catalog.resolve)
+    ensemble = Ensemble(name=job.watch.model, plan=asked.plan, resources=job.services.catalog.resources)
     await job.hold(ensemble)
     request = msgspec.structs.replace(
         request, extra={name: value for name, value in request.extra.items() if name != "parallel"}

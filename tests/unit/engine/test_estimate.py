@@ -15,6 +15,7 @@ from quorate.model import Model
 from quorate.model.past import Past
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Mode, Parallelization, Params, Plan, Select
+from quorate.parallel.resources import Resources
 from quorate.providers.estimate import estimate_prompt_tokens
 from quorate.providers.price import Price
 from quorate.providers.simulated import SimulatedModel, SimulatedProfile
@@ -53,7 +54,7 @@ def resolve(name: str) -> Model:
 def panel(*members: str | Member, named: Mapping[str, Model] = MODELS, **fields: Any) -> Ensemble:
     listed = tuple(Member(model=each) if isinstance(each, str) else each for each in members)
     plan = replace(Plan(members=listed, retry=NO_RETRY), **fields)
-    return Ensemble(name="panel", plan=plan, resolve=named.__getitem__)
+    return Ensemble(name="panel", plan=plan, resources=Resources(resolve=named.__getitem__))
 
 
 def worst(model: Model, prompt: int = 1000, most: int | None = 100, attempts: int = 1, **fields: object) -> int | None:
@@ -270,7 +271,7 @@ def test_groups_and_a_synthesiser_take_their_turns() -> None:
 
 
 def replaced(model: Ensemble, **fields: Any) -> Ensemble:
-    return Ensemble(name=model.name, plan=replace(model.plan, **fields), resolve=resolve)
+    return Ensemble(name=model.name, plan=replace(model.plan, **fields), resources=Resources(resolve=resolve))
 
 
 def test_images_in_the_prompt_are_counted() -> None:

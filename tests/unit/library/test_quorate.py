@@ -13,6 +13,7 @@ from quorate.engine.catalog import Catalog, ModelCard, ModelKind
 from quorate.library.setup import Setup
 from quorate.model import Event
 from quorate.parallel.ensemble import Ensemble
+from quorate.parallel.resources import Resources
 from quorate.testing import Respond, ScriptedAnswer, ScriptedModel, Upstream, VirtualClock, run_virtual
 
 
@@ -68,7 +69,7 @@ def test_an_ensemble_named_alone_runs_with_its_own_plan() -> None:
     for name, model in named.items():
         catalog.add(ModelCard(name=name, kind=ModelKind.ENDPOINT), lambda model=model: model)
     plan = Plan(members=tuple(Member(model=name) for name in named), mode=Mode.QUORUM)
-    panel = Ensemble(name="panel", plan=plan, resolve=catalog.resolve)
+    panel = Ensemble(name="panel", plan=plan, resources=Resources(resolve=catalog.resolve))
     catalog.add(ModelCard(name="panel", kind=ModelKind.ENSEMBLE, members=tuple(named)), lambda: panel)
     q = Quorate(Setup(catalog=catalog), clock=VirtualClock())
     result = ask(q, models="panel")
@@ -80,7 +81,7 @@ def test_an_ensemble_named_alone_runs_with_its_own_plan() -> None:
 def test_a_member_with_parameters_keeps_them_when_it_is_an_ensemble() -> None:
     named = {name: ScriptedModel(name, "Paris") for name in "ab"}
     plan = Plan(members=tuple(Member(model=name) for name in named))
-    panel = Ensemble(name="panel", plan=plan, resolve=named.__getitem__)
+    panel = Ensemble(name="panel", plan=plan, resources=Resources(resolve=named.__getitem__))
     q = Quorate.of([panel], clock=VirtualClock())
     ask(q, models=[Member(model="panel", params=Params(temperature=0.5))])
     assert [model.requests[0].temperature for model in named.values()] == [0.5, 0.5]

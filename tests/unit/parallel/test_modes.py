@@ -9,6 +9,7 @@ from quorate.model import Call, Model, State
 from quorate.model.event import AgreementUpdated
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import FailureStrategy, Member, Mode, Parallelization, Plan
+from quorate.parallel.resources import Resources
 from quorate.parallel.result import Result
 from quorate.parallel.stop import Stopped
 from quorate.resilience.fallbacks import Fallbacks
@@ -248,7 +249,7 @@ def test_what_was_tried_again_inside_is_not_tried_again_outside() -> None:
     inner = Ensemble(
         name="inner",
         plan=Plan(members=(Member(model="m"),), retry=RetryPolicy(max_retries=2)),
-        resolve={"m": down}.__getitem__,
+        resources=Resources(resolve={"m": down}.__getitem__),
     )
     with pytest.raises(Unavailable):
         ask_virtually({"inner": inner}, retry=RetryPolicy(max_retries=2))

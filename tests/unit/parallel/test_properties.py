@@ -13,6 +13,7 @@ from quorate.model import Spend
 from quorate.model.event import BranchCancelled, BranchFailed, BranchFinished
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Mode, Select
+from quorate.parallel.resources import Resources
 from quorate.parallel.stop import Stopped
 from quorate.resilience.retry_policy import RetryPolicy
 from quorate.testing import RecordingSink, ScriptedAnswer, ScriptedModel, VirtualLoop, run_virtual
@@ -121,7 +122,7 @@ async def _cancel_after(
         retry=RetryPolicy(max_retries=1, delay_s=0.5, jitter=False),
     )
     call = virtual_call()
-    ensemble = Ensemble(name="panel", plan=retrying, resolve=named.__getitem__)
+    ensemble = Ensemble(name="panel", plan=retrying, resources=Resources(resolve=named.__getitem__))
     request = msgspec.structs.replace(user_request(CAPITAL), stream=stream or None)
 
     async def consume() -> None:

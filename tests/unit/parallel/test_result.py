@@ -5,6 +5,7 @@ from quorate.core.errors import Unavailable
 from quorate.model import new_call
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Plan
+from quorate.parallel.resources import Resources
 from quorate.parallel.result import Result
 from quorate.testing import VirtualClock, run_virtual
 from quorate.wire.chat import user_request
@@ -32,11 +33,15 @@ def test_an_ensemble_of_ensembles_counts_everything_once() -> None:
     named = models(a=after(1, cost_microusd=1), b=after(2, cost_microusd=2), c=after(3, cost_microusd=4))
     catalog = dict(named)
     inner = Ensemble(
-        name="inner", plan=Plan(members=(Member(model="a"), Member(model="b"))), resolve=catalog.__getitem__
+        name="inner",
+        plan=Plan(members=(Member(model="a"), Member(model="b"))),
+        resources=Resources(resolve=catalog.__getitem__),
     )
     both = {**catalog, "inner": inner}
     outer = Ensemble(
-        name="outer", plan=Plan(members=(Member(model="inner"), Member(model="c"))), resolve=both.__getitem__
+        name="outer",
+        plan=Plan(members=(Member(model="inner"), Member(model="c"))),
+        resources=Resources(resolve=both.__getitem__),
     )
     result = run_virtual(_asked(outer))
     assert result.cost_microusd == 7

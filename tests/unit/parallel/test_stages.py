@@ -8,6 +8,7 @@ from quorate.core.errors import AllFailed, InvalidRequest, Unavailable
 from quorate.model import Model, State
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Mode, Params, Plan, Select
+from quorate.parallel.resources import Resources
 from quorate.parallel.result import Result
 from quorate.parallel.stop import Stopped
 from quorate.templating import TemplateError
@@ -17,7 +18,7 @@ NEXT = "{{ prompt }} | {% for answer in answers %}{{ answer.model }}: {{ answer.
 
 
 def inner(name: str, named: Mapping[str, Model], **fields: Any) -> Ensemble:
-    return Ensemble(name=name, plan=plan(named, **fields), resolve=named.__getitem__)
+    return Ensemble(name=name, plan=plan(named, **fields), resources=Resources(resolve=named.__getitem__))
 
 
 def test_a_member_that_hangs_does_not_cost_an_inner_ensemble_its_other_answers() -> None:
@@ -45,7 +46,9 @@ def test_depth_is_counted_in_ensembles_not_in_slashes() -> None:
 
 def test_an_ensemble_inside_itself_is_refused() -> None:
     named: dict[str, Model] = {}
-    named["loop"] = Ensemble(name="loop", plan=Plan(members=(Member(model="loop"),)), resolve=named.__getitem__)
+    named["loop"] = Ensemble(
+        name="loop", plan=Plan(members=(Member(model="loop"),)), resources=Resources(resolve=named.__getitem__)
+    )
     with pytest.raises(InvalidRequest, match="nested deeper than 8"):
         ask_virtually(named)
 

@@ -12,6 +12,7 @@ from quorate.model import Call, Completion, Delta, Model, Reply, State, opens_re
 from quorate.model.event import BranchDelta, BranchFirstToken, BranchRetry
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Mode, Select
+from quorate.parallel.resources import Resources
 from quorate.parallel.result import Result
 from quorate.parallel.stop import Stopped
 from quorate.resilience.retry_policy import RetryPolicy
@@ -27,7 +28,7 @@ async def read(
 ) -> tuple[list[tuple[str, float]], Completion]:
     """Return (text, virtual second) of each piece, and the completion."""
     call = virtual_call(sink)
-    ensemble = Ensemble(name="panel", plan=plan(named, **fields), resolve=named.__getitem__)
+    ensemble = Ensemble(name="panel", plan=plan(named, **fields), resources=Resources(resolve=named.__getitem__))
     async with ensemble.open(STREAM, call) as reply:
         pieces = [(delta.text, call.at_s) async for delta in reply if delta.text]
         return pieces, await reply.completion()
@@ -149,7 +150,9 @@ def test_a_synthesis_that_said_nothing_gives_way_to_the_consensus(script: Any) -
 def test_leaving_a_stream_early_cancels_everything() -> None:
     async def leave() -> int:
         named = models(a=spoken(1, *("x" * 500), gap_s=0.1), b=after(3))
-        ensemble = Ensemble(name="panel", plan=plan(named, mode=Mode.RACE), resolve=named.__getitem__)
+        ensemble = Ensemble(
+            name="panel", plan=plan(named, mode=Mode.RACE), resources=Resources(resolve=named.__getitem__)
+        )
         async with ensemble.open(STREAM, virtual_call()) as reply:
             async for _ in reply:
                 break
@@ -161,7 +164,7 @@ def test_leaving_a_stream_early_cancels_everything() -> None:
 def test_a_slow_reader_holds_the_speaker_back() -> None:
     async def main() -> tuple[int, int]:
         named = models(a=spoken(0, *("x" * 500), gap_s=0.0))
-        ensemble = Ensemble(name="panel", plan=plan(named), resolve=named.__getitem__)
+        ensemble = Ensemble(name="panel", plan=plan(named), resources=Resources(resolve=named.__getitem__))
         sink = RecordingSink()
         async with ensemble.open(STREAM, virtual_call(sink)) as reply, aclosing(aiter_of(reply)) as pieces:
             await anext(pieces)

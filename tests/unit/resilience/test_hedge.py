@@ -11,6 +11,7 @@ from quorate.model import Call, Charge, Completion, Delta, Model, Usage, complet
 from quorate.model.event import BranchHedged
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Plan
+from quorate.parallel.resources import Resources
 from quorate.resilience.hedge import Hedging
 from quorate.resilience.hedge_policy import HedgePolicy
 from quorate.resilience.retry import Retrying
@@ -384,7 +385,7 @@ def test_the_deadline_ends_both() -> None:
         hedging = Hedging(first, AFTER_1_S, on=[second])
         plan = Plan(members=(Member(model="first"),), timeout_s=5)
         call = call_of()
-        work = complete(Ensemble(name="e", plan=plan, resolve=lambda _: hedging), REQUEST, call)
+        work = complete(Ensemble(name="e", plan=plan, resources=Resources(resolve=lambda _: hedging)), REQUEST, call)
         message = await raises(QuorateError, work)
         assert "within 5 s" in message
         assert (call.at_s, first.cancelled, second.cancelled, await tasks_left()) == (5, 1, 1, 0)

@@ -11,6 +11,7 @@ from quorate.model import Model, Usage
 from quorate.model.event import State
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Mode, Plan
+from quorate.parallel.resources import Resources
 from quorate.resilience.retry_policy import NO_RETRY
 from quorate.server.app import Gateway
 from quorate.server.services import Services
@@ -30,7 +31,7 @@ def serving(mode: Mode = Mode.ALL, **answers: ScriptedAnswer) -> tuple[Services,
     plan = Plan(
         members=tuple(Member(model=name) for name in members), mode=mode, retry=NO_RETRY, max_concurrent=9, timeout_s=30
     )
-    panel = Ensemble(name="panel", plan=plan, resolve=lambda name: models[name])
+    panel = Ensemble(name="panel", plan=plan, resources=Resources(resolve=lambda name: models[name]))
     return services_of({**models, "panel": panel}, writer=RunList()), members
 
 

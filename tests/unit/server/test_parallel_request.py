@@ -10,6 +10,7 @@ from quorate.engine.choose import Chosen, Wish
 from quorate.model import Model
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import FailureStrategy, Member, Mode, Parallelization, Params, Plan, Score, Select
+from quorate.parallel.resources import Resources
 from quorate.server.fan_out import fan_out
 from quorate.server.parallel_request import (
     MemberOptions,
@@ -225,12 +226,18 @@ def catalog() -> dict[str, Model]:
     found: dict[str, Model] = {name: ScriptedModel(name) for name in "abc"}
     resolve = found.__getitem__
     found["panel"] = Ensemble(
-        name="panel", plan=Plan(members=(Member(model="a", count=20), Member(model="b"))), resolve=resolve
+        name="panel",
+        plan=Plan(members=(Member(model="a", count=20), Member(model="b"))),
+        resources=Resources(resolve=resolve),
     )
     found["capped"] = Ensemble(
-        name="capped", plan=Plan(members=(Member(model="panel"), Member(model="a")), max_models=1), resolve=resolve
+        name="capped",
+        plan=Plan(members=(Member(model="panel"), Member(model="a")), max_models=1),
+        resources=Resources(resolve=resolve),
     )
-    found["loop"] = Ensemble(name="loop", plan=Plan(members=(Member(model="loop"),)), resolve=resolve)
+    found["loop"] = Ensemble(
+        name="loop", plan=Plan(members=(Member(model="loop"),)), resources=Resources(resolve=resolve)
+    )
     return found
 
 

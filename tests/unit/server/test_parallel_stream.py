@@ -10,6 +10,7 @@ from quorate.model import Delta, Event, Usage, new_call
 from quorate.model.event import BranchStarted
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Mode, Plan
+from quorate.parallel.resources import Resources
 from quorate.server.parallel_request import Progress
 from quorate.server.parallel_stream import ParallelStream, parallel_events
 from quorate.testing import ScriptedAnswer, VirtualClock, run_virtual
@@ -35,7 +36,7 @@ async def streamed(progress: Progress = Progress.COMMENTS, **fields: Any) -> lis
         if told := stream.event(event):
             sent.append(told)
 
-    ensemble = Ensemble(name="panel", plan=made, resolve=named.__getitem__)
+    ensemble = Ensemble(name="panel", plan=made, resources=Resources(resolve=named.__getitem__))
     call = new_call(clock=VirtualClock(), sink=tell, seed=7)
     try:
         async with ensemble.open(STREAMED, call) as reply, aclosing(parallel_events(reply, stream)) as events:
