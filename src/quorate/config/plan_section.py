@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from quorate.config.section import ModelName, Seconds, Section, Share, Texts, model_of_name
+from quorate.config.section import ModelName, Seconds, Section, Share, Texts, Usd, microusd, model_of_name
 from quorate.consensus import Kind
 from quorate.parallel.plan import (
     FailureStrategy,
@@ -188,6 +188,8 @@ class EnsembleSection(Section):
     max_attempts: Annotated[int, Field(ge=1)] | None = None
     """Requests that all branches may make together, retries, fallbacks and hedges included; each has its first. Not
     given: the one of `defaults`."""
+    max_cost_usd: Usd | None = None
+    """US dollars that one answer may cost, judges and synthesisers included; what may cost more is not asked."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -248,4 +250,5 @@ class EnsembleSection(Section):
             max_tokens=self.max_tokens or defaults.max_tokens,
             helper_max_tokens=self.helper_max_tokens or defaults.helper_max_tokens,
             max_attempts=self.max_attempts or defaults.max_attempts,
+            max_cost_microusd=None if self.max_cost_usd is None else microusd(self.max_cost_usd),
         )

@@ -6,12 +6,12 @@ from typing import Any
 
 import msgspec
 
-from quorate.engine.reckoning import DEFAULT_OUTPUT_TOKENS, USUAL_SHARE, Ask, Part, Reckoning
+from quorate.engine.reckoning import USUAL_SHARE, Ask, Part, Reckoning
 from quorate.model import Model
 from quorate.model.past import Past
 from quorate.parallel.branch import Resolve
 from quorate.parallel.plan import Plan
-from quorate.providers.estimate import count_images, estimate_prompt_tokens
+from quorate.providers.estimate import DEFAULT_OUTPUT_TOKENS, count_images, estimate_prompt_tokens
 from quorate.wire.chat import ChatRequest
 
 __all__ = [

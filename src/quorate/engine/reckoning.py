@@ -18,15 +18,12 @@ from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Mode, Parallelization, Plan, Select
 from quorate.parallel.run import stages_of
 from quorate.providers.endpoint import Endpoint
-from quorate.providers.estimate import MESSAGE_TOKENS, estimate_text_tokens
+from quorate.providers.estimate import DEFAULT_OUTPUT_TOKENS, MESSAGE_TOKENS, estimate_text_tokens
 from quorate.providers.price import Price
 from quorate.resilience.hedge import Hedging
 from quorate.resilience.resilient import bare, fallbacks_of
 from quorate.wire.chat import ChatRequest
 
-#: The output limit of a model that nobody limits: what the Anthropic dialect sends as well. Providers without a limit
-#: of their own may write more.
-DEFAULT_OUTPUT_TOKENS = 4096
 #: What is expected of a model of which no answer is on record: answers of this share of the limit, 1,024 of 4,096.
 USUAL_SHARE = 0.25
 #: How often a judge is asked about the same answers.

@@ -1,5 +1,7 @@
 """Tokens used and money spent. Structs rather than dataclasses: several are made for every request."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from quorate.core.errors import BudgetSpent
@@ -120,27 +122,31 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Budget:
-    """How much a call may spend (`limit_microusd`, `None` for no limit) and what it has spent.
+    """How much a call may spend (`limit_microusd`, `None` for no limit) and what it has spent; a live object.
 
-    Every branch gets a `child`, so each knows its own spend while the limit is the whole call's. The limit is checked
-    before a request leaves: requests already under way may carry the sum past it. `attempts` are all
-    charges of the whole call, in the order they came; `branch` is the path of the part whose account it is.
+    Every branch gets a `child`, so each knows its own spend while the limit is the whole call's. Before a request
+    leaves, the most that it may cost is reserved (`reserve`), so requests that run at the same time do not carry the
+    sum past the limit together. `attempts` are all charges of the whole call, in the order they came; `branch` is the
+    path of the part whose account it is; `limits` are this budget and those above it that have a limit.
     """
 
-    __slots__ = ("_parent", "attempts", "branch", "limit_microusd", "spend")
+    __slots__ = ("_parent", "attempts", "branch", "limit_microusd", "limits", "reserved_microusd", "spend")
 
     def __init__(
         self, limit_microusd: int | None = None, *, parent: "Budget | None" = None, branch: str | None = None
     ) -> None:
         self.limit_microusd = limit_microusd
         self.spend = NOTHING
+        self.reserved_microusd = 0
         self.attempts: list[Attempt] = [] if parent is None else parent.attempts
         self._parent = parent
+        above = () if parent is None else parent.limits
+        self.limits: tuple[Budget, ...] = above if limit_microusd is None else (*above, self)
         self.branch = (parent.branch if parent is not None else "") if branch is None else branch
 
-    def child(self, branch: str | None = None) -> "Budget":
+    def child(self, branch: str | None = None, *, limit_microusd: int | None = None) -> "Budget":
         """Return an account of its own under this budget's limit; `branch` is its path, not given: as this one's."""
-        return Budget(parent=self, branch=branch)
+        return Budget(limit_microusd, parent=self, branch=branch)
 
     def charge(self, charge: Charge, *, by: str = "") -> None:
         """Record a charge of the model `by`, here and in every budget above."""
@@ -153,12 +159,53 @@ class Budget:
         if self._parent is not None:
             self._parent.add(charge)
 
-    def require(self, what: str) -> None:
-        """Raise `BudgetSpent` naming `what` if this budget or one above has nothing left."""
-        limit = self.limit_microusd
-        if limit is not None and self.spend.known_microusd >= limit:
-            raise BudgetSpent(
-                f"the budget of {format_usd(limit)} is spent ({format_usd(self.spend.known_microusd)}) before {what}"
-            )
-        if self._parent is not None:
-            self._parent.require(what)
+    def reserve(self, most_microusd: int, what: str) -> "Held":
+        """Set aside the most that something may cost, here and in every budget above, until it is released.
+
+        Raises `BudgetSpent` naming `what` if one of them has not that much left; then nothing is set aside.
+        """
+        for budget in self.limits:
+            _require(budget, most_microusd, what)
+        for budget in self.limits:
+            budget.reserved_microusd += most_microusd
+        return Held(self.limits, most_microusd)
+
+
+def _require(budget: Budget, most_microusd: int, what: str) -> None:
+    limit, spent = budget.limit_microusd or 0, budget.spend.known_microusd
+    left = limit - spent - budget.reserved_microusd
+    if 0 < left >= most_microusd:
+        return
+    held = f", {format_usd(budget.reserved_microusd)} reserved" if budget.reserved_microusd else ""
+    if left <= 0:
+        raise BudgetSpent(f"the budget of {format_usd(limit)} is spent ({format_usd(spent)}{held}) before {what}")
+    raise BudgetSpent(
+        f"the budget of {format_usd(limit)} has {format_usd(left)} left ({format_usd(spent)} spent{held}) "
+        f"before {what}, which may cost {format_usd(most_microusd)}; lower max_tokens or raise the budget"
+    )
+
+
+class Held:
+    """What is reserved of budgets; a live object, and a context manager that releases it. Twice is as good as once."""
+
+    __slots__ = ("_budgets", "_microusd")
+
+    def __init__(self, budgets: Sequence[Budget], microusd: int) -> None:
+        self._budgets = budgets
+        self._microusd = microusd
+
+    def release(self) -> None:
+        """Give it back; what it really cost is charged to the budget."""
+        for budget in self._budgets:
+            budget.reserved_microusd -= self._microusd
+        self._budgets = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+#: What is held where no budget has a limit.
+NOTHING_HELD = Held((), 0)

@@ -122,8 +122,8 @@ class Plan:
     `deadline_s`: the whole plan. `enabled=False` runs the same plan one branch at a time.
     `max_tokens` bounds the answer of every branch and `helper_max_tokens` that of a judge or synthesiser, whatever the
     caller asks for. `max_attempts`: requests that all branches may make together, retries, fallbacks and hedges
-    included; every branch has its first. `judge` and `synthesiser` name models for selectors that need one;
-    `instructions` is the judge's own prompt.
+    included; every branch has its first. `max_cost_microusd`: what the whole plan may spend. `judge` and `synthesiser`
+    name models for selectors that need one; `instructions` is the judge's own prompt.
     """
 
     members: tuple[Member, ...]
@@ -151,6 +151,7 @@ class Plan:
     max_tokens: int | None = None
     helper_max_tokens: int | None = None
     max_attempts: int | None = None
+    max_cost_microusd: int | None = None
 
     @property
     def selector(self) -> Select:

@@ -38,7 +38,8 @@ async def run_plan(
     if call.depth > MAX_DEPTH:
         raise InvalidRequest(f"ensembles are nested deeper than {MAX_DEPTH}: {call.branch}", param="models")
     limit = call.deadline.ahead(share=_RESERVE, most_s=_MOST_RESERVE_S) if call.depth else call.deadline
-    call = msgspec.structs.replace(call, deadline=limit.capped(plan.deadline_s), budget=call.budget.child())
+    budget = call.budget.child(limit_microusd=plan.max_cost_microusd)
+    call = msgspec.structs.replace(call, deadline=limit.capped(plan.deadline_s), budget=budget)
     began_s = call.at_s
     branches = expand(plan, resources.resolve, call.params)
     call = _limited(plan, branches, call)

@@ -6,9 +6,13 @@ from typing import Protocol
 from quorate.core.errors import ProviderError, QuorateError
 from quorate.model.call import Call
 from quorate.model.event import Warned, ignore_events
-from quorate.model.usage import Charge, Usage
+from quorate.model.usage import NOTHING_HELD, Charge, Held, Usage
+from quorate.providers.estimate import count_images, estimate_prompt_tokens, most_output_tokens
 from quorate.providers.price import Price
-from quorate.wire.chat import ChatResponse
+from quorate.wire.chat import ChatRequest, ChatResponse
+
+#: An answer of which nothing has come.
+NO_ANSWER = ChatResponse(choices=())
 
 
 class Arrived(Protocol):
@@ -24,9 +28,22 @@ class Arrived(Protocol):
         ...
 
 
+def hold_most(request: ChatRequest, call: Call, *, model: str, price: Price | None) -> Held:
+    """Return what a request to `model` holds of the call's budget: the most it may cost; nothing without a price.
+
+    Raises `BudgetSpent` if that is not left.
+    """
+    if not call.budget.limits:
+        return NOTHING_HELD
+    prompt_tokens, images = estimate_prompt_tokens(request), count_images(request)
+    most = 0 if price is None else price.most_microusd(prompt_tokens, most_output_tokens(request), images=images)
+    return call.budget.reserve(most, f"{model!r} was asked")
+
+
 class RequestAccount:
     """Charges the call for one request, exactly once, or not at all; a live object.
 
+    `reserve` sets aside the most that it may cost, where the call's budget has a limit; `close` gives that back.
     Nothing is charged before the request left (`sent`) or when the provider refused it without giving anything
     (`refused`). `arrived` holds what has come of the answer; `estimate` is asked only if nobody counted the tokens.
     `images` are those in the prompt. `answered` is set when the whole answer was charged.
@@ -51,7 +68,14 @@ class RequestAccount:
         self._warns = warns_if_unpriced
         self._images = images
         self._open = False
+        self._held = NOTHING_HELD
         self.answered = False
+
+    def reserve(self, most_output: int) -> None:
+        """Reserve the prompt and so many tokens of answer of the call's budget; raises `BudgetSpent`."""
+        prompt_tokens, price = self._estimate(NO_ANSWER).prompt_tokens, self._price
+        most = 0 if price is None else price.most_microusd(prompt_tokens, most_output, images=self._images)
+        self._held = self._call.budget.reserve(most, f"{self._model!r} was asked")
 
     def sent(self) -> None:
         """From now on the provider may be working for us."""
@@ -76,6 +100,7 @@ class RequestAccount:
         """Charge what has arrived and the prompt, unless that is settled. Never waits: it runs on cancellation too."""
         if self._open:
             self._charge(self._arrived.response(), whole=False)
+        self._held.release()
 
     def _charge(self, response: ChatResponse, *, whole: bool) -> Charge:
         counted = None if response.usage is None else Usage.from_wire(response.usage)

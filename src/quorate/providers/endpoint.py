@@ -13,9 +13,9 @@ from quorate.model.call import Call
 from quorate.model.completion import Completion, Delta
 from quorate.model.model import opens_reply
 from quorate.model.usage import Usage
-from quorate.providers.account import Arrived, RequestAccount
+from quorate.providers.account import NO_ANSWER, Arrived, RequestAccount
 from quorate.providers.dialect import Dialect, Target
-from quorate.providers.estimate import count_images, estimate_usage
+from quorate.providers.estimate import count_images, estimate_usage, most_output_tokens
 from quorate.providers.gate import OPEN_GATE, Gate, Permit
 from quorate.providers.price import Price
 from quorate.providers.stream_reader import StreamReader
@@ -28,7 +28,6 @@ from quorate.wire.stream import Joiner
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-goog-request-id", "cf-ray")
 _OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 _FIRST_ERROR_STATUS = 400
-NO_ANSWER = ChatResponse(choices=())
 
 
 class WholeAnswer:
@@ -87,11 +86,12 @@ class Endpoint:
         if call.trace is not None:
             outgoing = replace(outgoing, headers={**outgoing.headers, **call.trace.headers})
         call.deadline.require(f"{self.name!r} was asked")
-        call.budget.require(f"{self.name!r} was asked")
         arrived = Joiner() if request.stream else WholeAnswer()
         account = self.account(
             lambda answer: estimate_usage(request, answer), arrived, call, images=count_images(request)
         )
+        if call.budget.limits:
+            account.reserve(most_output_tokens(request))
         permit: Permit | None = None
         failure: QuorateError | None = None
         try:

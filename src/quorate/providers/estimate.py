@@ -7,6 +7,9 @@ import msgspec
 from quorate.model.usage import Usage
 from quorate.wire.chat import ChatRequest, ChatResponse, Message, Part
 
+#: The output limit of a model that nobody limits: what the Anthropic dialect sends as well. Providers without a limit
+#: of their own may write more.
+DEFAULT_OUTPUT_TOKENS = 4096
 #: What one picture counts: a 1024 x 1024 picture in full detail by OpenAI's tiles (85 + 4 x 170). The real count
 #: depends on size and provider, between about 85 and 3,000.
 IMAGE_TOKENS = 765
@@ -89,6 +92,12 @@ def estimate_usage(request: ChatRequest, response: ChatResponse) -> Usage:
         completion_tokens=answers + reasoning,
         reasoning_tokens=reasoning,
     )
+
+
+def most_output_tokens(request: ChatRequest) -> int:
+    """Return how many tokens the answers to `request` may have together, `DEFAULT_OUTPUT_TOKENS` each by default."""
+    limit = DEFAULT_OUTPUT_TOKENS if request.output_limit is None else request.output_limit
+    return limit * max(1, request.n or 1)
 
 
 def _message_tokens(message: Message) -> int:

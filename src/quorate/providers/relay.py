@@ -18,7 +18,13 @@ from quorate.model.usage import Charge, Usage
 from quorate.providers.account import RequestAccount
 from quorate.providers.dialect import OWN_FIELDS, Target
 from quorate.providers.endpoint import NO_ANSWER, Endpoint
-from quorate.providers.estimate import count_images, estimate_text_tokens, estimate_usage
+from quorate.providers.estimate import (
+    DEFAULT_OUTPUT_TOKENS,
+    count_images,
+    estimate_text_tokens,
+    estimate_usage,
+    most_output_tokens,
+)
 from quorate.providers.loose_json import as_count, as_object
 from quorate.providers.openai import OpenAIDialect, OpenAIStream, key_headers
 from quorate.providers.relay_facts import UNREAD, Heard, read_answer, read_chunk
@@ -79,9 +85,11 @@ class RelayEndpoint:
 
         Raises `ProviderError`s as `Endpoint.open` does, and charges `call.budget` as it does.
         """
-        body = _encode(self._filled(fields))
-        images = self._images(fields)
-        async with self._sent(body, self._chat, _chat_estimate(fields), call, Heard(), images=images) as sent:
+        filled = self._filled(fields)
+        body, images = _encode(filled), self._images(fields)
+        async with self._sent(
+            body, self._chat, _chat_estimate(fields), call, Heard(), images=images, limits=filled
+        ) as sent:
             response, account = sent
             await self._require_answer(response, call)
             answer = await response.read()
@@ -121,11 +129,12 @@ class RelayEndpoint:
 
         The usage is always asked for; the caller sees it only if it asked as well.
         """
-        body, shown = self._stream_body(fields)
-        heard = Heard()
-        estimate = _chat_estimate(fields)
-        images = self._images(fields)
-        async with self._sent(body, self._chat, estimate, call, heard, images=images, stream=True) as sent:
+        filled = self._filled(fields)
+        body, shown = self._stream_body(filled)
+        estimate, heard, images = _chat_estimate(fields), Heard(), self._images(fields)
+        async with self._sent(
+            body, self._chat, estimate, call, heard, images=images, limits=filled, stream=True
+        ) as sent:
             response, account = sent
             await self._require_answer(response, call)
             yield RelayedStream(
@@ -147,9 +156,8 @@ class RelayEndpoint:
                     body.setdefault(name, value)
         return body
 
-    def _stream_body(self, fields: Fields) -> tuple[bytes, bool]:
-        """Return the body and whether the caller asked for the usage."""
-        body = self._filled(fields)
+    def _stream_body(self, body: Fields) -> tuple[bytes, bool]:
+        """Return the body with what a stream needs, and whether the caller asked for the usage."""
         body["stream"] = _RAW_TRUE
         options = _options(body.pop("stream_options", None))
         shown = options.get("include_usage") == _RAW_TRUE
@@ -173,12 +181,15 @@ class RelayEndpoint:
         heard: Heard,
         *,
         images: int = 0,
+        limits: Fields | None = None,
         stream: bool = False,
     ) -> "_Sent":
+        """Return the request, about to be sent; `limits` are the fields that bound its answer (`None`: it has none)."""
         endpoint = self.endpoint
         call.deadline.require(f"{endpoint.name!r} was asked")
-        call.budget.require(f"{endpoint.name!r} was asked")
         account = endpoint.account(estimate, heard, call, images=images)
+        if call.budget.limits:
+            account.reserve(0 if limits is None else _most_output(limits))
         headers = destination.stream_headers if stream else destination.headers
         if call.trace is not None:
             headers = {**headers, **call.trace.headers}
@@ -384,6 +395,15 @@ def _answers(fields: Fields) -> int:
         return 1 if raw is None else msgspec.json.decode(raw, type=int)
     except msgspec.DecodeError:
         return 1
+
+
+def _most_output(fields: Fields) -> int:
+    """Return how many tokens the answers may have together, by what bounds them."""
+    named = {name: fields[name] for name in ("max_tokens", "max_completion_tokens", "n") if name in fields}
+    try:
+        return most_output_tokens(decode(_encode({"messages": [], **named}), ChatRequest))
+    except QuorateError:
+        return DEFAULT_OUTPUT_TOKENS
 
 
 def _chat_estimate(fields: Fields) -> Estimate:

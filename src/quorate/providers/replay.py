@@ -133,23 +133,23 @@ class ReplayModel:
     async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
         """Give the recorded answer, in pieces spread over its latency if the request asks for a stream."""
         call.deadline.require(f"{self.name!r} was asked")
-        call.budget.require(f"{self.name!r} was asked")
         answer = self._find(request)
         latency_s = self._latency_s(request, answer, call)
         completion = self._completion(request, answer, call)
         began_s, sent = asyncio.get_running_loop().time(), 0
-        try:
-            for share, chunk in _pieces(completion.response, stream=bool(request.stream)):
-                await sleep_until(began_s + latency_s * share, call, self.name)
-                if request.stream:
-                    sent += len(chunk.text)
-                    yield Delta(chunk=chunk)
-        except BaseException:
-            call.budget.charge(self._partial(request, completion, sent), by=self.name)
-            raise
         usage, cost_microusd = completion.usage, completion.cost_microusd
-        charge = Charge(usage=usage, cost_microusd=cost_microusd, estimated=completion.estimated)
-        call.budget.charge(charge, by=self.name)
+        with call.budget.reserve(cost_microusd or 0, f"{self.name!r} was asked"):  # what it will cost is on record
+            try:
+                for share, chunk in _pieces(completion.response, stream=bool(request.stream)):
+                    await sleep_until(began_s + latency_s * share, call, self.name)
+                    if request.stream:
+                        sent += len(chunk.text)
+                        yield Delta(chunk=chunk)
+            except BaseException:
+                call.budget.charge(self._partial(request, completion, sent), by=self.name)
+                raise
+            charge = Charge(usage=usage, cost_microusd=cost_microusd, estimated=completion.estimated)
+            call.budget.charge(charge, by=self.name)
         yield completion
 
     def _find(self, request: ChatRequest) -> RecordedAnswer:

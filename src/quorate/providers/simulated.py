@@ -10,6 +10,7 @@ from contextlib import aclosing
 from quorate.core.errors import Failure, InvalidRequest, ProviderError, Rejected
 from quorate.model import Call, Charge, Completion, Delta, Usage, opens_reply
 from quorate.model.event import Warned
+from quorate.providers.account import hold_most
 from quorate.providers.estimate import count_images, estimate_prompt_tokens
 from quorate.providers.price import Price
 from quorate.providers.simulated_bank import Question, QuestionBank, unknown_answer
@@ -72,22 +73,22 @@ class SimulatedModel:
     async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
         """Answer `request`, in pieces of a few tokens if it asks for a stream."""
         call.deadline.require(f"{self.name!r} was asked")
-        call.budget.require(f"{self.name!r} was asked")
-        run = self._begin(request, call)
-        try:
-            async with aclosing(run.chunks()) as chunks:
-                async for chunk in chunks:
-                    if request.stream:
-                        yield Delta(chunk=chunk)
-        except BaseException as error:
-            if not _is_free(error):
-                used = run.usage
-                charge = Charge(usage=used, cost_microusd=self._cost(used, request), estimated=True)
-                call.budget.charge(charge, by=self.name)
-            raise
-        usage = run.usage
-        cost_microusd = self._cost(usage, request)
-        call.budget.charge(Charge(usage=usage, cost_microusd=cost_microusd), by=self.name)
+        with hold_most(request, call, model=self.name, price=self.price):
+            run = self._begin(request, call)
+            try:
+                async with aclosing(run.chunks()) as chunks:
+                    async for chunk in chunks:
+                        if request.stream:
+                            yield Delta(chunk=chunk)
+            except BaseException as error:
+                if not _is_free(error):
+                    used = run.usage
+                    charge = Charge(usage=used, cost_microusd=self._cost(used, request), estimated=True)
+                    call.budget.charge(charge, by=self.name)
+                raise
+            usage = run.usage
+            cost_microusd = self._cost(usage, request)
+            call.budget.charge(Charge(usage=usage, cost_microusd=cost_microusd), by=self.name)
         yield Completion(
             response=run.response,
             model=self.name,

@@ -1,5 +1,6 @@
 """The `parallel` field of a chat request: how the caller wants many models asked, and the plan that follows from it."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -9,6 +10,7 @@ import msgspec
 
 from quorate.consensus import Kind
 from quorate.core.errors import InvalidRequest
+from quorate.core.units import MICROUSD_PER_USD
 from quorate.engine.choose import Chosen, Wish
 from quorate.parallel.branch import Resolve
 from quorate.parallel.plan import (
@@ -88,6 +90,7 @@ class ParallelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_concurrent: Annotated[int, msgspec.Meta(ge=1, le=32)] | None = None
     retries: Annotated[int, msgspec.Meta(ge=0, le=5)] | None = None
     max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    max_cost_usd: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)] | None = None
     count: Copies | None = None
     progress: Progress = Progress.COMMENTS
     dry_run: bool = False
@@ -239,6 +242,7 @@ def _plan(options: ParallelOptions, base: Plan, members: tuple[Member, ...], lim
         "instructions": options.instructions,
         "max_concurrent": options.max_concurrent,
         "max_attempts": _least(options.max_attempts, base.max_attempts),
+        "max_cost_microusd": _least(_microusd(options.max_cost_usd), base.max_cost_microusd),
         "retry": None if options.retries is None else replace(base.retry, max_retries=options.retries),
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
@@ -287,6 +291,11 @@ def _require_times(options: ParallelOptions, limits: ParallelLimits) -> None:
 
 def _error(name: str, what: str) -> InvalidRequest:
     return InvalidRequest(f"{FIELD}.{name} {what}", param=f"{FIELD}.{name}")
+
+
+def _microusd(cost_usd: float | None) -> int | None:
+    """Return dollars as micro-USD, at least one of them: a limit is not rounded to none."""
+    return None if cost_usd is None else max(1, math.floor(cost_usd * MICROUSD_PER_USD))
 
 
 def _seconds(value_ms: float | None) -> float | None:

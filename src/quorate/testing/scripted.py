@@ -72,6 +72,7 @@ class ScriptedModel:
         self.requests.append(request)
         self.calls.append(call)
         joiner, sent, settled = Joiner(), 0, False
+        held = call.budget.reserve(answer.cost_microusd or 0, f"{self.name!r} was asked")
         try:
             await asyncio.sleep(answer.delay_s)
             for chunk in self._chunks(answer):
@@ -93,6 +94,8 @@ class ScriptedModel:
                 self.cancelled += 1
                 call.budget.charge(_share(answer, sent), by=self.name)
             raise
+        finally:
+            held.release()
 
     def _chunks(self, answer: ScriptedAnswer) -> Iterator[ChatChunk]:
         for position, text in enumerate(answer.parts):

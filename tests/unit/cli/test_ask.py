@@ -132,11 +132,12 @@ def test_a_broken_configuration(run: Run, quick: Path) -> None:
     ]
 
 
-def test_a_spent_budget_stops_the_next_branch(run: Run) -> None:
-    done = run("ask", "--json", "--max-cost", "0.000001", "--max-concurrent", "1", QUESTION)
+def test_what_may_cost_more_than_is_left_is_not_asked(run: Run) -> None:
+    done = run("ask", "--json", "--max-cost", "0.00105", "--max-tokens", "100", "--max-concurrent", "1", QUESTION)
     branches = json.loads(done.stdout)["branches"]
-    assert [branch["state"] for branch in branches] == ["finished", "failed", "failed"]
-    assert {branch["error"]["code"] for branch in branches[1:]} == {"budget_spent"}
+    assert [branch["state"] for branch in branches] == ["finished", "failed", "finished"]
+    assert branches[1]["error"]["code"] == "budget_spent"
+    assert "'b' was asked, which may cost $0.0025" in branches[1]["error"]["message"]
 
 
 def test_flags_offer_what_the_library_knows() -> None:

@@ -143,17 +143,18 @@ def test_whoever_watches_cannot_break_the_question() -> None:
     assert ask(q, on_event=fails).answer == "Paris"
 
 
-def test_a_budget_that_is_spent_stops_what_has_not_begun() -> None:
-    class Checked(ScriptedModel):
-        def open(self, request: Any, call: Any) -> Any:
-            call.budget.require("the request left")
-            return super().open(request, call)
-
-    named = {name: Checked(name, after(1, cost_microusd=400)) for name in "abc"}
+def test_branches_at_the_same_time_do_not_pass_the_budget_together() -> None:
+    named = {name: ScriptedModel(name, after(1, cost_microusd=400)) for name in "abc"}
     q = Quorate.of(named.values(), clock=VirtualClock())
-    result = ask(q, max_cost_usd=0.0005, max_concurrent=2)
+    result = ask(q, max_cost_usd=0.0009, max_concurrent=3)
     assert result.cost_microusd == 800
-    assert isinstance(result.failures[0][1], BudgetSpent)
+    assert [(branch, type(error)) for branch, error in result.failures] == [("c", BudgetSpent)]
+
+
+def test_what_a_branch_did_not_need_is_there_for_the_next() -> None:
+    q = Quorate.simulated(time_scale=0)
+    result = ask(q, models=["sim-atlas", "sim-birch", "sim-cedar"], max_cost_usd=0.02, max_concurrent=1, max_tokens=300)
+    assert not result.failures
 
 
 def test_streaming_gives_text_and_then_the_result() -> None:

@@ -1,11 +1,14 @@
 """Tokens and money add up, whoever spends them."""
 
+from contextlib import suppress
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.core.errors import BudgetSpent
 from quorate.model import Budget, Charge, Spend, Usage
+from quorate.model.usage import Held
 from quorate.wire.chat import WireUsage
 
 counts = st.integers(0, 10**9)
@@ -76,19 +79,62 @@ def test_the_limit_holds_for_all_branches_together() -> None:
     budget = Budget(100)
     one, two = budget.child(), budget.child()
     one.charge(Charge(usage=Usage(), cost_microusd=60))
-    two.require("another request")
+    two.reserve(40, "another request").release()
     two.charge(Charge(usage=Usage(), cost_microusd=40))
     for each in (budget, one, two, two.child()):
         with pytest.raises(BudgetSpent, match=r"\$0\.0001 .* before another request"):
-            each.require("another request")
+            each.reserve(0, "another request")
+
+
+def test_what_runs_at_the_same_time_does_not_pass_the_limit_together() -> None:
+    budget = Budget(100)
+    held = budget.child().reserve(60, "one")
+    with pytest.raises(BudgetSpent, match=r"has \$0\.00004 left .*\$0\.00006 reserved.* may cost \$0\.00005"):
+        budget.child().reserve(50, "two")
+    with held:
+        budget.charge(Charge(usage=Usage(), cost_microusd=10))
+    with budget.child().reserve(90, "two"):
+        assert budget.reserved_microusd == 90
+    assert budget.reserved_microusd == 0
+
+
+def test_what_does_not_fit_above_is_not_reserved_below() -> None:
+    whole = Budget(100)
+    part = whole.child(limit_microusd=1000)
+    with pytest.raises(BudgetSpent, match=r"budget of \$0\.0001"):
+        part.reserve(500, "more")
+    assert (whole.reserved_microusd, part.reserved_microusd) == (0, 0)
+
+
+def test_releasing_twice_gives_back_once() -> None:
+    budget = Budget(100)
+    held, other = budget.reserve(10, "one"), budget.reserve(5, "two")
+    held.release()
+    held.release()
+    assert budget.reserved_microusd == 5
+    other.release()
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 60)), max_size=30), st.integers(1, 200))
+def test_charges_below_what_was_reserved_never_pass_the_limit(requests: list[tuple[int, int]], limit: int) -> None:
+    budget, running = Budget(limit), list[tuple[Held, int]]()
+    for most, share in requests:
+        with suppress(BudgetSpent):
+            running.append((budget.child().reserve(most, "it"), min(most, share)))
+        if len(running) > 2:
+            held, cost = running.pop(0)
+            budget.charge(Charge(usage=Usage(), cost_microusd=cost))
+            held.release()
+        assert budget.spend.known_microusd + budget.reserved_microusd <= limit
 
 
 def test_no_limit_is_never_spent() -> None:
     budget = Budget()
     budget.charge(Charge(usage=Usage(), cost_microusd=10**12))
-    budget.child().require("more")
+    assert not budget.child().limits
+    budget.child().reserve(10**12, "more")
 
 
 def test_a_limit_of_nothing_allows_nothing() -> None:
     with pytest.raises(BudgetSpent):
-        Budget(0).require("anything")
+        Budget(0).reserve(0, "anything")
