@@ -19,7 +19,7 @@ class Spender(StrEnum):
 class BudgetRule:
     """So much in each window for one tenant, key or model (`subject`), or for each of them (`None`).
 
-    `hard`: what may cost more than is left is refused; else it is answered, and told.
+    `hard`: what may cost more than is left is refused; else it is answered, and told. `webhook` names who is told too.
     """
 
     name: str
@@ -28,6 +28,7 @@ class BudgetRule:
     limit_microusd: int
     window: Window
     hard: bool
+    webhook: str | None = None
 
     def book(self, subject: str, tenant: str, now: datetime) -> BudgetBook:
         """Return the book of one tenant, key or model in the window that holds `now`."""

@@ -2,16 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import msgspec
 
+from quorate.access.budget_notice import BudgetNotice, facts_of, sentence_of
 from quorate.access.budget_rule import BudgetRule, Spender
 from quorate.core.clock import Clock
 from quorate.core.errors import BudgetSpent
-from quorate.core.units import format_usd
 from quorate.model.budget import BudgetBook, BudgetStore, Claim, Hold, Standing
 from quorate.model.ledger import LedgerLine, reservation
 
@@ -66,10 +66,19 @@ class Budgets:
     and limit, and is told once. What could not be settled, the store being away, is tried again until it is.
     """
 
-    def __init__(self, rules: Sequence[BudgetRule], store: BudgetStore, clock: Clock) -> None:
+    def __init__(
+        self,
+        rules: Sequence[BudgetRule],
+        store: BudgetStore,
+        clock: Clock,
+        *,
+        notify: Callable[[BudgetNotice], None] | None = None,
+    ) -> None:
         self.rules = tuple(rules)
         self.store = store
         self._clock = clock
+        self._notify = notify
+        self._webhooks = {rule.name: rule.webhook for rule in rules if rule.webhook is not None}
         self._of_models = tuple(rule for rule in rules if rule.of is Spender.MODEL)
         self._books: dict[tuple[str, str, str], BudgetBook] = {}
         self._known: dict[tuple[str, str | None], tuple[BudgetRule, ...]] = {}
@@ -104,7 +113,9 @@ class Budgets:
             self._late.append((Reservation(spending=spending, hold=hold), []))  # it may have been made all the same
             raise
         if reserved.refused_by is not None:
-            raise _no_room(hold.claims[reserved.refused_by], reserved.standings[reserved.refused_by])
+            claim, standing = hold.claims[reserved.refused_by], reserved.standings[reserved.refused_by]
+            self._tell_of(claim, standing, now)
+            raise _no_room(claim, standing)
         held = Reservation(spending=spending, hold=hold, over=self._over(hold, reserved.standings))
         if not self.store.writes_ledger:
             held.lines += [reservation(claim.book.id, claim.amount_microusd, now.timestamp()) for claim in hold.claims]
@@ -218,19 +229,30 @@ class Budgets:
         for claim, standing in zip(hold.claims, standings, strict=True):
             if standing.spent_microusd + standing.reserved_microusd > claim.book.limit_microusd:
                 over.append(claim.book.budget)
-                self._tell(claim.book.id, "%s", _said(claim, standing))
+                self._tell_of(claim, standing, self._clock.now())
         return tuple(over)
+
+    def _tell_of(self, claim: Claim, standing: Standing, now: datetime) -> None:
+        """Tell the log and the budget's webhook that there was no room, once for each window."""
+        if not self._tell(claim.book.id, "%s", sentence_of(claim, standing)):
+            return
+        webhook = self._webhooks.get(claim.book.budget)
+        if webhook is not None and self._notify is not None:
+            self._notify(BudgetNotice(webhook=webhook, claim=claim, standing=standing, at=now))
 
     def _tell_unpriced(self, models: Sequence[str]) -> None:
         for model in models:
             self._tell(f"price:{model}", "the price of %r is not known; budgets count what it costs as nothing", model)
 
-    def _tell(self, about: str, message: str, value: str) -> None:
-        if about not in self._told:
-            if len(self._told) >= _MOST_REMEMBERED:
-                self._told.clear()
-            self._told.add(about)
-            _log.warning(message, value)
+    def _tell(self, about: str, message: str, value: str) -> bool:
+        """Log what was not told before; return whether it was new."""
+        if about in self._told:
+            return False
+        if len(self._told) >= _MOST_REMEMBERED:
+            self._told.clear()
+        self._told.add(about)
+        _log.warning(message, value)
+        return True
 
 
 def _of_models(rule: BudgetRule, spending: Spending, worst: WorstCase, now: datetime) -> list[Claim]:
@@ -245,26 +267,5 @@ def _of_models(rule: BudgetRule, spending: Spending, worst: WorstCase, now: date
 
 
 def _no_room(claim: Claim, standing: Standing) -> BudgetSpent:
-    book = claim.book
-    return BudgetSpent(
-        f"{_said(claim, standing)}; ask for less (max_tokens, fewer models), or wait",
-        budget={
-            "name": book.budget,
-            "subject": book.subject,
-            "limit_microusd": book.limit_microusd,
-            "spent_microusd": standing.spent_microusd,
-            "reserved_microusd": standing.reserved_microusd,
-            "requested_microusd": claim.amount_microusd,
-            "resets_at": None if book.until is None else f"{book.until:%Y-%m-%dT%H:%M:%SZ}",
-        },
-    )
-
-
-def _said(claim: Claim, standing: Standing) -> str:
-    book = claim.book
-    until = "never begins anew" if book.until is None else f"begins anew at {book.until:%Y-%m-%d %H:%M} UTC"
-    return (
-        f"the budget {book.budget!r} of {book.subject!r} is {format_usd(book.limit_microusd)} and {until}: "
-        f"{format_usd(standing.spent_microusd)} are spent, {format_usd(standing.reserved_microusd)} reserved, "
-        f"and this request may cost {format_usd(claim.amount_microusd)}"
-    )
+    advice = "ask for less (max_tokens, fewer models), or wait"
+    return BudgetSpent(f"{sentence_of(claim, standing)}; {advice}", budget=facts_of(claim, standing))

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from quorate.access.budget_rule import BudgetRule, Spender
-from quorate.config.section import ModelName, Section, Usd, microusd
+from quorate.config.section import ModelName, Name, Section, Usd, microusd
 from quorate.model.budget import Window
 
 _Id = Annotated[str, Field(min_length=1, max_length=64)]
@@ -37,6 +37,8 @@ class BudgetSection(Section):
     """By the UTC calendar; `total` never begins anew."""
     on_limit: OnLimit = OnLimit.REFUSE
     """What happens to a request that may cost more than is left."""
+    webhook: Name | None = None
+    """A name from `webhooks`: told once for each window when that happens."""
 
     @model_validator(mode="after")
     def _has_one_scope(self) -> Self:
@@ -60,4 +62,5 @@ class BudgetSection(Section):
             limit_microusd=microusd(self.limit),
             window=self.window,
             hard=self.on_limit is OnLimit.REFUSE,
+            webhook=self.webhook,
         )

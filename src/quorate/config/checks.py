@@ -77,6 +77,12 @@ def _check_budgets(config: Config, names: Names) -> Iterator[Finding]:
     for name, budget in config.budgets.items():
         if budget.model is not None and not names.found and budget.model not in _NAMES_OF_THE_GATEWAY:
             yield from _model_exists(budget.model, names, ("budgets", name, "model"))
+        if budget.webhook is not None and budget.webhook not in config.webhooks:
+            known = listed(sorted(config.webhooks)) or "none"
+            hint = did_you_mean(budget.webhook, config.webhooks) or f" (webhooks: {known})"
+            yield Finding(
+                path=("budgets", name, "webhook"), message=f"{budget.webhook!r} is not one of `webhooks`{hint}"
+            )
     if config.storage.budgets is BudgetsKept.REDIS and config.rate_limits.redis is None:
         yield Finding(path=("storage", "budgets"), message="`redis` needs `rate_limits.redis`, a reference to its URL")
 

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
+from quorate.config.connections import transport_for
 from quorate.config.gate_section import breaker_policy
 from quorate.config.load import Settings
 from quorate.config.model_section import EndpointSection, ReplaySection, SimulatedSection
@@ -33,8 +33,6 @@ from quorate.resilience.resilient import OnCut, Resilient
 
 if TYPE_CHECKING:
     from quorate.providers.replay import ReplayFile
-
-_PROXY_VARIABLES = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -141,20 +139,7 @@ class EntryMaker:
         gate = OutboundGate.for_base_urls(setup.base_url for setup in self.providers.values())
         for setup in self.providers.values():
             if setup.connection not in self.transports:
-                self.transports[setup.connection] = self._transport(gate, setup.connection)
-
-    def _transport(self, gate: OutboundGate, settings: TransportSettings) -> Transport:
-        """Return our own client, which knows no proxies; aiohttp where one is set, or without the parser's package."""
-        proxied = settings.proxy or (settings.trust_env and _names_a_proxy(self.settings.environ))
-        if proxied or find_spec("httptools") is None:
-            # slow: 150 ms, needed only here
-            from quorate.providers.aiohttp_transport import AiohttpTransport  # noqa: PLC0415
-
-            return AiohttpTransport(gate, settings)
-        # optional dependency: httptools; and nobody needs it who asks simulated models only
-        from quorate.providers.http1_transport import Http1Transport  # noqa: PLC0415
-
-        return Http1Transport(gate, settings)
+                self.transports[setup.connection] = transport_for(gate, setup.connection, self.settings.environ)
 
     def _ensemble(self, name: str, section: EnsembleSection, catalog: Catalog) -> Entry:
         plan = section.plan(self.settings.config.defaults.defaults().plan)
@@ -269,10 +254,6 @@ def _is_simulated(config: Config, name: str) -> bool:
         case _:
             provider = name.partition(":")[0]
     return isinstance(config.providers.get(provider), SimulatedProviderSection)
-
-
-def _names_a_proxy(environ: Mapping[str, str]) -> bool:
-    return any(value and name.lower() in _PROXY_VARIABLES for name, value in environ.items())
 
 
 def price_cache(environ: Mapping[str, str]) -> Path | None:

@@ -14,6 +14,7 @@ from quorate.config.section import UNKNOWN_TYPE, Name, Section, mapping
 from quorate.config.server_section import ServerSection
 from quorate.config.storage_section import StorageSection
 from quorate.config.telemetry_section import TelemetrySection
+from quorate.config.webhook_section import WebhookSection
 
 MODEL_TYPES = ("endpoint", "ensemble", "simulated", "replay")
 
@@ -53,6 +54,8 @@ class Config(Section):
     rate_limits: RateLimitsSection = RateLimitsSection()
     budgets: dict[Name, BudgetSection] = Field(default_factory=dict)
     """How much may be spent through the gateway, by names of your own."""
+    webhooks: dict[Name, WebhookSection] = Field(default_factory=dict)
+    """Servers of your own that are told when something happens, by names of your own."""
     telemetry: TelemetrySection = TelemetrySection()
 
 

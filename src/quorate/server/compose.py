@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from threading import Event
 from typing import TYPE_CHECKING
 
 from quorate import __version__
+from quorate.access.budget_notice import BudgetNotice
 from quorate.access.budgets import Budgets
 from quorate.access.key_ring import KeyRing
 from quorate.access.local_budgets import LocalBudgets
@@ -35,6 +36,7 @@ from quorate.server.embeddings import HASHED
 from quorate.server.gate_metrics import gate_values
 from quorate.server.relays import Relays
 from quorate.server.services import Services
+from quorate.server.webhooks import Webhooks, open_webhooks
 from quorate.storage.database import Database
 from quorate.storage.redact import Redactor
 from quorate.storage.rows import TenantRow
@@ -54,6 +56,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _PURGE_EVERY_S = 3600.0
 _FLUSH_S = 10.0
+_DRAIN_S = 3.0
 #: Request lines are for information: who wants warnings only, gets none.
 _TELLS_REQUESTS = frozenset({LogLevel.DEBUG, LogLevel.INFO})
 
@@ -62,13 +65,14 @@ _TELLS_REQUESTS = frozenset({LogLevel.DEBUG, LogLevel.INFO})
 class Opened:
     """Services, and what was built for them; `first_key` is the admin key made at the very first start.
 
-    `circuits` link this process with others; `None` without Redis.
+    `circuits` link this process with others; `None` without Redis. `webhooks` send while the gateway runs.
     """
 
     services: Services
     built: Built
     logs: Logs
     first_key: Secret | None
+    webhooks: Webhooks
     circuits: "SharedCircuits | None" = None
 
 
@@ -94,6 +98,7 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
     limits = config.rate_limits
     retention = config.storage.retention
     redis_url = _redis_url(settings)
+    webhooks = open_webhooks(settings, clock)
     services = Services(
         settings=config.server,
         catalog=built.catalog,
@@ -117,7 +122,7 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         clock=clock,
         relays=Relays(built.catalog),
         gates=built.gates,
-        budgets=open_budgets(settings, database, clock),
+        budgets=open_budgets(settings, database, clock, webhooks.notify_of_budget),
         metrics=CallMetrics(clock, version=__version__) if config.telemetry.metrics.enabled else None,
         metrics_access=config.telemetry.metrics.access,
         tracing=_tracing(config.telemetry.tracing, built),
@@ -136,7 +141,7 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         first_key = first_admin_key(database, clock)
         keys.refresh()
     circuits = None if redis_url is None else _shared_circuits(redis_url, built.gates, clock)
-    return Opened(services=services, built=built, logs=logs, first_key=first_key, circuits=circuits)
+    return Opened(services=services, built=built, logs=logs, first_key=first_key, circuits=circuits, webhooks=webhooks)
 
 
 def _shared_circuits(url: str, gates: "Gates", clock: Clock) -> "SharedCircuits":
@@ -146,7 +151,9 @@ def _shared_circuits(url: str, gates: "Gates", clock: Clock) -> "SharedCircuits"
     return SharedCircuits(url, gates, clock)
 
 
-def open_budgets(settings: Settings, database: Database, clock: Clock) -> Budgets | None:
+def open_budgets(
+    settings: Settings, database: Database, clock: Clock, notify: Callable[[BudgetNotice], None] | None = None
+) -> Budgets | None:
     """Return who looks after the configured budgets; `None` without any."""
     rules = [section.rule(name) for name, section in settings.config.budgets.items()]
     if not rules:
@@ -164,7 +171,7 @@ def open_budgets(settings: Settings, database: Database, clock: Clock) -> Budget
             url = _redis_url(settings)
             assert url is not None  # the configuration was checked
             store = SharedBudgets(url)
-    return Budgets(rules, store, clock)
+    return Budgets(rules, store, clock, notify=notify)
 
 
 def start_logs(settings: Settings, built: Built) -> Logs:
@@ -246,6 +253,10 @@ async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services
         if opened.circuits is not None:
             stack.push_async_callback(opened.circuits.close)
             await stack.enter_async_context(background(opened.circuits.watch()))
+        stack.push_async_callback(opened.webhooks.close)
+        for webhook in opened.webhooks.webhooks.values():
+            await stack.enter_async_context(background(webhook.run()))
+            stack.push_async_callback(webhook.drain, _DRAIN_S)
         if services.budgets is not None:
             await stack.enter_async_context(background(services.budgets.watch()))
         await stack.enter_async_context(background(_purge(services, settings)))

@@ -8,14 +8,24 @@ from typing import Any
 import pytest
 
 from gateway_site import Site, chat, site
+from patience import until
 from quorate.model.ledger import Move
 from quorate.model.run import RunRecord
+from raw_server import Connection, Received, raw_server, whole
 
 #: Two attempts of 100 tokens may cost 2 x (9 + 200) micro-USD.
 _TIGHT = """
 budgets:
   operators: { tenant: operator, limit: 0.001, window: day }
 """
+_TOLD = """
+budgets:
+  operators: { tenant: operator, limit: 0.001, window: day, webhook: alerts }
+  soft: { each: key, limit: 0.000001, window: day, on_limit: warn, webhook: alerts }
+webhooks:
+  alerts: { url: ALERTS/hook }
+"""
+CHAT = "/v1/chat/completions"
 _MANY = """
 budgets:
   everybody: { each: tenant, limit: 5, window: month }
@@ -135,6 +145,39 @@ async def test_a_plan_of_the_request_is_reserved_as_a_whole() -> None:
         assert not gateway.upstream.requests("fast#right")
         assert (await budgets_of(gateway))["operators"]["reserved_microusd"] == 0
         await require_balance(gateway)
+
+
+async def test_a_request_may_limit_its_own_plan() -> None:
+    async with serving() as gateway, gateway.client() as client:
+        request = chat("parallel", max_tokens=100)
+        del request["model"]
+        asked = {"mode": "all", "models": ["left", "middle", "right"], "maxCostUsd": 0.0005, "maxConcurrent": 3}
+        answer = await client.ask("POST", CHAT, request | {"parallel": asked})
+        assert answer.status == 200
+        refused = await client.ask("POST", CHAT, request | {"parallel": asked | {"maxCostUsd": 0.000001}})
+        # 100 tokens of answer may cost 209 micro-USD: two of three fit.
+        assert [len(gateway.upstream.requests(f"fast#{name}")) for name in ("left", "middle", "right")] == [1, 1, 0]
+    assert "budget_spent" in str(answer.json)
+    assert refused.status == 429
+    assert "which may cost $0.0002" in refused.json["error"]["message"]
+
+
+async def test_a_webhook_is_told_once_for_each_window() -> None:
+    async def takes(connection: Connection, _: Received) -> None:
+        await connection.send(whole(b"", status=204))
+
+    async with raw_server(takes) as alerts:
+        more = _TOLD.replace("ALERTS", alerts.url)
+        async with serving(more) as gateway, gateway.client() as client:
+            for _ in range(2):
+                assert (await client.ask("POST", CHAT, chat("plain", max_tokens=50))).status == 200
+                assert (await client.ask("POST", CHAT, chat("plain", max_tokens=5000))).status == 429
+            await until(lambda: len(alerts.requests) >= 2)
+        told = {received.json()["type"]: received.json()["data"]["budget"] for received in alerts.requests}
+    assert len(alerts.requests) == 2
+    assert told["budget.over_limit"]["name"] == "soft"
+    assert told["budget.refused"]["name"] == "operators"
+    assert told["budget.refused"]["requested_microusd"] > 1000
 
 
 async def test_without_a_budget_there_are_lines_all_the_same() -> None:

@@ -154,6 +154,16 @@ def problems(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
         ),
         (TWO + "budgets: {b: {key: k, limit: 1, on_limit: stop}}\n", "q.yaml:5:43: budgets.b.on_limit: 'stop' is not"),
         (TWO + "budgets: {b: {each: run, limit: 1}}\n", "q.yaml:5:21: budgets.b.each: 'run' is not one of tenant, key"),
+        (
+            TWO + "budgets: {b: {key: k, limit: 1, webhook: cat}}\nwebhooks: {chat: {url: 'https://a.example/x'}}\n",
+            "q.yaml:5:42: budgets.b.webhook: 'cat' is not one of `webhooks`; did you mean 'chat'?",
+        ),
+        (
+            TWO + "budgets: {b: {key: k, limit: 1, webhook: chat}}\n",
+            "q.yaml:5:42: budgets.b.webhook: 'chat' is not one of `webhooks` (webhooks: none)",
+        ),
+        (TWO + "webhooks: {chat: {url: 'ftp://a.example'}}\n", "q.yaml:5:24: webhooks.chat.url: "),
+        (TWO + "webhooks: {chat: {url: 'https://a.example#x'}}\n", "q.yaml:5:24: webhooks.chat.url: "),
         (TWO + "storage: {budgets: redis}\n", "q.yaml:5:20: storage.budgets: `redis` needs `rate_limits.redis`"),
         (
             "version: 1\nserver: {cors_origins: ['https://app.example', 'https://app.example/admin']}\n",

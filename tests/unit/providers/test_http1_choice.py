@@ -45,7 +45,7 @@ def test_aiohttp_serves_where_the_parser_is_not_installed(monkeypatch: pytest.Mo
     def none_found(name: str) -> None:
         return None
 
-    monkeypatch.setattr("quorate.config.entries.find_spec", none_found)
+    monkeypatch.setattr("quorate.config.connections.find_spec", none_found)
     assert chosen(TransportSettings()) is AiohttpTransport
 
 
