@@ -262,11 +262,11 @@ def test_a_race_takes_as_long_as_its_quickest(mode: Mode, latency_s: float) -> N
 def test_groups_and_a_synthesiser_take_their_turns() -> None:
     staged = panel("cheap", Member(model="dear", group=1), select=Select.SYNTHESIS, synthesiser="cheap")
     found = expected(replaced(staged, group_prompts={1: "{{ prompt }}"}), past(cheap=1.0, dear=4.0))
-    assert found.helper is None
+    assert found.helpers == ()
     assert found.expected_latency_s == 5.0
     joined = expected(staged, past(cheap=1.0, dear=4.0))
-    assert joined.helper is not None
-    assert (joined.helper.branch, joined.helper.model) == ("synthesiser", "cheap")
+    (helper,) = joined.helpers
+    assert (helper.branch, helper.model) == ("synthesiser", "cheap")
     assert joined.expected_latency_s == 6.0
 
 
