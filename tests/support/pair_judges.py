@@ -10,7 +10,9 @@ from quorate.model import Call, Charge, Completion, Delta, Usage, opens_reply
 from quorate.wire.chat import ChatRequest, ChatResponse, Choice, Message
 
 ESSAY_QUESTION = "Why do cities plant trees along their streets? Explain in detail."
-_FRAME = re.compile(r'<answer-(?P<nonce>[\w-]+) label="(?P<label>[AB])">\n(?P<text>.*?)\n</answer-(?P=nonce)>', re.DOTALL)
+_FRAME = re.compile(
+    r'<answer-(?P<nonce>[\w-]+) label="(?P<label>[AB])">\n(?P<text>.*?)\n</answer-(?P=nonce)>', re.DOTALL
+)
 _SENTENCES = (
     "Trees along a street give shade to people who walk there and to houses that stand beside the pavement.",
     "Leaves take dust and soot from the air, so that residents breathe air that is cleaner than before.",
