@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quorate.consensus import Kind
 from quorate.core.errors import InvalidRequest, NotFound
 from quorate.engine.estimate import DEFAULT_OUTPUT_TOKENS, Estimate, estimate, worst_case_microusd
 from quorate.engine.helper_prompt import judge_tokens, synthesiser_tokens
@@ -268,6 +269,25 @@ def test_groups_and_a_synthesiser_take_their_turns() -> None:
     (helper,) = joined.helpers
     assert (helper.branch, helper.model) == ("synthesiser", "cheap")
     assert joined.expected_latency_s == 6.0
+
+
+def test_the_pair_judge_is_reserved_for_in_both_orders_of_every_pair_it_may_be_asked_about() -> None:
+    three = panel("cheap", "cheap", "cheap")
+    alone = worst(three)
+    judged = replaced(three, pair_judge="dear", helper_max_tokens=50)
+    (helper,) = expected(judged).helpers
+    assert (helper.branch, helper.model, helper.attempts) == ("pair_judge", "dear", 2 * 3)
+    fewer = replaced(judged, max_judged_pairs=1)
+    (helper,) = expected(fewer).helpers
+    assert helper.attempts == 2
+    both, one = worst(judged), worst(fewer)
+    assert alone is not None
+    assert both is not None
+    assert one is not None
+    assert both - alone == 3 * (one - alone) > 0
+    nevers: tuple[dict[str, Any], ...] = ({"mode": Mode.RACE}, {"kind": Kind.NUMBER}, {"max_judged_pairs": 0})
+    for never in nevers:
+        assert expected(replaced(judged, **never)).helpers == ()
 
 
 def replaced(model: Ensemble, **fields: Any) -> Ensemble:
