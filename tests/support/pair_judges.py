@@ -3,15 +3,15 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 
 from quorate.model import Call, Charge, Completion, Delta, Usage, opens_reply
 from quorate.wire.chat import ChatRequest, ChatResponse, Choice, Message
 
 ESSAY_QUESTION = "Why do cities plant trees along their streets? Explain in detail."
-_FRAME = re.compile(
-    r'<answer-(?P<nonce>[\w-]+) label="(?P<label>[AB])">\n(?P<text>.*?)\n</answer-(?P=nonce)>', re.DOTALL
+_LABELLED = re.compile(
+    r'<answer-(?P<nonce>[\w-]+) label="(?P<label>[A-Z]+)">\n(?P<text>.*?)\n</answer-(?P=nonce)>', re.DOTALL
 )
 _SENTENCES = (
     "Trees along a street give shade to people who walk there and to houses that stand beside the pavement.",
@@ -64,7 +64,7 @@ class PairJudgeModel:
     async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
         """Judge."""
         prompt = request.messages[-1].text
-        a, b = (found["text"] for found in _FRAME.finditer(prompt))
+        a, b = (found["text"] for found in _LABELLED.finditer(prompt))
         self.asked.append(Asked(a=a, b=b, prompt=prompt, at_s=call.at_s))
         try:
             await asyncio.sleep(self._delay_s)
@@ -89,3 +89,24 @@ def yes(a: str, b: str) -> str:
 def by_claim(a: str, b: str) -> str:
     """Find that two essays mean the same if their last sentences do."""
     return agree(a.rstrip(".").rpartition(". ")[2] == b.rstrip(".").rpartition(". ")[2])
+
+
+class ChoiceJudgeModel:
+    """Chooses by what `decide` makes of the answers, in the order shown; keeps how often it was `asked`."""
+
+    def __init__(self, name: str, decide: Callable[[Sequence[str]], int]) -> None:
+        self.name = name
+        self._decide = decide
+        self.asked = 0
+
+    @opens_reply
+    async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
+        """Choose."""
+        self.asked += 1
+        shown = [(found["label"], found["text"]) for found in _LABELLED.finditer(request.messages[-1].text)]
+        label = shown[self._decide([text for _, text in shown])][0]
+        call.budget.charge(Charge(usage=Usage(prompt_tokens=9, completion_tokens=1), cost_microusd=5), by=self.name)
+        message = Message(content=json.dumps({"best": label, "reason": "it is the best"}))
+        yield Completion(
+            response=ChatResponse(choices=(Choice(message=message, finish_reason="stop"),)), model=self.name
+        )
