@@ -1,61 +1,53 @@
 """`quorate eval judge`: how right a judging model is, and which biases it has."""
 
-import asyncio
 import json
-import sys
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from quorate.cli.exit_code import ExitCode
 from quorate.cli.options import ConfigOption, JsonOption, complete_models
 from quorate.cli.printable import printable
 from quorate.core.errors import InvalidRequest
-from quorate.core.units import MICROUSD_PER_USD, format_usd
+from quorate.core.units import MICROUSD_PER_USD
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
-    from quorate.analytics import JudgeTrial
-    from quorate.analytics.judge_task import Task
-    from quorate.cli.judge_trials import JudgeTrials
+_Judges = Annotated[
+    str,
+    typer.Option(
+        "--judge",
+        metavar="A,B",
+        autocompletion=complete_models,
+        help="The models that judge: configured names or `provider:model-id`.",
+    ),
+]
+_Data = Annotated[
+    Path, typer.Option("--data", metavar="FILE", help="Labelled pairs or recorded answers: .jsonl, .jsonl.gz.")
+]
+_Own = Annotated[
+    str | None, typer.Option(metavar="NAME", help="The name under which the one judge's own answers are recorded.")
+]
+_MaxCost = Annotated[float | None, typer.Option("--max-cost", min=0, metavar="USD", help="The most this run may cost.")]
+_Resume = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="A journal: what it holds is not asked again, what is done is added."),
+]
+_Report = Annotated[Path | None, typer.Option(metavar="DIR", help="Write judge.md and judge.json into this folder.")]
 
 
 def judge(
-    judges: Annotated[
-        str,
-        typer.Option(
-            "--judge",
-            metavar="A,B",
-            autocompletion=complete_models,
-            help="The models that judge: configured names or `provider:model-id`.",
-        ),
-    ],
-    data: Annotated[
-        Path, typer.Option("--data", metavar="FILE", help="Labelled pairs or recorded answers: .jsonl, .jsonl.gz.")
-    ],
-    own: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="The name under which the one judge's own answers are recorded."),
-    ] = None,
+    judges: _Judges,
+    data: _Data,
+    own: _Own = None,
     answers: Annotated[int, typer.Option(min=2, max=20, help="Recorded answers in each choice.")] = 4,
     limit: Annotated[int | None, typer.Option(min=1, help="Stop after that many tasks.")] = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Joint score at which a pair agrees.")] = 0.7,
     seed: Annotated[int, typer.Option(help="Which answers are shown, in which order.")] = 0,
-    max_cost_usd: Annotated[
-        float | None, typer.Option("--max-cost", min=0, metavar="USD", help="The most this run may cost.")
-    ] = None,
+    max_cost_usd: _MaxCost = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens a verdict may have.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=100, help="Calls at once.")] = 4,
-    resume: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="A journal: what it holds is not asked again, what is done is added."),
-    ] = None,
-    report: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write judge.md and judge.json into this folder.")
-    ] = None,
+    resume: _Resume = None,
+    report: _Report = None,
     config: ConfigOption = None,
     json_output: JsonOption = False,
 ) -> None:
@@ -66,36 +58,30 @@ def judge(
     names = list(dict.fromkeys(name.strip() for name in judges.split(",") if name.strip()))
     _check(names, data, own, threshold, max_cost_usd)
     # slow: numpy and the library, needed only here
-    from quorate.analytics import evaluate_judges, read_tasks, render_judges, render_judges_markdown  # noqa: PLC0415
-    from quorate.cli.judge_journal import JudgeJournal  # noqa: PLC0415
-    from quorate.cli.judge_trials import JudgeTrials  # noqa: PLC0415
-    from quorate.library.quorate import Quorate  # noqa: PLC0415
+    from quorate.analytics import render_judges  # noqa: PLC0415
+    from quorate.cli.judge_work import Work, measure  # noqa: PLC0415
 
-    quorate = Quorate.from_file(config)
-    known_as = {name: (own,) if own else (name, quorate.catalog.card(name).model_id) for name in names}
-    keep = {each for known in known_as.values() for each in known}
-    tasks = list(islice(read_tasks(data, answers=answers, keep=keep, seed=seed), limit))
-    trials = JudgeTrials(
-        quorate=quorate,
-        journal=JudgeJournal(resume),
-        concurrency=concurrency,
-        max_tokens=max_tokens,
-        limit_microusd=None if max_cost_usd is None else round(max_cost_usd * MICROUSD_PER_USD),
+    found = measure(
+        Work(
+            judges=names,
+            data=data,
+            own=own,
+            answers=answers,
+            limit=limit,
+            threshold=threshold,
+            seed=seed,
+            limit_microusd=None if max_cost_usd is None else round(max_cost_usd * MICROUSD_PER_USD),
+            max_tokens=max_tokens,
+            concurrency=concurrency,
+            journal=resume,
+            report=report,
+            config=config,
+        )
     )
-    done = _run(trials, names, tasks)
-    found = evaluate_judges(
-        done,
-        data=data.name,
-        own=_recorded_as(known_as, tasks),
-        threshold=threshold,
-        seed=seed,
-        notes=trials.notes,
-    )
-    if report is not None:
-        report.mkdir(parents=True, exist_ok=True)
-        (report / "judge.md").write_text(render_judges_markdown(found), encoding="utf-8")
-        (report / "judge.json").write_text(json.dumps(found.to_dict(), indent=2) + "\n", encoding="utf-8")
-    typer.echo(json.dumps(found.to_dict(), indent=2) if json_output else printable(render_judges(found)))
+    if json_output:
+        typer.echo(json.dumps(found.to_dict(), indent=2))
+    else:
+        typer.echo(printable(render_judges(found)))
 
 
 def _check(names: list[str], data: Path, own: str | None, threshold: float, max_cost_usd: float | None) -> None:
@@ -111,33 +97,3 @@ def _check(names: list[str], data: Path, own: str | None, threshold: float, max_
         raise InvalidRequest(
             f"--max-cost is {max_cost_usd!r}; it must be above 0, and is left out for no limit", param="max_cost"
         )
-
-
-def _recorded_as(known_as: "Mapping[str, tuple[str, ...]]", tasks: "Sequence[Task]") -> dict[str, str]:
-    """Return under which name each judge's own answers are recorded, of those that have any."""
-    recorded = {model for task in tasks for model in getattr(task, "models", ())}
-    return {
-        judge: name for judge, known in known_as.items() if (name := next((n for n in known if n in recorded), None))
-    }
-
-
-def _run(trials: "JudgeTrials", judges: list[str], tasks: "Sequence[Task]") -> "list[JudgeTrial]":
-    """Ask, with a bar on a terminal. Ctrl-C cancels what is under way and exits with 130."""
-    from rich.console import Console  # noqa: PLC0415 - slow, needed only here
-    from rich.progress import Progress  # noqa: PLC0415
-
-    bar = Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    shown = bar.add_task("judging", total=len(tasks) * len(judges))
-    trials.told = lambda done, spent: bar.update(shown, completed=done, description=f"judging, {format_usd(spent)}")
-
-    async def run() -> "list[JudgeTrial]":
-        async with trials.quorate:
-            return await trials.run(judges, tasks)
-
-    try:
-        with bar:
-            return asyncio.run(run())
-    except KeyboardInterrupt:
-        spent = format_usd(trials.spent_microusd)
-        typer.echo(f"interrupted; spent until then: {spent}; with --resume the next run goes on from here", err=True)
-        raise typer.Exit(ExitCode.INTERRUPTED) from None

@@ -45,7 +45,7 @@ class Comparer:
             known = Pair(first=first.index, second=second.index, score=result.score, guards=result.guards)
             self._known[key] = known
         judgement = self.judged.get((first.index, second.index))
-        return known if judgement is None else replace(known, score=judgement.score, judgement=judgement)
+        return known if judgement is None else replace(known, score=judgement.score, judged=True, judgement=judgement)
 
     def judging(self, judgements: Mapping[tuple[int, int], Judgement]) -> "Comparer":
         """Return a comparer with some more judgements; what was computed serves both."""

@@ -50,12 +50,8 @@ class Pair:
     second: int
     score: float
     guards: tuple[str, ...] = ()
+    judged: bool = False
     judgement: Judgement | None = None
-
-    @property
-    def judged(self) -> bool:
-        """Whether a judge gave the score."""
-        return self.judgement is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
