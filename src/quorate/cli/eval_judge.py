@@ -11,7 +11,6 @@ from quorate.cli.printable import printable
 from quorate.core.errors import InvalidRequest
 from quorate.core.units import MICROUSD_PER_USD
 
-
 _Judges = Annotated[
     str,
     typer.Option(

@@ -93,9 +93,12 @@ class Panel:
         self._latest = None
 
     def supposing(self, pairs: Iterable[tuple[int, int]]) -> "Panel":
-        """Return the panel as it would be if those pairs (lower index first) agreed fully; this one stays as it is."""
+        """Return the panel as it would be if those pairs (lower index first) just agreed; this one stays as it is.
+
+        They score the threshold, so that pairs which are known to agree better find together first.
+        """
         other: Panel = copy(self)
-        other._comparer = self._comparer.judging(dict.fromkeys(pairs, Judgement(score=1.0)))
+        other._comparer = self._comparer.judging(dict.fromkeys(pairs, Judgement(score=self._threshold)))
         other._members = dict(self._members)
         other._latest = None
         return other
