@@ -1,4 +1,4 @@
-"""How often a pair judge is asked on real prose, and about how many pairs; figures are printed (`pytest -s`) and bounded.
+"""How often a pair judge is asked on real prose, about how many pairs; figures are printed (`pytest -s`) and bounded.
 
 The data are not part of the project: QUORATE_DATA names their folder, without it the tests skip.
 """
@@ -60,7 +60,7 @@ def test_a_judge_is_asked_about_few_pairs(word: float) -> None:
         agreed += _agreed(panel)
         asked.append(len(pairs))
     where = [count for count in asked if count]
-    print(
+    print(  # noqa: T201 - the figures are what this test is for
         f"\n{total} panels of prose, {computed} agreed as computed; word {word}: asked in {len(where)}, "
         f"{sum(where) / len(where):.1f} pairs there, {max(where)} at most; {agreed} agreed then"
     )
