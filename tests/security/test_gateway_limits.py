@@ -178,3 +178,13 @@ async def test_a_choice_of_models_does_not_tell_which_exist(gateway: Site) -> No
             await client.ask("POST", CHAT, many(name, agiModelSelection=True)) for name in ("left", "nowhere")
         ]
     assert (there.status, there.body.replace(b"left", b"nowhere")) == (absent.status, absent.body)
+
+
+async def test_a_judge_of_pairs_has_to_be_a_model_of_the_key(gateway: Site) -> None:
+    async with gateway.client() as admin:
+        key = (await admin.ask("POST", "/api/v1/keys", {"name": "n", "models": ["plain"]})).json["secret"]
+    async with gateway.client(key) as client:
+        assert (await client.ask("POST", CHAT, many("plain", pairJudge="plain"))).status == 200
+        there, absent = [await client.ask("POST", CHAT, many("plain", pairJudge=name)) for name in ("left", "nowhere")]
+    assert there.status >= 400
+    assert (there.status, there.body.replace(b"left", b"nowhere")) == (absent.status, absent.body)

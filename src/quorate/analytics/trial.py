@@ -59,7 +59,7 @@ def run_trial(recording: Recording, rules: Rules) -> Trial | None:
     """
     question = Question(recording.prompt)
     readings = [Reading(question, answer.text) for answer in recording.answers]
-    right = _correctness(recording, question, readings)
+    right = correctness(recording, question, readings)
     if len(readings) < LEAST_ANSWERS or right is None:
         return None
     bench = _Bench(question, readings, right, rules)
@@ -127,7 +127,7 @@ def _ahead(found: Agreement, outstanding: int) -> bool:
     return bool(sizes) and sizes[0] > sum(sizes[1:]) + outstanding
 
 
-def _correctness(recording: Recording, question: Question, readings: Sequence[Reading]) -> list[bool] | None:
+def correctness(recording: Recording, question: Question, readings: Sequence[Reading]) -> list[bool] | None:
     """Return whether each answer is right: as recorded, else by comparing it with the truth; None if unknown."""
     if any(answer.correct is None for answer in recording.answers) and not recording.truth.strip():
         return None

@@ -31,6 +31,7 @@ def ask(
     count: flags.Count = None,
     judge: flags.Judge = None,
     synthesiser: flags.Synthesiser = None,
+    pair_judge: flags.PairJudge = None,
     require_consensus: flags.RequireConsensus = False,
     max_concurrent: flags.MaxConcurrent = None,
     retries: flags.Retries = None,

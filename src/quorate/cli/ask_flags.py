@@ -58,6 +58,10 @@ Synthesiser = Annotated[
     str | None,
     _plan(metavar="MODEL", autocompletion=complete_models, help="The model that merges."),
 ]
+PairJudge = Annotated[
+    str | None,
+    _plan(metavar="MODEL", autocompletion=complete_models, help="Says whether answers mean the same where it is open."),
+]
 RequireConsensus = Annotated[
     bool,
     _plan("--require-consensus", help="Exit with 3 if the models do not agree."),

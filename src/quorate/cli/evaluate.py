@@ -7,12 +7,14 @@ from typing import Annotated
 
 import typer
 
+from quorate.cli.eval_judge import judge
 from quorate.cli.options import JsonOption
 from quorate.core.errors import InvalidRequest
 
 _PROGRESS_EVERY = 250
 
-app = typer.Typer(no_args_is_help=True, help="Evaluate on recorded answers; no model is asked.")
+app = typer.Typer(no_args_is_help=True, help="Evaluate consensus and judges on recorded answers.")
+app.command("judge")(judge)
 
 
 @app.callback()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 #: What the gateway answers under without a model in the configuration: the built-in embedding, and requests whose
 #: `parallel` field names the models.
 _NAMES_OF_THE_GATEWAY = frozenset({"hashed", "parallel"})
+#: The models that a plan asks beside its members.
+_HELPERS = ("judge", "synthesiser", "pair_judge")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +63,7 @@ def _check_defaults(config: Config, names: Names) -> Iterator[Finding]:
     defaults = config.defaults
     for index, name in enumerate(defaults.models):
         yield from _model_exists(name, names, ("defaults", "models", index))
-    for key in ("judge", "synthesiser"):
+    for key in _HELPERS:
         if name := getattr(defaults, key):
             yield from _model_exists(name, names, ("defaults", key))
 
@@ -92,10 +94,12 @@ def _check_ensemble(
 ) -> Iterator[Finding]:
     for index, member in enumerate(model.members):
         yield from _model_exists(member.model, names, (*path, "members", index, "model"))
-    for key in ("judge", "synthesiser"):
+    for key in _HELPERS:
         if name := getattr(model, key):
             yield from _model_exists(name, names, (*path, key))
     yield from _helpers_given(model, defaults, path)
+    if model.pair_judge and model.mode is Mode.RACE:
+        yield Finding(path=(*path, "pair_judge"), message="a race never asks it; use `mode: quorum` or `mode: all`")
     yield from _enough_branches(model, path)
     groups = {member.group for member in model.members}
     for group in model.group_prompts:
@@ -184,7 +188,7 @@ def _unknown(what: str, name: str, known: frozenset[str], path: KeyPath) -> Find
 
 def _circles(config: Config) -> Iterator[Finding]:
     """Report each model that leads back to itself, and each circle of hedges, once, at the first step on the way."""
-    uses = {name: list(_uses(name, model)) for name, model in config.models.items()}
+    uses = {name: list(_uses(name, model, config.defaults)) for name, model in config.models.items()}
     yield from _circles_of(uses)
     hedges = {
         name: [step for step in _hedges(name, model) if step[1] != name] if isinstance(model, EndpointSection) else []
@@ -200,7 +204,7 @@ def _circles_of(used: Mapping[str, list[tuple[KeyPath, str]]]) -> Iterator[Findi
         if circle is not None and (members := frozenset(name for _, name in circle)) not in reported:
             reported.add(members)
             names = " -> ".join([start, *(name for _, name in circle)])
-            ways = {str(path[2]) for path, _ in circle}
+            ways = {str(path[2]) for path, _ in circle if path[0] == "models"}
             if "hedge" in ways:
                 why = "a hedge would be hedged again and again"
             elif ways & {"fallbacks", "fallbacks_on"}:
@@ -210,7 +214,7 @@ def _circles_of(used: Mapping[str, list[tuple[KeyPath, str]]]) -> Iterator[Findi
             yield Finding(path=circle[0][0], message=f"is a circle: {names}; {why}")
 
 
-def _uses(name: str, model: ModelSection) -> Iterator[tuple[KeyPath, str]]:
+def _uses(name: str, model: ModelSection, defaults: "DefaultsSection") -> Iterator[tuple[KeyPath, str]]:
     """Yield every model that another one leads to, and where that is written."""
     if not isinstance(model, EnsembleSection):
         for place, other in model.named():
@@ -218,9 +222,11 @@ def _uses(name: str, model: ModelSection) -> Iterator[tuple[KeyPath, str]]:
         return
     for index, member in enumerate(model.members):
         yield ("models", name, "members", index, "model"), member.model
-    for key in ("judge", "synthesiser"):
+    for key in _HELPERS:
         if helper := getattr(model, key):
             yield ("models", name, key), helper
+    if defaults.pair_judge and not model.pair_judge and model.mode is not Mode.RACE:
+        yield ("defaults", "pair_judge"), defaults.pair_judge
 
 
 def _way_back(start: str, used: Mapping[str, list[tuple[KeyPath, str]]]) -> list[tuple[KeyPath, str]] | None:

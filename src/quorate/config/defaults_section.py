@@ -27,8 +27,8 @@ class Defaults:
 class DefaultsSection(Section):
     """What a question gets when it does not say itself.
 
-    `timeout_s`, `max_concurrent`, `retry`, `judge`, `synthesiser`, `max_tokens` and `helper_max_tokens` hold for
-    ensembles as well.
+    `timeout_s`, `max_concurrent`, `retry`, `judge`, `synthesiser`, `pair_judge`, `max_judged_pairs`, `max_tokens` and
+    `helper_max_tokens` hold for ensembles as well.
     """
 
     models: ModelNames = ()
@@ -56,6 +56,10 @@ class DefaultsSection(Section):
     """The model that judges."""
     synthesiser: ModelName | None = None
     """The model that merges answers."""
+    pair_judge: ModelName | None = None
+    """The model that is asked whether two answers mean the same where measuring leaves it open."""
+    max_judged_pairs: Annotated[int, Field(ge=0, le=100)] | None = None
+    """Pairs that the pair judge is asked about at most, each in both orders; not given: 10."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """The most tokens that the answer of a branch may have, whatever the caller asks for."""
     helper_max_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -83,6 +87,8 @@ class DefaultsSection(Section):
                 retry=self.retry.policy() if self.retry else plan.retry,
                 judge=self.judge,
                 synthesiser=self.synthesiser,
+                pair_judge=self.pair_judge,
+                max_judged_pairs=plan.max_judged_pairs if self.max_judged_pairs is None else self.max_judged_pairs,
                 max_tokens=self.max_tokens,
                 helper_max_tokens=self.helper_max_tokens,
                 max_attempts=self.max_attempts,

@@ -181,6 +181,11 @@ class EnsembleSection(Section):
     """The model that merges; not given: the one of `defaults`."""
     instructions: str | None = None
     """The judge's own prompt."""
+    pair_judge: ModelName | None = None
+    """The model that is asked whether two answers mean the same where measuring leaves it open, in `all` and `quorum`;
+    not given: the one of `defaults`."""
+    max_judged_pairs: Annotated[int, Field(ge=0, le=100)] | None = None
+    """Pairs that the pair judge is asked about at most, each in both orders; not given: the one of `defaults`."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """The most tokens that the answer of a branch may have; not given: the one of `defaults`."""
     helper_max_tokens: Annotated[int, Field(ge=1)] | None = None
@@ -247,6 +252,8 @@ class EnsembleSection(Section):
             judge=self.judge or defaults.judge,
             synthesiser=self.synthesiser or defaults.synthesiser,
             instructions=self.instructions,
+            pair_judge=self.pair_judge or defaults.pair_judge,
+            max_judged_pairs=defaults.max_judged_pairs if self.max_judged_pairs is None else self.max_judged_pairs,
             max_tokens=self.max_tokens or defaults.max_tokens,
             helper_max_tokens=self.helper_max_tokens or defaults.helper_max_tokens,
             max_attempts=self.max_attempts or defaults.max_attempts,

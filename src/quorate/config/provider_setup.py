@@ -110,13 +110,14 @@ def set_up_all(settings: Settings) -> dict[str, ProviderSetup]:
 def _named(settings: Settings) -> set[str]:
     """Return the providers that models and members name."""
     config = settings.config
-    names = [*config.defaults.models, config.defaults.judge, config.defaults.synthesiser]
+    defaults = config.defaults
+    names = [*defaults.models, defaults.judge, defaults.synthesiser, defaults.pair_judge]
     found: set[str] = set()
     for model in config.models.values():
         if isinstance(model, EndpointSection):
             found.add(model.provider)
         elif isinstance(model, EnsembleSection):
-            names += [*(member.model for member in model.members), model.judge, model.synthesiser]
+            names += [*(member.model for member in model.members), model.judge, model.synthesiser, model.pair_judge]
     return found | {name.partition(":")[0] for name in names if name and ":" in name}
 
 

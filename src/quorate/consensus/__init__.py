@@ -8,9 +8,7 @@ from quorate.consensus.clean import Abstention
 from quorate.consensus.extraction import extract
 from quorate.consensus.framing import LabelledAnswer, PromptMessage, labels
 from quorate.consensus.judge import (
-    PairVerdict,
     grey_pairs,
-    joint_score,
     pair_judge_messages,
     parse_pair_verdict,
     parse_selection,
@@ -20,6 +18,7 @@ from quorate.consensus.kind import Kind
 from quorate.consensus.panel import Panel, agreement
 from quorate.consensus.result import Agreement, Answer, Cluster, Pair, Reason
 from quorate.consensus.synthesis import Contradiction, SynthesisMethod, open_contradictions, synthesis_messages
+from quorate.consensus.verdict import Judgement, PairVerdict, joint_score
 
 __all__ = [
     "Abstention",
@@ -27,6 +26,7 @@ __all__ = [
     "Answer",
     "Cluster",
     "Contradiction",
+    "Judgement",
     "Kind",
     "LabelledAnswer",
     "Pair",

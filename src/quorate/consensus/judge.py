@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 from quorate.consensus.framing import LabelledAnswer, PromptMessage, frame, framed_answers, untrusted_notice
 from quorate.consensus.kind import Kind
 from quorate.consensus.result import Agreement
+from quorate.consensus.verdict import PairVerdict
 
 GREY_LOW, GREY_HIGH = 0.3, 0.8
 _REASON_CHARS = 500
@@ -25,29 +25,6 @@ _SELECTION_TASK = """You choose the best of several answers to the same question
 complete in what was asked. A longer answer is not better for its length, an answer is not better for its place in the
 list, and a confident tone proves nothing. The labels carry no meaning.
 Reply with one JSON object and nothing else: {"best": "the label", "reason": "one sentence"}"""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairVerdict:
-    """A judge's answer to both directions of entailment between two answers."""
-
-    a_implies_b: bool
-    b_implies_a: bool
-    reason: str
-
-    @property
-    def score(self) -> float:
-        """The pair score: 1 if each implies the other, .5 if only one does, else 0."""
-        return (self.a_implies_b + self.b_implies_a) / 2
-
-    def swapped(self) -> "PairVerdict":
-        """Return the verdict with A and B exchanged, to join it with one asked in the other order."""
-        return PairVerdict(a_implies_b=self.b_implies_a, b_implies_a=self.a_implies_b, reason=self.reason)
-
-
-def joint_score(verdicts: Sequence[PairVerdict]) -> float:
-    """Return the pair score of several verdicts on one pair (both orders): their mean, 0 for none."""
-    return sum(verdict.score for verdict in verdicts) / len(verdicts) if verdicts else 0.0
 
 
 def grey_pairs(agreement: Agreement) -> tuple[tuple[int, int], ...]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quorate.consensus.clean import Abstention
 from quorate.consensus.cluster import complete_linkage
@@ -12,6 +12,7 @@ from quorate.consensus.pairs import compare
 from quorate.consensus.question import Question
 from quorate.consensus.reading import Reading
 from quorate.consensus.result import Agreement, Answer, Cluster, Pair, Reason
+from quorate.consensus.verdict import Judgement
 
 _FREE_KINDS = frozenset({Kind.SHORT, Kind.PROSE})
 
@@ -31,7 +32,7 @@ class Comparer:
     def __init__(self, question: Question, key_fields: tuple[str, ...] = ()) -> None:
         self.question = question
         self.key_fields = key_fields
-        self.judged: dict[tuple[int, int], float] = {}
+        self.judged: dict[tuple[int, int], Judgement] = {}
         self._known: dict[tuple[Kind, int, int], Pair] = {}
 
     def pair(self, kind: Kind, one: Member, other: Member) -> Pair:
@@ -43,10 +44,15 @@ class Comparer:
             result = compare(self.question, kind, first.reading, second.reading, self.key_fields)
             known = Pair(first=first.index, second=second.index, score=result.score, guards=result.guards)
             self._known[key] = known
-        verdict = self.judged.get((first.index, second.index))
-        if verdict is None:
-            return known
-        return Pair(first=first.index, second=second.index, score=verdict, guards=known.guards, judged=True)
+        judgement = self.judged.get((first.index, second.index))
+        return known if judgement is None else replace(known, score=judgement.score, judged=True, judgement=judgement)
+
+    def judging(self, judgements: Mapping[tuple[int, int], Judgement]) -> "Comparer":
+        """Return a comparer with some more judgements; what was computed serves both."""
+        other = Comparer(self.question, self.key_fields)
+        other.judged = {**self.judged, **judgements}
+        other._known = self._known
+        return other
 
 
 def measure(

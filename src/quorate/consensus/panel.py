@@ -1,13 +1,15 @@
 """Agreement of replies that arrive one by one: what was read and compared once is not read or compared again."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from copy import copy
 
 from quorate.consensus.kind import Kind
 from quorate.consensus.measure import Comparer, Member, measure
 from quorate.consensus.question import Question
 from quorate.consensus.reading import Reading
 from quorate.consensus.result import Agreement, Answer
+from quorate.consensus.verdict import Judgement, PairVerdict
 from quorate.core.errors import InvalidRequest
 
 DEFAULT_THRESHOLD = 0.7
@@ -72,16 +74,38 @@ class Panel:
             self._readings[key] = Reading(self._comparer.question, answer.text, complete=answer.complete)
         return self._readings[key]
 
-    def judge(self, first: int, second: int, score: float) -> None:
-        """Replace the score of a pair by a judge's, in [0, 1]; it also lifts the cap on long prose."""
+    def judge(
+        self, first: int, second: int, score: float, *, verdicts: Sequence[PairVerdict] = (), cached: bool = False
+    ) -> None:
+        """Replace the score of a pair by a judge's, in [0, 1]; it also lifts the cap on long prose.
+
+        `verdicts` (with `first` as A, then swapped) and whether they were `cached` are shown in explanations only.
+        """
         if first == second or not {first, second} <= self._members.keys():
             raise InvalidRequest(
                 f"({first!r}, {second!r}) is no pair of this panel; add both answers first", param="pair"
             )
         if not 0.0 <= score <= 1.0:
             raise InvalidRequest(f"the judged score {score!r} is not in [0, 1]", param="score")
-        self._comparer.judged[min(first, second), max(first, second)] = score
+        given = tuple(verdicts) if first < second else tuple(reversed(verdicts))
+        judgement = Judgement(score=score, verdicts=given, cached=cached)
+        self._comparer.judged[min(first, second), max(first, second)] = judgement
         self._latest = None
+
+    def supposing(self, pairs: Iterable[tuple[int, int]]) -> "Panel":
+        """Return the panel as it would be if those pairs (lower index first) just agreed; this one stays as it is.
+
+        They score the threshold, so that pairs which are known to agree better find together first.
+        """
+        other: Panel = copy(self)
+        other._comparer = self._comparer.judging(dict.fromkeys(pairs, Judgement(score=self._threshold)))
+        other._members = dict(self._members)
+        other._latest = None
+        return other
+
+    def text(self, index: int) -> str:
+        """Return the answer at an index as it is compared: without reasoning blocks, lead-ins and courtesies."""
+        return self._members[index].reading.text
 
     def agreement(self) -> Agreement:
         """Return the agreement of the answers added so far; the same object until something is added."""

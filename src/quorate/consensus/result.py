@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from quorate.consensus.clean import Abstention
 from quorate.consensus.kind import Kind
+from quorate.consensus.verdict import Judgement
 
 Explanation: TypeAlias = dict[str, object]
 
@@ -40,13 +41,17 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """How much two answers agree (`first` < `second` are their indexes) and the guards that lowered the score."""
+    """How much two answers agree (`first` < `second` are their indexes) and the guards that lowered the score.
+
+    `judgement` is there if a judge gave the score: its verdicts and whether they come from memory.
+    """
 
     first: int
     second: int
     score: float
     guards: tuple[str, ...] = ()
     judged: bool = False
+    judgement: Judgement | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +119,25 @@ def _pair(pair: Pair) -> Explanation:
         "score": pair.score,
         "guards": list(pair.guards),
         "judged": pair.judged,
+        **({} if pair.judgement is None else _judgement(pair, pair.judgement)),
+    }
+
+
+def _judgement(pair: Pair, judgement: Judgement) -> Explanation:
+    """Return the verdicts as they were asked: `a` and `b` are the indexes of the answers under those labels."""
+    orders = ((pair.first, pair.second), (pair.second, pair.first))
+    return {
+        "cached": judgement.cached,
+        "verdicts": [
+            {
+                "a": a,
+                "b": b,
+                "a_implies_b": verdict.a_implies_b,
+                "b_implies_a": verdict.b_implies_a,
+                "reason": verdict.reason,
+            }
+            for (a, b), verdict in zip(orders, judgement.verdicts, strict=False)
+        ],
     }
 
 

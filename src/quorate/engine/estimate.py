@@ -26,7 +26,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartEstimate:
-    """A branch, or the calls of a judge or synthesiser together; costs and times as in `Estimate`.
+    """A branch, or the calls of a judge, synthesiser or pair judge together; costs and times as in `Estimate`.
 
     `attempts` is how often the model is asked at most. `measured`: answers of the model are on record, and the expected
     figures are theirs.
@@ -48,14 +48,15 @@ class PartEstimate:
 class Estimate:
     """What a plan would cost and take.
 
-    `most_microusd`: all branches with all their attempts and whole limits, and the selector's calls.
+    `helpers`: the calls of the pair judge and of the selector. `most_microusd`: all branches with all their attempts
+    and whole limits, and the helpers.
     `expected_microusd`: each of them asked once, with answers of usual length, nothing stopped early: a race or a
     quorum costs less. Both are `None` where a price is not known. `expected_latency_s`: the slowest branch of each
     group (of a race: the quickest) and the selector; `None` unless all of them are on record.
     """
 
     branches: tuple[PartEstimate, ...]
-    helper: PartEstimate | None
+    helpers: tuple[PartEstimate, ...]
     most_microusd: int | None
     expected_microusd: int | None
     expected_latency_s: float | None
@@ -81,10 +82,10 @@ def estimate(
     most = Reckoning(resolve=resolve, params=params or {}).parts(plan, ask)
     expected = Reckoning(resolve=resolve, params=params or {}, past=past).parts(plan, ask)
     branches = zip(most.branches, expected.branches, strict=True)
-    helper = None if most.helper is None or expected.helper is None else _part(most.helper, expected.helper, past)
+    helpers = zip(most.helpers, expected.helpers, strict=True)
     return Estimate(
         branches=tuple(_part(*both, past) for both in branches),
-        helper=helper,
+        helpers=tuple(_part(*both, past) for both in helpers),
         most_microusd=most.whole.cost_microusd,
         expected_microusd=expected.whole.cost_microusd,
         expected_latency_s=expected.whole.latency_s,
@@ -122,7 +123,8 @@ def worst_case_microusd(
     price, cache writes included, and `max_output_tokens` (`None`: the model's own limit, else `DEFAULT_OUTPUT_TOKENS`)
     at its dearest output price; a model without a `price` is not known. A wrapper that shows its model as `inner` costs
     what that does. An ensemble: all branches that may start, each with all its attempts, as if nothing
-    stopped early, and its judge (asked twice) or synthesiser, whose prompts hold all answers.
+    stopped early, its judge (asked twice) or synthesiser, whose prompts hold all answers, and its pair judge (asked
+    twice about as many pairs as it may be).
 
     The counts of tokens, and of `images` in the prompt, are the caller's: an estimate of the prompt bounds the cost as
     well as it counts. `params` are the run's named parameters. Raises `InvalidRequest` for a plan that cannot run and

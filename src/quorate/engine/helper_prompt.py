@@ -1,4 +1,4 @@
-"""How long the prompts are that a plan makes itself: those of its judge, its synthesiser and its later groups."""
+"""How long the prompts are that a plan makes itself: those of its judges, its synthesiser and its later groups."""
 
 from collections.abc import Sequence
 
@@ -9,6 +9,7 @@ from quorate.consensus import (
     LabelledAnswer,
     PromptMessage,
     labels,
+    pair_judge_messages,
     selection_messages,
     synthesis_messages,
 )
@@ -31,6 +32,11 @@ def judge_tokens(plan: Plan, question_tokens: int, answer_tokens: Sequence[int])
     answers = tuple(LabelledAnswer(label=label, text="") for label in labels(len(answer_tokens)))
     messages = selection_messages("", answers, plan.instructions or "", nonce=_NONCE)
     return _tokens(messages) + question_tokens + sum(answer_tokens)
+
+
+def pair_judge_tokens(question_tokens: int, answer_tokens: Sequence[int]) -> int:
+    """Return how long the prompt of a pair judge is with two answers of so many tokens."""
+    return _tokens(pair_judge_messages("", "", "", nonce=_NONCE)) + question_tokens + sum(answer_tokens)
 
 
 def synthesiser_tokens(plan: Plan, question_tokens: int, answer_tokens: Sequence[int]) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from quorate.core.errors import InvalidRequest
-from quorate.engine.helper_prompt import judge_tokens, stage_tokens, synthesiser_tokens
+from quorate.engine.helper_prompt import judge_tokens, pair_judge_tokens, stage_tokens, synthesiser_tokens
 from quorate.model import Model, Usage, leaf
 from quorate.model.past import Past
 from quorate.parallel.ask import branch_request
@@ -64,10 +64,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a plan asks: its branches in their order, and its selector's model."""
+    """What a plan asks: its branches in their order, and its helpers: the pair judge, the selector's model."""
 
     branches: tuple[Part, ...]
-    helper: Part | None
+    helpers: tuple[Part, ...]
     whole: Reckoned
 
 
@@ -125,6 +125,7 @@ class Reckoning:
         parts: list[Part] = []
         done: list[tuple[Branch, int]] = []
         candidates: list[int] = []
+        judging: list[Ask] = []
         for template, branches in stages_of(plan, expand(plan, self.resolve, self.params)):
             if template is not None:
                 earlier, answers = [branch for branch, _ in done], [tokens for _, tokens in done]
@@ -132,12 +133,24 @@ class Reckoning:
                 ask = replace(ask, prompt_tokens=ask.prompt_tokens + rendered)
             stage = [self._branch(plan, branch, ask, depth) for branch in branches]
             candidates = [part.reckoned.answer_tokens for part in stage]
+            judging += [_of_pair(plan, ask, candidates)] * plan.judged_pairs(len(candidates))
             done += zip(branches, candidates, strict=True)
             parts += stage
         members = [branch.member for branch, _ in done[-len(candidates) :]]
-        helper = self._helper(plan, members, ask, candidates, depth)
-        latency_s = _plan_latency_s(plan, [branch.group for branch, _ in done], parts, helper)
-        return Parts(branches=tuple(parts), helper=helper, whole=_whole(plan, parts, helper, candidates, latency_s))
+        selector = self._helper(plan, members, ask, candidates, depth)
+        latency_s = _plan_latency_s(plan, [branch.group for branch, _ in done], parts, selector)
+        helpers = tuple(each for each in (self._pair_judge(plan, judging, depth), selector) if each is not None)
+        whole = _whole(plan, (*parts, *helpers), selector, candidates, latency_s)
+        return Parts(branches=tuple(parts), helpers=helpers, whole=whole)
+
+    def _pair_judge(self, plan: Plan, pairs: Sequence[Ask], depth: int) -> Part | None:
+        """Return what the pair judge's calls cost together; `None` if there is none. They may be none: no latency."""
+        if plan.pair_judge is None or not pairs:
+            return None
+        asked = max(pairs, key=lambda ask: ask.prompt_tokens)
+        once = replace(self.of(self.resolve(plan.pair_judge), asked, depth + 1), latency_s=None)
+        times = BOTH_ORDERS * min(len(pairs), plan.max_judged_pairs)
+        return self._part(plan.pair_judge, "pair_judge", asked, once, attempts=plan.retry.max_retries + 1, times=times)
 
     def _branch(self, plan: Plan, branch: Branch, ask: Ask, depth: int) -> Part:
         asked = _of_branch(ask, branch, plan.max_tokens)
@@ -213,11 +226,11 @@ def _costing(found: Reckoned, others: Sequence[Reckoned], more: Sequence[Reckone
 
 
 def _whole(
-    plan: Plan, parts: Sequence[Part], helper: Part | None, candidates: Sequence[int], latency_s: float | None
+    plan: Plan, parts: Sequence[Part], selector: Part | None, candidates: Sequence[int], latency_s: float | None
 ) -> Reckoned:
-    costs = [part.reckoned.cost_microusd for part in (*parts, *([] if helper is None else [helper]))]
+    costs = [part.reckoned.cost_microusd for part in parts]
     known = [cost for cost in costs if cost is not None]
-    written = [helper.reckoned.answer_tokens] if helper is not None and plan.selector is Select.SYNTHESIS else []
+    written = [selector.reckoned.answer_tokens] if selector is not None and plan.selector is Select.SYNTHESIS else []
     return Reckoned(
         cost_microusd=sum(known) if len(known) == len(costs) else None,
         answer_tokens=max((*candidates, *written)),
@@ -247,6 +260,13 @@ def _of_branch(ask: Ask, branch: Branch, max_tokens: int | None) -> Ask:
     system = branch.member.params.system
     added = 0 if system is None else estimate_text_tokens(system) + MESSAGE_TOKENS + 1
     return replace(ask, prompt_tokens=ask.prompt_tokens + added, request=msgspec.structs.replace(request, messages=()))
+
+
+def _of_pair(plan: Plan, ask: Ask, answer_tokens: Sequence[int]) -> Ask:
+    """Return what the pair judge is asked about two answers of a stage that was asked `ask`: the longest two."""
+    prompt_tokens = pair_judge_tokens(ask.prompt_tokens, sorted(answer_tokens)[-2:])
+    request = ChatRequest(messages=(), max_tokens=plan.helper_max_tokens)
+    return Ask(prompt_tokens=prompt_tokens, images=0, request=request)
 
 
 def _countable(plan: Plan, params: Mapping[str, Any]) -> Plan:

@@ -58,6 +58,8 @@ class AskOptions(TypedDict, total=False):
     enabled: bool
     judge: str
     synthesiser: str
+    pair_judge: str
+    max_judged_pairs: int
     instructions: str
     system: str
     temperature: float
@@ -88,6 +90,8 @@ _PLAIN = (
     "judge",
     "synthesiser",
     "instructions",
+    "pair_judge",
+    "max_judged_pairs",
 )
 _SAMPLING = ("temperature", "top_p", "max_tokens", "seed")
 

@@ -8,6 +8,9 @@ from typing import Any
 from quorate.consensus import Kind
 from quorate.resilience.retry_policy import RetryPolicy
 
+#: The kinds of answers that are compared by a likeness, which may leave open whether they agree.
+_OPEN_KINDS = frozenset({Kind.PROSE, Kind.SHORT})
+
 
 class Mode(StrEnum):
     """When a group of branches is done.
@@ -124,6 +127,9 @@ class Plan:
     caller asks for. `max_attempts`: requests that all branches may make together, retries, fallbacks and hedges
     included; every branch has its first. `max_cost_microusd`: what the whole plan may spend. `judge` and `synthesiser`
     name models for selectors that need one; `instructions` is the judge's own prompt.
+
+    `pair_judge` names a model that is asked whether two answers mean the same, where measuring leaves it open and its
+    word could settle the matter: about `max_judged_pairs` pairs at most, each in both orders; not in a race.
     """
 
     members: tuple[Member, ...]
@@ -148,6 +154,8 @@ class Plan:
     judge: str | None = None
     synthesiser: str | None = None
     instructions: str | None = None
+    pair_judge: str | None = None
+    max_judged_pairs: int = 10
     max_tokens: int | None = None
     helper_max_tokens: int | None = None
     max_attempts: int | None = None
@@ -157,3 +165,12 @@ class Plan:
     def selector(self) -> Select:
         """The selector in force: as written, else `first` for a race and `consensus` for the other modes."""
         return self.select or (Select.FIRST if self.mode is Mode.RACE else Select.CONSENSUS)
+
+    @property
+    def judges_pairs(self) -> bool:
+        """Whether a pair judge may be asked: in no race, and of no kind of answers that is compared exactly."""
+        return self.pair_judge is not None and self.mode is not Mode.RACE and self.kind in {None, *_OPEN_KINDS}
+
+    def judged_pairs(self, answers: int) -> int:
+        """Return about how many pairs the pair judge is asked at most, of so many answers."""
+        return min(self.max_judged_pairs, answers * (answers - 1) // 2) if self.judges_pairs else 0

@@ -1,14 +1,19 @@
 """What a plan works with, besides the request: models by name, and what is known of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from quorate.consensus.trust import NO_TRUST, Trust
 from quorate.parallel.branch import Resolve
+from quorate.parallel.verdicts import Verdicts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """`resolve` gives the model for a catalog name, at the time of the request; `trust` what is known of models."""
+    """`resolve` gives the model for a catalog name, at the time of the request; `trust` what is known of models.
+
+    `verdicts` are what pair judges have said, shared by all plans that work with the same resources.
+    """
 
     resolve: Resolve
     trust: Trust = NO_TRUST
+    verdicts: Verdicts = field(default_factory=Verdicts)

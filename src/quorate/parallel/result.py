@@ -157,4 +157,15 @@ def _agreement_dict(agreement: Agreement, branches: tuple[Outcome, ...]) -> dict
             for cluster in agreement.clusters
         ],
         "abstentions": [names[index] for index in agreement.abstentions],
+        "judged": [
+            {
+                "first": names[pair.first],
+                "second": names[pair.second],
+                "score": pair.score,
+                "cached": pair.judgement.cached,
+                "reasons": [verdict.reason for verdict in pair.judgement.verdicts],
+            }
+            for pair in agreement.pairs
+            if pair.judgement is not None
+        ],
     }

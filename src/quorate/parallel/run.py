@@ -12,7 +12,8 @@ from quorate.parallel.ask import STAGE_NAMES, stage_request, wanted_tokens
 from quorate.parallel.branch import MAX_DEPTH, Branch, Resolve, expand
 from quorate.parallel.candidates import Candidates, Chosen
 from quorate.parallel.live import Live
-from quorate.parallel.plan import Plan, Select
+from quorate.parallel.pair_judge import PairJudge
+from quorate.parallel.plan import Mode, Plan, Select
 from quorate.parallel.resources import Resources
 from quorate.parallel.result import Latency, Result, sequential_s
 from quorate.parallel.select import select
@@ -45,6 +46,7 @@ async def run_plan(
     call = _limited(plan, branches, call)
     stages = stages_of(plan, branches)
     _require_helper(plan, resources.resolve)
+    pair_judge = _pair_judge(plan, call, resources)
     call.emit(_started(plan, branches, call))
     done: list[Stage] = []
     taken = {branch.member.model for branch in branches}
@@ -53,13 +55,15 @@ async def run_plan(
         last = i == len(stages) - 1
         speaker = _speaker(plan, live, last=last)
         stage = Stage(plan=plan, branches=members, request=asked, call=call, taken=taken, live=speaker)
+        # Of an earlier stage only the stop rule of a quorum asks whether its answers agree.
+        stage.pair_judge = pair_judge if last or plan.mode is Mode.QUORUM else None
         done.append(stage)
         await stage.run()
         _require_answer(plan, stage)
     candidates = _candidates(plan, done[-1], live)
     chosen = await select(candidates, resources.resolve)
     call.emit(_selected(chosen, call))
-    return _result(plan, done, candidates, chosen, began_s)
+    return _result(plan, done, candidates, chosen, began_s, pair_judge)
 
 
 def stages_of(plan: Plan, branches: Sequence[Branch]) -> list[tuple[Template | None, list[Branch]]]:
@@ -109,6 +113,14 @@ def _require_helper(plan: Plan, resolve: Resolve) -> None:
         resolve(name)
 
 
+def _pair_judge(plan: Plan, call: Call, resources: Resources) -> PairJudge | None:
+    """Return the plan's pair judge; raises what `resolve` raises, before the branches are asked."""
+    if plan.pair_judge is None or not plan.judges_pairs:
+        return None
+    model = resources.resolve(plan.pair_judge)
+    return PairJudge(plan=plan, model=model, verdicts=resources.verdicts, call=call)
+
+
 def _speaker(plan: Plan, live: Live | None, *, last: bool) -> Live | None:
     """Pieces may go out as they come only in the last stage, and only if no synthesis follows."""
     return live if last and plan.selector is not Select.SYNTHESIS else None
@@ -143,10 +155,19 @@ def _candidates(plan: Plan, stage: Stage, live: Live | None) -> Candidates:
     )
 
 
-def _result(plan: Plan, stages: Sequence[Stage], candidates: Candidates, chosen: Chosen, began_s: float) -> Result:
+def _result(
+    plan: Plan,
+    stages: Sequence[Stage],
+    candidates: Candidates,
+    chosen: Chosen,
+    began_s: float,
+    pair_judge: PairJudge | None,
+) -> Result:
     last = stages[-1]
     outcomes = tuple(_outcomes(stages))
-    helpers = tuple(sorted(candidates.helpers, key=lambda outcome: outcome.index))
+    selecting = sorted(candidates.helpers, key=lambda outcome: outcome.index)
+    judging = () if pair_judge is None else sorted(pair_judge.helpers, key=lambda outcome: outcome.index)
+    helpers = (*judging, *selecting)
     needed = min_models(plan, len(last.branches))
     answered = len(candidates.outcomes)
     agreed = candidates.agreement is not None and candidates.agreement.agreed
@@ -164,11 +185,15 @@ def _result(plan: Plan, stages: Sequence[Stage], candidates: Candidates, chosen:
         latency=Latency(
             total_s=last.call.at_s - began_s,
             critical_path_s=sum(stage.critical_path_s for stage in stages)
-            + max((outcome.latency_s for outcome in helpers), default=0.0),
+            + max((outcome.latency_s for outcome in selecting), default=0.0),
             sequential_s=sum(sequential_s(outcome) for outcome in (*outcomes, *helpers)),
         ),
         stopped=last.stopped,
-        warnings=(*_warnings((*outcomes, *helpers), answered, needed), *_lowered(plan, stages)),
+        warnings=(
+            *_warnings((*outcomes, *helpers), answered, needed),
+            *_lowered(plan, stages),
+            *(() if pair_judge is None else pair_judge.warnings),
+        ),
     )
 
 

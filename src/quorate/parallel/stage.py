@@ -13,6 +13,7 @@ from quorate.model.event import AgreementUpdated, BranchCancelled
 from quorate.parallel.ask import branch_request
 from quorate.parallel.branch import Branch
 from quorate.parallel.live import Live
+from quorate.parallel.pair_judge import PairJudge
 from quorate.parallel.plan import FailureStrategy, Mode, Plan
 from quorate.parallel.run_branch import BranchRun
 from quorate.parallel.stop import Standing, Stopped, min_models, stop_rule
@@ -24,6 +25,8 @@ _NOT_NEEDED = "the answer was settled before its turn"
 _UNFINISHED = frozenset({"length", "content_filter"})
 #: A single answer agrees with nobody, so it is not even read until there is a second one.
 _COMPARABLE = 2
+#: Stands among the indexes of branches that have ended for the pair judge.
+_JUDGED = -1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,7 +36,8 @@ class Stage:
     After `run`, `outcomes` holds one outcome for every branch, by its index. A failed branch is an outcome like any
     other; with `fail_fast` the first one ends the stage and `failure` is its error. `live` passes on the pieces of
     the one branch that may speak: the first with a token in a race for one answer, or the only branch there is.
-    `taken` are the models that run in the plan, to which those are added that stand in for one.
+    `taken` are the models that run in the plan, to which those are added that stand in for one. A `pair_judge` is asked
+    where its word could settle what measuring leaves open; meanwhile no further branch begins.
     """
 
     plan: Plan
@@ -42,6 +46,7 @@ class Stage:
     call: Call
     taken: set[str]
     live: Live | None = None
+    pair_judge: PairJudge | None = None
     outcomes: dict[int, Outcome] = field(default_factory=dict[int, Outcome])
     agreement: Agreement | None = None
     stopped: Stopped = Stopped.ALL_SETTLED
@@ -51,6 +56,7 @@ class Stage:
         default_factory=dict[int, tuple[BranchRun, asyncio.Task[None]]]
     )
     _done: asyncio.Queue[int] = field(default_factory=asyncio.Queue[int])
+    _judging: asyncio.Task[None] | None = None
     _panel: Panel = field(init=False)
     _unread: list[Outcome] = field(default_factory=list[Outcome])
     _counted: set[int] = field(default_factory=set[int])
@@ -92,20 +98,43 @@ class Stage:
         limit = self.plan.max_concurrent if self.plan.enabled else 1
         running = 0
         async with asyncio.TaskGroup() as tasks:
-            while running or (waiting and self._speaker is None):
-                while waiting and running < limit and self._speaker is None:
+            while running or self._judging or (waiting and self._speaker is None):
+                while waiting and running < limit and self._speaker is None and not self._judging:
                     self._start(tasks, waiting.popleft())
                     running += 1
+                began_s = self.call.at_s
                 ended = await self._ended()
-                running -= len(ended)
-                enough = self._count()
+                if not running:
+                    self.critical_path_s += self.call.at_s - began_s
+                running -= sum(index != _JUDGED for index in ended)
+                enough = self._count(judged=_JUDGED in ended)
                 if enough is not None:
-                    self._cancel_rest(f"{self._runs[ended[-1]][0].branch.id} settled it: {enough}")
+                    self._cancel_rest(f"{self._name(ended[-1])} settled it: {enough}")
                     return enough
+                self._consult(tasks)
         return None
 
+    def _name(self, ended: int) -> str:
+        return "the pair judge" if ended == _JUDGED else self._runs[ended][0].branch.id
+
+    def _consult(self, tasks: asyncio.TaskGroup) -> None:
+        """Have pairs judged that could settle the matter, unless that is being done."""
+        if self.pair_judge is None or self._judging or self._answered < _COMPARABLE:
+            return
+        question = self.request.prompt_text
+        pairs = self.pair_judge.propose(self._panel, question, self._would_settle)
+        if pairs:
+            self._judging = tasks.create_task(self.pair_judge.ask(self._panel, question, pairs))
+            self._judging.add_done_callback(lambda _: self._done.put_nowait(_JUDGED))
+
+    def _would_settle(self, panel: Panel) -> bool:
+        """Whether a panel like this is the end: by the stop rule, or of all answers by being agreed."""
+        if self.plan.mode is Mode.ALL:
+            return len(self._counted) == len(self.branches) and panel.agreement().agreed
+        return stop_rule(self.plan, len(self.branches)).decide(self._standing(panel)) is not None
+
     async def _ended(self) -> list[int]:
-        """Wait for a branch to end; return all that have ended by then."""
+        """Wait for a branch or a judgement to end; return all that have ended by then."""
         ended = [await self._done.get()]
         while not self._done.empty():
             ended.append(self._done.get_nowait())
@@ -152,13 +181,19 @@ class Stage:
             if index != speaker and not task.done():
                 run.lose = reason
                 task.cancel()
+        if self.pair_judge is not None and self._judging:
+            self.pair_judge.lose(reason)
+            self._judging.cancel()
 
-    def _count(self) -> Stopped | None:
+    def _count(self, *, judged: bool = False) -> Stopped | None:
         """Take all new outcomes into account, in plan order; return why to stop, or `None`.
 
         Whatever is there counts before the rule is asked, so that the order within one moment changes nothing. A
-        failure may settle the matter as well: there is one less who could turn it.
+        failure may settle the matter as well: there is one less who could turn it, and so may what was `judged`.
         """
+        if judged:
+            self._judging = None
+            self._measure()
         fresh = [outcome for index, outcome in sorted(self.outcomes.items()) if index not in self._counted]
         self._counted.update(outcome.index for outcome in fresh)
         self._add_answers([outcome for outcome in fresh if outcome.ok])
@@ -167,7 +202,7 @@ class Stage:
                 self.failure = self.failure or outcome.error
         if self.failure is not None:
             return Stopped.FAIL_FAST
-        if not fresh or (self._speaker is not None and self._speaker not in self._counted):
+        if not (fresh or judged) or (self._speaker is not None and self._speaker not in self._counted):
             return None
         enough = stop_rule(self.plan, len(self.branches)).decide(self._standing())
         return Stopped.FIRST_TOKEN if enough is Stopped.FIRST_SUCCESS and self._speaker is not None else enough
@@ -181,6 +216,9 @@ class Stage:
         for waiting in self._unread:
             self._panel.add(waiting.index, self._answer(waiting))
         self._unread.clear()
+        self._measure()
+
+    def _measure(self) -> None:
         self.agreement = self._panel.agreement()
         self.call.emit(
             AgreementUpdated(
@@ -199,9 +237,11 @@ class Stage:
         weight = next(branch.member.weight for branch in self.branches if branch.index == outcome.index)
         return Answer(text=outcome.text, name=outcome.branch, weight=weight, complete=whole)
 
-    def _standing(self) -> Standing:
+    def _standing(self, supposed: Panel | None = None) -> Standing:
         outstanding = [branch.member.weight for branch in self.branches if branch.index not in self._counted]
-        return Standing(answered=self._answered, agreement=self.agreement, panel=self._panel, outstanding=outstanding)
+        agreement = self.agreement if supposed is None else supposed.agreement()
+        panel = self._panel if supposed is None else supposed
+        return Standing(answered=self._answered, agreement=agreement, panel=panel, outstanding=outstanding)
 
     def _counts(self, branch: Branch) -> bool:
         outcome = self.outcomes.get(branch.index)

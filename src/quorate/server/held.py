@@ -101,7 +101,10 @@ def _leaves(plan: Plan, resolve: Resolve, depth: int) -> Counter[str]:
         return found  # it does not run
     helpers = {Select.PROMPT_SELECTOR: (plan.judge, BOTH_ORDERS), Select.SYNTHESIS: (plan.synthesiser, 1)}
     helper, times = helpers.get(plan.selector, (None, 0))
-    asked = [*(member.model for member in branches_of(plan)), *([helper] * times if helper is not None else ())]
+    members = branches_of(plan)
+    asked = [member.model for member in members]
+    asked += [helper] * times if helper is not None else []
+    asked += [plan.pair_judge] * BOTH_ORDERS * plan.judged_pairs(len(members)) if plan.pair_judge is not None else []
     for name, count in Counter(asked).items():
         model = resolve(name)
         inner = _leaves(model.plan, resolve, depth + 1) if isinstance(model, Ensemble) else Counter({name: 1})

@@ -96,7 +96,7 @@ class ParallelUsage(msgspec.Struct, frozen=True, kw_only=True):
 class ParallelReport(msgspec.Struct, frozen=True, kw_only=True):
     """What the extension adds to a chat completion, in whole answers and at the end of streams.
 
-    `helpers` are the calls of a judge or synthesiser.
+    `helpers` are the calls of a judge, synthesiser or pair judge.
     """
 
     responses: tuple[BranchAnswer, ...]

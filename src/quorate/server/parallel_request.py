@@ -87,6 +87,8 @@ class ParallelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     judge: ModelName | None = None
     synthesiser: ModelName | None = None
     instructions: Prompt | None = None
+    pair_judge: ModelName | None = None
+    max_judged_pairs: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
     max_concurrent: Annotated[int, msgspec.Meta(ge=1, le=32)] | None = None
     retries: Annotated[int, msgspec.Meta(ge=0, le=5)] | None = None
     max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
@@ -122,7 +124,7 @@ class ParallelRequest:
     @property
     def models(self) -> tuple[str, ...]:
         """Every model that the plan may call, helpers included, each once: what the caller must be allowed to use."""
-        helpers = (self.plan.judge, self.plan.synthesiser) if self.enabled else ()
+        helpers = (self.plan.judge, self.plan.synthesiser, self.plan.pair_judge) if self.enabled else ()
         named = (*(member.model for member in self.plan.members), *(name for name in helpers if name is not None))
         return tuple(dict.fromkeys(named))
 
@@ -240,6 +242,8 @@ def _plan(options: ParallelOptions, base: Plan, members: tuple[Member, ...], lim
         "judge": options.judge,
         "synthesiser": options.synthesiser,
         "instructions": options.instructions,
+        "pair_judge": options.pair_judge,
+        "max_judged_pairs": _least(options.max_judged_pairs, base.max_judged_pairs),
         "max_concurrent": options.max_concurrent,
         "max_attempts": _least(options.max_attempts, base.max_attempts),
         "max_cost_microusd": _least(_microusd(options.max_cost_usd), base.max_cost_microusd),

@@ -223,7 +223,7 @@ def _role(path: str, plan: PlanStarted | None) -> str | None:
     if plan is None or path in plan.branches:
         return None
     name = path.rpartition("/")[2]
-    if name.startswith("judge#"):
+    if name.startswith(("judge#", "pair_judge#")):
         return names.JUDGE
     return names.SYNTHESIS if name == "synthesiser" else None
 

@@ -136,6 +136,23 @@ def problems(text: str, environ: Mapping[str, str] | None = None) -> list[str]:
             "q.yaml:5:47: models.e.judge: no model is called 'c' (known: a, b, e)",
         ),
         (
+            TWO + "  e: {type: ensemble, members: [a, b], pair_judge: c}\n",
+            "q.yaml:5:52: models.e.pair_judge: no model is called 'c' (known: a, b, e)",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [a, b], pair_judge: e}\n",
+            "models.e.pair_judge: is a circle: e -> e; an ensemble cannot contain itself",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [a, b]}\ndefaults: {pair_judge: e}\n",
+            "defaults.pair_judge: is a circle: e -> e; an ensemble cannot contain itself",
+        ),
+        (
+            TWO + "  e: {type: ensemble, members: [a, b], mode: race, pair_judge: a}\n",
+            "models.e.pair_judge: a race never asks it; use `mode: quorum` or `mode: all`",
+        ),
+        (TWO + "defaults: {max_judged_pairs: 101}\n", "defaults.max_judged_pairs: 101: expected at most 100"),
+        (
             TWO + "rate_limits: {models: {aa: {requests_per_minute: 1}}}\n",
             "q.yaml:5:28: rate_limits.models.aa: no model is called 'aa'; did you mean 'a'?",
         ),

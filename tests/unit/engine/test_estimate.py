@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quorate.consensus import Kind
 from quorate.core.errors import InvalidRequest, NotFound
 from quorate.engine.estimate import DEFAULT_OUTPUT_TOKENS, Estimate, estimate, worst_case_microusd
 from quorate.engine.helper_prompt import judge_tokens, synthesiser_tokens
@@ -262,12 +263,31 @@ def test_a_race_takes_as_long_as_its_quickest(mode: Mode, latency_s: float) -> N
 def test_groups_and_a_synthesiser_take_their_turns() -> None:
     staged = panel("cheap", Member(model="dear", group=1), select=Select.SYNTHESIS, synthesiser="cheap")
     found = expected(replaced(staged, group_prompts={1: "{{ prompt }}"}), past(cheap=1.0, dear=4.0))
-    assert found.helper is None
+    assert found.helpers == ()
     assert found.expected_latency_s == 5.0
     joined = expected(staged, past(cheap=1.0, dear=4.0))
-    assert joined.helper is not None
-    assert (joined.helper.branch, joined.helper.model) == ("synthesiser", "cheap")
+    (helper,) = joined.helpers
+    assert (helper.branch, helper.model) == ("synthesiser", "cheap")
     assert joined.expected_latency_s == 6.0
+
+
+def test_the_pair_judge_is_reserved_for_in_both_orders_of_every_pair_it_may_be_asked_about() -> None:
+    three = panel("cheap", "cheap", "cheap")
+    alone = worst(three)
+    judged = replaced(three, pair_judge="dear", helper_max_tokens=50)
+    (helper,) = expected(judged).helpers
+    assert (helper.branch, helper.model, helper.attempts) == ("pair_judge", "dear", 2 * 3)
+    fewer = replaced(judged, max_judged_pairs=1)
+    (helper,) = expected(fewer).helpers
+    assert helper.attempts == 2
+    both, one = worst(judged), worst(fewer)
+    assert alone is not None
+    assert both is not None
+    assert one is not None
+    assert both - alone == 3 * (one - alone) > 0
+    nevers: tuple[dict[str, Any], ...] = ({"mode": Mode.RACE}, {"kind": Kind.NUMBER}, {"max_judged_pairs": 0})
+    for never in nevers:
+        assert expected(replaced(judged, **never)).helpers == ()
 
 
 def replaced(model: Ensemble, **fields: Any) -> Ensemble:

@@ -55,6 +55,8 @@ def test_the_whole_field_in_camel_case_and_in_snake_case() -> None:
         "kind": "number",
         "judge": "j",
         "synthesiser": "s",
+        "pairJudge": "p",
+        "maxJudgedPairs": 3,
         "maxConcurrent": 5,
         "retries": 0,
         "progress": "chunks",
@@ -68,6 +70,8 @@ def test_the_whole_field_in_camel_case_and_in_snake_case() -> None:
         "deadline_ms": 3000,
         "failure_strategy": "fail_fast",
         "max_concurrent": 5,
+        "pair_judge": "p",
+        "max_judged_pairs": 3,
         "models": ["a", {"model": "b", "weight": 2, "max_tokens": 9, "top_p": 0.5, "timeout_ms": 100, "count": 2}],
     }
     rest = {name: value for name, value in camel.items() if name.islower()}
@@ -89,7 +93,7 @@ def test_the_whole_field_in_camel_case_and_in_snake_case() -> None:
     )
     assert plan.retry.max_retries == 0
     assert request.progress is Progress.CHUNKS
-    assert request.models == ("a", "b", "j", "s")
+    assert request.models == ("a", "b", "j", "s", "p")
 
 
 WRONG: list[tuple[object, str, str]] = [
@@ -220,6 +224,17 @@ def test_the_time_of_a_branch_is_never_more_than_the_servers() -> None:
     assert read({"models": ["a"]}, limits=limits).plan.timeout_s == 5
     assert read({"models": ["a"]}, base=Plan(members=(), timeout_s=None)).plan.timeout_s == 600
     assert read({"models": ["a"], "timeoutMs": 10}, limits=limits).plan.timeout_s == 0.01
+
+
+def test_a_pair_judge_is_a_model_that_the_caller_must_be_allowed_to_use() -> None:
+    assert read({"models": ["a"], "pairJudge": "p"}).models == ("a", "p")
+
+
+def test_a_caller_may_lower_the_pairs_that_are_judged_and_not_raise_them() -> None:
+    base = Plan(members=(), max_judged_pairs=4)
+    assert read({"models": ["a"], "maxJudgedPairs": 2}, base=base).plan.max_judged_pairs == 2
+    assert read({"models": ["a"], "maxJudgedPairs": 50}, base=base).plan.max_judged_pairs == 4
+    assert read({"models": ["a"]}, base=base).plan.max_judged_pairs == 4
 
 
 def catalog() -> dict[str, Model]:
