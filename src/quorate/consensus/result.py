@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from quorate.consensus.clean import Abstention
 from quorate.consensus.kind import Kind
+from quorate.consensus.tool_call import ToolCallText
 
 Explanation: TypeAlias = dict[str, object]
 
@@ -14,13 +15,15 @@ class Answer:
     """One reply to be compared.
 
     `name` is shown in explanations only; `weight` (finite, >= 0) is the reply's vote; `complete=False` marks a
-    truncated reply, which abstains.
+    truncated reply, which abstains. `tool_calls` are the functions it calls; a reply that calls some says that, whatever
+    its text.
     """
 
     text: str
     name: str = ""
     weight: float = 1.0
     complete: bool = True
+    tool_calls: tuple[ToolCallText, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

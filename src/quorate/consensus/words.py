@@ -49,7 +49,7 @@ _IRREGULAR_FORMS = """
 _IRREGULAR: dict[str, str] = {
     form: base for form, _, base in (each.partition("/") for each in _IRREGULAR_FORMS.split())
 }
-OPPOSED_STOP_WORDS = frozenset({"on", "off", "up", "down", "more", "am"})
+OPPOSED_STOP_WORDS = frozenset({"on", "off", "up", "down", "more", "am", "over", "under"})
 STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
 
 

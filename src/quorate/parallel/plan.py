@@ -122,7 +122,8 @@ class Plan:
     `deadline_s`: the whole plan. `enabled=False` runs the same plan one branch at a time.
     `max_tokens` bounds the answer of every branch and `helper_max_tokens` that of a judge or synthesiser, whatever the
     caller asks for. `max_attempts`: requests that all branches may make together, retries, fallbacks and hedges
-    included; every branch has its first. `judge` and `synthesiser` name models for selectors that need one;
+    included; every branch has its first. `kind` says what the answers
+    are, `key_fields` which top-level fields of JSON answers decide alone. `judge` and `synthesiser` name models for selectors that need one;
     `instructions` is the judge's own prompt.
     """
 
@@ -142,6 +143,7 @@ class Plan:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     threshold: float = 0.7
     kind: Kind | None = None
+    key_fields: tuple[str, ...] = ()
     select: Select | None = None
     score: Score = Score.AGREEMENT
     synthesis: Synthesis = Synthesis.WEIGHTED_MERGE
