@@ -28,7 +28,8 @@ ORDINALS = {word: str(day) for day, word in enumerate(_ORDINALS.split(), start=1
 _ORDINAL_WORD = "|".join(sorted(ORDINALS, key=len, reverse=True))
 #: A day of the month in words, before or after its month.
 ORDINAL_DAY = lazy(
-    rf"\b(?P<before>{_ORDINAL_WORD})(?= (?:day )?of {_MONTH}\b)|(?P<month>\b{_MONTH} (?:the )?)(?P<after>{_ORDINAL_WORD})\b",
+    rf"\b(?P<before>{_ORDINAL_WORD})(?= (?:day )?of {_MONTH}\b)"
+    rf"|(?P<month>\b{_MONTH} (?:the )?)(?P<after>{_ORDINAL_WORD})\b",
     re.IGNORECASE,
 )
 _ERA = r"(?:\s?(?P<era>B\.?C\.?E?|A\.?D\.?|C\.?E\.?)(?![A-Za-z]))?"

@@ -115,8 +115,8 @@ class _Order:
         self._found.append((base, self._joiner))
         self._joiner = ""
 
-    def pause(self, token: str) -> None:
-        self._joiner = "," if token == "," else ""
+    def pause(self, mark: str) -> None:
+        self._joiner = "," if mark == "," else ""
         self._end_agent()
 
     def function(self, word: str) -> None:

@@ -1,4 +1,4 @@
-"""Figures written in one way inside a text: "$1,200.00" as "1200 dollar", "5 km" as "5 kilometre", dates in ISO form."""
+"""Figures written in one way inside a text: "$1,200.00" as "1200 dollar", "5 km" as "5 kilometre", dates as in ISO."""
 
 import re
 

@@ -27,6 +27,8 @@ _ALTERNATIVES = lazy(r"\b(\w{1,40}),? (?:or|vs\.?|versus) (?:an? |the |to )?(\w{
 _FROM_TO = lazy(r"\bfrom (?:the )?(\w{1,40}) (?:in)?to (?:the )?(\w{1,40})", re.IGNORECASE)
 _EDGES = ".,!;:\"'?()"
 _MOST_WORDS, _MOST_TURNS = 200, 64
+_COPULAS = frozenset({"is", "are", "was", "were"})
+_DEFINITE = frozenset({"the", "my", "your", "his", "her", "its", "our", "their"})
 _JOINERS = frozenset({"and", "or", "&", ","})
 
 
@@ -112,12 +114,22 @@ def _swapped_ends(one: str, other: str) -> bool:
     if len(first) != len(second) or len(first) > _MOST_WORDS:
         return False
     mine, its = ([word.strip(_EDGES) for word in words] for words in (first, second))
-    if mine == its or sorted(mine) != sorted(its) or not is_exchange(mine, its):
+    if mine == its or sorted(mine) != sorted(its) or _is_turned(mine, its):
         return False
     if sorted(sentences(one)) == sorted(sentences(other)):
         return False
     moved = [at for at, (word, its_word) in enumerate(zip(mine, its, strict=True)) if word != its_word]
     return not _is_listed(first[moved[0] : moved[-1] + 1])
+
+
+def _is_turned(one: list[str], other: list[str]) -> bool:
+    """Whether a block only stands elsewhere, or "the X is Y" became "Y is the X"."""
+    first, second = ([word for word in words if word not in _JOINERS] for words in (one, other))
+    if not is_exchange(first, second):
+        return True
+    copula = next((at for at, word in enumerate(one) if word in _COPULAS), 0)
+    turned = [*one[copula + 1 :], one[copula], *one[:copula]]
+    return bool(copula) and turned == other and (one[0] in _DEFINITE or other[0] in _DEFINITE)
 
 
 def _is_listed(words: list[str]) -> bool:

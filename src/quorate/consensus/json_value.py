@@ -8,7 +8,7 @@ from typing import NamedTuple, TypeAlias, cast
 
 from quorate.consensus.facts import profile
 from quorate.consensus.patterns import lazy
-from quorate.consensus.twins import contradictions
+from quorate.consensus.twins import contradiction
 from quorate.consensus.words import content_stems
 
 Leaf: TypeAlias = tuple[str, str]
@@ -92,8 +92,8 @@ def _alike(text: str, others: list[str]) -> bool:
     """Whether a free text says nothing against one of the others; a short value has to be equal, and is not."""
     if len(text.split()) <= _TEXT_WORDS:
         return False
-    mine = profile(text).parts
-    return any(len(other.split()) > _TEXT_WORDS and not contradictions(mine, profile(other).parts) for other in others)
+    mine = profile(text)
+    return any(len(other.split()) > _TEXT_WORDS and not contradiction(mine, profile(other)) for other in others)
 
 
 def _candidates(text: str) -> Iterator[str]:

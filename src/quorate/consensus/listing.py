@@ -145,7 +145,7 @@ def _from_sentence(text: str) -> list[str] | None:
     if len(text) > _INLINE_CHARS:
         return None
     first, *rest = _SEPARATOR().split(text.strip().strip("[](){}"))
-    opening = _OPENING().match(first)
+    opening = _OPENING().match(first) if rest else None
     items = [item for item in (first[opening.end() :] if opening else first, *rest) if item.strip(_EDGES)]
     return items if all(len(item.split(None, _INLINE_WORDS)) <= _INLINE_WORDS for item in items) else None
 

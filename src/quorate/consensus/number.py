@@ -38,7 +38,7 @@ _POWER_OF_TEN = lazy(
 )
 _STARS = lazy(r"(?<=\b10)\*\*(?=-?\d)")
 _SYMBOLIC = lazy(r"\d(?:[xyzabnkipqruvw]|\\(?:alpha|beta|theta))(?![A-Za-z])|\b[A-Za-z](?:\^|\*\*)|\^\{?[A-Za-z]")
-_RANGE = lazy(r"\d\s?%?\s?(?:-|\u2013|\bto\b)\s?\$?\d")
+_RANGE = lazy(r"\d\s?%?\s?(?:-|:|\u2013|\bto\b)\s?\$?\d")
 _DENIED = lazy(
     r"\b(?:not|isn['\u2019]t|never|no longer|wasn['\u2019]t|aren['\u2019]t)\s(?:equal to |exactly )?[$\u20ac\u00a3]?$",
     re.IGNORECASE,
@@ -132,7 +132,8 @@ def explicit_number(text: str, marks: Sequence[Final]) -> Quantity | None:
     match = _NUMBER().search(_plain(bare))
     if match is None:
         return _in_words(bare) if _only_fillers(bare) else None
-    rest = _plain(bare)[: match.start("digits")] + " " + _plain(bare)[match.end("digits") :]
+    end = max(match.end(part) for part in ("digits", "e", "ten", "rest"))
+    rest = _plain(bare)[: match.start("digits")] + " " + _plain(bare)[end:]
     return parse_quantity(bare) if len(text) <= _MAX_SPAN_CHARS and _only_fillers(rest) else None
 
 
@@ -207,7 +208,7 @@ def parse_quantity(span: str) -> Quantity | None:
 
 
 def _is_range(span: str) -> bool:
-    """Whether a span gives two bounds instead of one value."""
+    """Whether a span gives two bounds, a ratio or a score instead of one value."""
     return _RANGE().search(span) is not None and "=" not in span and len(_NUMBER().findall(span)) == len(("from", "to"))
 
 
@@ -363,6 +364,7 @@ def _in_words(span: str) -> Quantity | None:
     """Return the value of the last run of number words ("forty-two", "three million"), if the span has one."""
     total = current = 0.0
     found: float | None = None
+    unit = ""
     words = _WORD().findall(span.lower()[-_MAX_SPAN_CHARS:])
     if _WORD_VALUES.keys().isdisjoint(words):
         return None
@@ -376,7 +378,9 @@ def _in_words(span: str) -> Quantity | None:
         elif len(word) > 1 and word in _SCALES and current:
             total, current = total + current * _SCALES[word], 0.0
         elif word != "and":
-            found = total + current if total or current else found
+            if total or current:
+                found, unit = total + current, CURRENCIES.get(word, "") or _unit(word)
             total = current = 0.0
-    value = total + current if total or current else found
-    return None if value is None else _made(value, "")
+    if total or current:
+        return _made(total + current, "")
+    return None if found is None else _made(found, unit)

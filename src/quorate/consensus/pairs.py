@@ -14,6 +14,7 @@ from quorate.consensus.question import Question
 from quorate.consensus.reading import Reading
 from quorate.consensus.short import short_score
 from quorate.consensus.tool_call import calls_score
+from quorate.consensus.twins import contradiction
 
 
 class Comparison(NamedTuple):
@@ -51,7 +52,9 @@ def compare(question: Question, kind: Kind, one: Reading, other: Reading, rules:
         return SAME
     match kind:
         case Kind.CHOICE | Kind.BOOLEAN:
-            return SAME if one.answer(kind) is not None and one.answer(kind) == other.answer(kind) else DIFFERENT
+            if one.answer(kind) is None or one.answer(kind) != other.answer(kind):
+                return DIFFERENT
+            return _statements(one, other) if kind is Kind.BOOLEAN else SAME
         case Kind.NUMBER:
             return _numbers(one, other)
         case Kind.DATE | Kind.LIST | Kind.JSON | Kind.CODE | Kind.TOOL_CALL:
@@ -68,6 +71,14 @@ def compare(question: Question, kind: Kind, one: Reading, other: Reading, rules:
             return Comparison(score=score, guards=guards)
         case _:
             assert_never(kind)
+
+
+def _statements(one: Reading, other: Reading) -> Comparison:
+    """Compare two replies that say the same of yes and no; statements instead of a yes may still contradict."""
+    if one.restated is None or other.restated is None:
+        return SAME
+    guards = contradiction(one.profile, other.profile)
+    return Comparison(score=0.0, guards=guards) if guards else SAME
 
 
 def _structures(question: Question, kind: Kind, one: Reading, other: Reading, rules: Rules) -> Comparison:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from quorate.consensus.code import SameCode
 from quorate.consensus.kind import Kind
@@ -14,6 +15,7 @@ from quorate.consensus.tool_call import ToolCallText
 from quorate.core.errors import InvalidRequest
 
 DEFAULT_THRESHOLD = 0.7
+_Said: TypeAlias = tuple[str, bool, tuple[ToolCallText, ...]]
 
 
 def agreement(
@@ -28,11 +30,11 @@ def agreement(
     """Return the agreement of several answers to one prompt.
 
     `kind` overrides detection; `threshold` in (0, 1] is the pair score at which two answers agree, and the score at
-    which `agreed` is true; `key_fields` name the top-level JSON fields that decide alone; `same_code` tells
-    whether two programs that are not the same text do the same (it is asked once a pair; what it raises is raised here).
-    The score of a single answer
-    is 1 of 1 and means nothing: ask at least two. Raises InvalidRequest for a threshold or weight out of range, never
-    for a text. Cost: no I/O, one comparison per pair of distinct answers; about 1 ms for five short replies.
+    which `agreed` is true; `key_fields` name the top-level JSON fields that decide alone. `same_code` tells whether two
+    programs that differ do the same; it is asked once for a pair, and what it raises is raised here. The score of a
+    single answer is 1 of 1 and means nothing: ask at least two. Raises InvalidRequest for a threshold or weight out of
+    range, never for a text. Cost: no I/O, one comparison per pair of distinct answers; about 1 ms for five short
+    replies.
     """
     panel = Panel(prompt, kind=kind, threshold=threshold, key_fields=key_fields, same_code=same_code)
     for index, answer in enumerate(answers):
@@ -58,7 +60,7 @@ class Panel:
         self._declared = kind
         self._threshold = threshold
         self._members: dict[int, Member] = {}
-        self._readings: dict[tuple[str, bool, tuple[ToolCallText, ...]], Reading] = {}
+        self._readings: dict[_Said, Reading] = {}
         self._latest: Agreement | None = None
 
     def add(self, index: int, answer: Answer) -> None:

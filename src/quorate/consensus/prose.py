@@ -4,9 +4,9 @@ import math
 from collections.abc import Sequence
 
 from quorate.consensus.facts import Facts, Profile
-from quorate.consensus.guards import conflicts, reversed_direction
+from quorate.consensus.guards import conflicts
 from quorate.consensus.question import Question
-from quorate.consensus.twins import contradictions, one_edit
+from quorate.consensus.twins import contradiction
 from quorate.consensus.vectors import Vector, cosine
 
 LONG_WORDS = 100  # of the cleaned reply: about 120 before lead-in and courtesies are gone
@@ -36,11 +36,7 @@ def prose_score(
     guards: tuple[str, ...] = ()
     long = one_profile.words > LONG_WORDS and other_profile.words > LONG_WORDS
     if not long:  # two long replies are capped anyway
-        parts = sorted((one_profile.parts, other_profile.parts), key=len)
-        guards = contradictions(*parts) if len(parts[0]) != len(parts[1]) else _either(one_profile, other_profile)
-        guards = guards or one_edit(one_profile.text, other_profile.text)
-        if reversed_direction(one_profile.text, other_profile.text):
-            guards = (*guards, "direction")
+        guards = contradiction(one_profile, other_profile)
         score *= _TWIN_FACTOR if guards else 1.0
     if max(one_profile.words, other_profile.words) <= _GUARDED_WORDS:
         # In longer texts each side negates or counts something by chance; sentences are guarded one by one.
@@ -68,11 +64,6 @@ def _content(question: Question, one: Profile, other: Profile) -> float:
     contained = (common_new + _PSEUDO_STEMS * contained) / (min(len(new_one), len(new_other)) + _PSEUDO_STEMS)
     f1 = (2 * common_new + _PSEUDO_STEMS * f1) / (len(new_one) + len(new_other) + _PSEUDO_STEMS)
     return math.sqrt(contained * f1)
-
-
-def _either(one: Profile, other: Profile) -> tuple[str, ...]:
-    """Return what contradicts whichever of two equally long replies is read against the other."""
-    return tuple(sorted({*contradictions(one.parts, other.parts), *contradictions(other.parts, one.parts)}))
 
 
 def coverage(one: Profile, other: Profile) -> float:

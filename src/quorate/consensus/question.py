@@ -6,7 +6,7 @@ from quorate.consensus.boolean import asks_yes_or_no, demands_yes_or_no
 from quorate.consensus.choice import options
 from quorate.consensus.code import asks_for_code
 from quorate.consensus.date import Convention, Moment, moments
-from quorate.consensus.facts import numbers_in
+from quorate.consensus.facts import Facts, numbers_in, profile
 from quorate.consensus.guards import alternatives
 from quorate.consensus.patterns import lazy
 from quorate.consensus.words import content_stems
@@ -30,7 +30,8 @@ _QUANTITY = lazy(
 _DATE = lazy(
     r"(?:(?:^|[.?!:;\n]\s{0,4}|\b(?:and|since|until|by|exactly) )when(?: exactly)? "
     r"(?:is|was|are|were|did|does|do|will|would|has|had|have|can|should|must|it|the|they|he|she)\b"
-    r"|\b(?:what|which) (?:(?:calendar|exact|release|birth|due|start|end|expiry) )?(?:date|year|month|day|weekday|time)\b"
+    r"|\b(?:what|which) (?:(?:calendar|exact|release|birth|due|start|end|expiry) )?"
+    r"(?:date|year|month|day|weekday|time)\b"
     r"|\bwhat(?:'s| is| was) the (?:\w+ ){0,2}(?:date|deadline|year|birthday)\b|\bdate of (?:birth|death|issue)\b)",
     re.IGNORECASE,
 )
@@ -40,7 +41,7 @@ _DATE_PART = lazy(
 _DATE_PARTS = ("year", "month", "weekday", "time")
 _DAY_FIRST = lazy(r"\bDD?[/.-]MM?\b|\bday[/-]month\b", re.IGNORECASE)
 _MONTH_FIRST = lazy(r"\bMM?[/.-]DD?\b|\bmonth[/-]day\b", re.IGNORECASE)
-_COUNT = r"(?:\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|some|several|all|a few|the)"
+_COUNT = r"(?:\d{1,3}|two|three|four|five|six|seven|eight|nine|ten|some|several|all|a few)"
 _LIST = lazy(
     r"(?:^|[.?!:;\n]\s{0,4}|\b(?:please|and|then|to|you) )(?:list|enumerate|name " + _COUNT + r")\b"
     r"|\b(?:make|give|write|provide|create|return|produce)(?: me| us)? (?:a|the|your)(?: \w+){0,2} list\b"
@@ -51,8 +52,9 @@ _LIST = lazy(
 )
 _SELECT_ALL = lazy(r"\b(?:select|choose|check|mark|pick) all\b|\ball that apply\b", re.IGNORECASE)
 _ORDER = lazy(
-    r"\b(?:in (?:\w+ )?(?:order|sequence)|rank(?:ed|ing)?|steps?|chronological(?:ly)?|alphabetical(?:ly)?|ascending|descending"
-    r"|sort(?:ed)?|order(?:ed)? (?:by|from)|from (?:the )?\w{3,12}est to (?:the )?\w{3,12}est|top \d{1,3})\b",
+    r"\b(?:in (?:\w+ )?(?:order|sequence)|rank(?:ed|ing)?|steps?|chronological(?:ly)?|alphabetical(?:ly)?"
+    r"|ascending|descending|sort(?:ed)?|order(?:ed)? (?:by|from)|top \d{1,3}"
+    r"|from (?:the )?\w{3,12}est to (?:the )?\w{3,12}est)\b",
     re.IGNORECASE,
 )
 
@@ -89,6 +91,11 @@ class Question:
     def stems(self) -> frozenset[str]:
         """The stems that a reply may repeat without answering; alternatives are answers and stay."""
         return content_stems(self.text) - frozenset[str]().union(*self.alternatives)
+
+    @lazy_property
+    def facts(self) -> Facts:
+        """What its first sentences state."""
+        return profile(self.text).whole
 
     @lazy_property
     def numbers(self) -> frozenset[str]:

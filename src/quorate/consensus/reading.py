@@ -81,10 +81,15 @@ class Reading:
     @lazy_property
     def boolean(self) -> str | None:
         """Yes or no, said or by repeating the question as a statement."""
-        value = extract_boolean(self.text, self.marks)
-        if value is None and self.question.asks_yes_or_no and len(self.text.split(None, _SHORT_WORDS)) <= _SHORT_WORDS:
-            return restated_boolean(self.question.stems, self.profile.whole)
-        return value
+        return extract_boolean(self.text, self.marks) or self.restated
+
+    @lazy_property
+    def restated(self) -> str | None:
+        """Yes or no by repeating the question as a statement, in a short reply."""
+        question = self.question
+        if not question.asks_yes_or_no or len(self.text.split(None, _SHORT_WORDS)) > _SHORT_WORDS:
+            return None
+        return restated_boolean(question.facts, question.stems, self.profile.whole)
 
     @lazy_property
     def opens_with_boolean(self) -> bool:

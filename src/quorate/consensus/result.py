@@ -15,8 +15,8 @@ class Answer:
     """One reply to be compared.
 
     `name` is shown in explanations only; `weight` (finite, >= 0) is the reply's vote; `complete=False` marks a
-    truncated reply, which abstains. `tool_calls` are the functions it calls; a reply that calls some says that, whatever
-    its text.
+    truncated reply, which abstains. `tool_calls` are the functions it calls; a reply that calls some says
+    that, whatever its text.
     """
 
     text: str

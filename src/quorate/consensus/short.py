@@ -24,13 +24,12 @@ _EXPLANATION = lazy(
     r"|,\s(?:the|a|an|it|its|it's|he|she|they|this|these|we|you|i)\s",
 )
 _SUBJECT = lazy(r"^.*\b(?:is|are|was|were|be)\s", re.DOTALL)
-_FILLERS = frozenset(
-    stem(word)
-    for word in """call name know term word refer correct right definitely certainly probably likely think believe sure
+_FILLER_WORDS = """call name know term word refer correct right definitely certainly probably likely think believe sure
     guess city town country planet element language company color colour person man woman situate located find spell
     spelled final simply short thing kind type form version mean say write read stand english french german spanish
-    italian latin greek portuguese dutch japanese chinese russian""".split()  # noqa: SIM905  # read more easily so
-)
+    italian latin greek portuguese dutch japanese chinese russian"""
+#: They name no answer beside one ("it is called Paris", "the city of Paris", "chien in French").
+_FILLERS = frozenset(stem(word) for word in _FILLER_WORDS.split())
 _JOINERS = frozenset({"and", "or", "&", ",", "plus"})
 _ARTICLES = frozenset({"a", "an", "the", "also"})
 

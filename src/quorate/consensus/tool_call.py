@@ -38,12 +38,11 @@ def read_calls(calls: Sequence[ToolCallText]) -> Calls | None:
     texts: list[tuple[str, str]] = []
     for call in calls[:_MOST_CALLS]:
         try:
-            value = cast("object", json.loads(call.arguments, strict=False)) if call.arguments.strip() else {}
+            value = cast("object", json.loads(call.arguments.strip() or "{}", strict=False))
             if not isinstance(value, dict):
                 return None
-            arguments = json.dumps(
-                _canonical(cast("object", value)), sort_keys=True, separators=(",", ":"), ensure_ascii=False
-            )
+            fields = _canonical(cast("object", value))
+            arguments = json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         except (ValueError, RecursionError):
             return None
         texts.append((call.name.strip(), f"{call.name.strip()}({arguments})"))

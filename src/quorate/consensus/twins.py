@@ -4,12 +4,12 @@ The more two sentences share, the more a word counts in which they differ. A par
 contradiction of one edit keeps all words but one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
-from quorate.consensus.facts import NEGATIONS, Facts
+from quorate.consensus.facts import NEGATIONS, Facts, Profile
 from quorate.consensus.figures import plain_figures
-from quorate.consensus.guards import conflicts, is_exchange
-from quorate.consensus.small_words import ALTERING, FIGURES, OPPOSITES, SYNONYMS
+from quorate.consensus.guards import conflicts, is_exchange, reversed_direction
+from quorate.consensus.small_words import ALTERING, FIGURES, OPPOSITES
 from quorate.consensus.words import STOP_WORDS, stem, tokens
 
 _MOST_SUBSTITUTED = 2
@@ -26,7 +26,7 @@ def differences(one: Facts, other: Facts) -> tuple[str, ...]:
     `function`: a small word is exchanged for its opposite (must, may; all, some; before, after). `altered`: a word
     that changes the rest is on one side only (almost, only, failed). `roles`: the same words in exchanged places.
     """
-    mine, its = _same_words(one.stems), _same_words(other.stems)
+    mine, its = one.stems, other.stems
     shared = mine & its
     left, right = mine - its, its - mine
     if len(shared) < _SHARED_PER_SUBSTITUTED * max(len(left), len(right)) or not shared:
@@ -42,6 +42,18 @@ def differences(one: Facts, other: Facts) -> tuple[str, ...]:
         if _roles(one.order, other.order, shared):
             fired.append("roles")
     return tuple(fired)
+
+
+def contradiction(one: Profile, other: Profile) -> tuple[str, ...]:
+    """Return the guards that fire between two texts, in a fixed order: sentence by sentence, and word by word."""
+    parts = (one.parts, other.parts) if len(one.parts) <= len(other.parts) else (other.parts, one.parts)
+    found = {*contradictions(*parts)}
+    if len(one.parts) == len(other.parts):
+        found |= {*contradictions(*reversed(parts))}
+    found |= {*one_edit(one.text, other.text)}
+    if reversed_direction(one.text, other.text):
+        found.add("direction")
+    return tuple(sorted(found))
 
 
 def contradictions(smaller: Sequence[Facts], larger: Sequence[Facts]) -> tuple[str, ...]:
@@ -91,18 +103,14 @@ def _inserted(shorter: Sequence[str], longer: Sequence[str]) -> tuple[str, ...]:
 def _substitution(one: str, other: str) -> str:
     if other in OPPOSITES.get(one, frozenset()):
         return "function"
-    if one in STOP_WORDS or other in STOP_WORDS:
+    if one in STOP_WORDS or other in STOP_WORDS or (one in NEGATIONS and other in NEGATIONS):
         return ""
     mine, its = (FIGURES.get(word) or stem(word) for word in (one, other))
-    return "" if SYNONYMS.get(mine, mine) == SYNONYMS.get(its, its) else "substituted"
+    return "" if mine == its else "substituted"
 
 
 def _words(text: str) -> list[str]:
     return [word for word in tokens(plain_figures(text).casefold()) if word[0].isalnum()]
-
-
-def _same_words(stems: Iterable[str]) -> frozenset[str]:
-    return frozenset(SYNONYMS.get(word, word) for word in stems)
 
 
 def _exchanged(one: frozenset[str], other: frozenset[str]) -> bool:
@@ -115,8 +123,6 @@ def _roles(one: Sequence[str], other: Sequence[str], shared: frozenset[str]) -> 
 
     "A beats B" becomes "B beats A" only by an exchange; "in 1969 A won" and "A won in 1969" are turns of one order.
     """
-    first, second = (
-        [word for word in (SYNONYMS.get(each, each) for each in order) if word in shared] for order in (one, other)
-    )
+    first, second = ([word for word in order if word in shared] for order in (one, other))
     unique = len(set(first)) == len(first) <= _MOST_ORDERED and sorted(first) == sorted(second)
     return unique and is_exchange(first, second)

@@ -122,8 +122,8 @@ class Plan:
     `deadline_s`: the whole plan. `enabled=False` runs the same plan one branch at a time.
     `max_tokens` bounds the answer of every branch and `helper_max_tokens` that of a judge or synthesiser, whatever the
     caller asks for. `max_attempts`: requests that all branches may make together, retries, fallbacks and hedges
-    included; every branch has its first. `kind` says what the answers
-    are, `key_fields` which top-level fields of JSON answers decide alone. `judge` and `synthesiser` name models for selectors that need one;
+    included; every branch has its first. `kind` says what the answers are, `key_fields` which top-level fields of JSON
+    answers decide alone whether two agree. `judge` and `synthesiser` name models for selectors that need one;
     `instructions` is the judge's own prompt.
     """
 
