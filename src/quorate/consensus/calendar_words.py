@@ -52,7 +52,9 @@ _DAY_MONTH = lazy(
 _YEAR_MONTH_DAY = lazy(rf"\b(?P<year>{_YEAR}),?\s+(?P<month>{_MONTH})\s+(?P<day>{_DAY}){_ORDINAL}\b", re.IGNORECASE)
 _MONTH_YEAR = lazy(rf"\b(?P<month>{_MONTH})\b\.?,?\s+(?:of\s+)?(?P<year>{_YEAR})(?!\d)", re.IGNORECASE)
 _ISO_MONTH = lazy(r"(?<![\d/.-])(?P<year>[12]\d{3})-(?P<month>0[1-9]|1[0-2])(?![\d-])")
-_ERA_YEAR = lazy(r"\b(?P<year>\d{1,4})\s?(?P<era>B\.?C\.?E?|A\.?D\.?|C\.?E\.)(?![A-Za-z])|\bAD\s(?P<later>\d{1,4})\b")
+_ERA_YEAR = lazy(
+    r"\b(?P<year>\d{1,4})\s?(?P<era>B\.?C\.?E?|A\.?D\.?|C\.?E\.)(?![A-Za-z])|\b(?P<before>AD)\s(?P<later>\d{1,4})\b"
+)
 _BARE_YEAR = lazy(rf"(?<![\d.,$\u20ac\u00a3#/:-])(?P<year>{_YEAR})(?![\d%:/]|s\b|'s\b|[.,]\d|-\d)")
 #: Only as a proper name: "may" and "march" are words.
 _BARE_MONTH = lazy(

@@ -23,7 +23,7 @@ from quorate.consensus.calendar_words import (
 )
 from quorate.consensus.final import Final
 from quorate.consensus.patterns import lazy
-from quorate.consensus.words import sentences
+from quorate.consensus.words import content_stems, sentences
 
 PARTIAL = 0.6  # one date says less than the other: below the usual stop line, a judge may lift it
 _MAX_CHARS = 1_200
@@ -31,15 +31,20 @@ _NEAR_CHARS = 24
 _SHORT_YEAR, _CENTURY = 69, 100
 _MONTHS_OF_YEAR = 12
 _HOURS, _DAY_MINUTES, _MINUTES = 24, 1440, 60
-_BEFORE = lazy(
-    r"\b(?:before|by|until|till|prior to|no later than|up to|earlier than)\s(?:the |about )?$", re.IGNORECASE
-)
+_BEFORE = lazy(r"\b(?:before|by|prior to|no later than|up to|earlier than)\s(?:the |about )?$", re.IGNORECASE)
 _AFTER = lazy(r"\b(?:after|no earlier than|later than|past)\s(?:the |about )?$", re.IGNORECASE)
 _DENIED = lazy(
-    r"(?:\bnot|\bnever|n['\u2019]t|\brather than|\binstead of)\s(?:in |on |the |until ){0,2}$", re.IGNORECASE
+    r"(?:\b(?:not|never)|n['\u2019]t|\brather than|\binstead of)(?: (?!until|before)[a-z]{1,12}){0,2} $", re.IGNORECASE
 )
 
 Convention: TypeAlias = Literal["day first", "month first", ""]
+
+
+class Asked(NamedTuple):
+    """What the question gives: its stems, and its dates, which are no answers."""
+
+    stems: frozenset[str] = frozenset()
+    dates: tuple["Moment", ...] = ()
 
 
 class Moment(NamedTuple):
@@ -88,11 +93,11 @@ class Moment(NamedTuple):
         return self.fields - {"weekday"} if self.fields - {"weekday", "time"} else self.fields
 
 
-def extract_date(text: str, marks: Sequence[Final], convention: Convention, given: Sequence[Moment]) -> Moment | None:
+def extract_date(text: str, marks: Sequence[Final], convention: Convention, asked: Asked) -> Moment | None:
     """Return the one date or time that a cleaned reply gives, or None if it gives none or several.
 
-    A marked answer wins; else the whole reply has to hold one date, or else its first or its last sentence.
-    `convention` tells how numeric dates are read; `given` are the dates of the question, which are no answers.
+    A marked answer wins; else the whole reply has to hold one date, or else the sentence with one that repeats most of
+    the question. `convention` tells how numeric dates are read.
     """
     for final in marks:
         found = _only(final.span, convention, ())
@@ -100,16 +105,13 @@ def extract_date(text: str, marks: Sequence[Final], convention: Convention, give
             return found
         if final.binding:
             return None
-    if len(text) <= _MAX_CHARS:
-        found = _only(text, convention, given)
-        if found is not None:
-            return found
-    every = sentences(text[:_MAX_CHARS]) if len(text) <= _MAX_CHARS else sentences(text)
-    for sentence in (every[:1] + every[-1:]) if len(every) > 1 else ():
-        found = _only(sentence[:_MAX_CHARS], convention, given)
-        if found is not None:
-            return found
-    return None
+    text = text[:_MAX_CHARS]
+    found = _only(text, convention, asked.dates)
+    if found is not None:
+        return found
+    every = sorted(sentences(text), key=lambda sentence: -len(content_stems(sentence) & asked.stems))
+    dated = (_only(sentence, convention, asked.dates) for sentence in every)
+    return next((moment for moment in dated if moment is not None), None)
 
 
 def date_score(one: Moment, other: Moment, asked: frozenset[str]) -> tuple[float, tuple[str, ...]]:
@@ -185,7 +187,7 @@ def _moment(match: re.Match[str], convention: Convention) -> Moment | None:
     groups = match.groupdict()
     if match.re is NUMERIC():
         return _numeric(match, convention)
-    year = _year(groups.get("year") or groups.get("later"), groups.get("era"))
+    year = _year(groups.get("year") or groups.get("later"), groups.get("era") or groups.get("before"))
     name = groups.get("month")
     month = (MONTHS[name.lower()[:3]] if name[0].isalpha() else int(name)) if name else None
     written = groups.get("day")

@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 from quorate.consensus.facts import Facts, profile
 from quorate.consensus.final import Final, Marker
 from quorate.consensus.guards import conflicts
-from quorate.consensus.json_value import JsonValue
+from quorate.consensus.json_value import JsonValue, is_envelope
 from quorate.consensus.literal import literal
 from quorate.consensus.number import explicit_number
 from quorate.consensus.patterns import lazy
@@ -58,8 +58,9 @@ def extract_list(
     an explanation if it has more than four words; it is no part of the name. `options` of the question count as their
     labels.
     """
-    written = _from_json(found) or _from_lines(text)
-    if written is None:
+    structured = found is not None and not is_envelope(found)
+    written = _from_json(found) or (None if structured else _from_lines(text))
+    if written is None and not structured:
         span = next((final.span for final in marks if final.marker is not Marker.BOLD), text)
         written = _from_sentence(span) or (None if span is text else _from_sentence(text))
     if not written:

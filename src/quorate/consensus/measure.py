@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from quorate.consensus.clean import Abstention
 from quorate.consensus.cluster import complete_linkage
@@ -46,7 +46,7 @@ class Comparer:
         verdict = self.judged.get((first.index, second.index))
         if verdict is None:
             return known
-        return Pair(first=first.index, second=second.index, score=verdict, guards=known.guards, judged=True)
+        return replace(known, score=verdict, judged=True, compared=known.score)
 
 
 def measure(

@@ -36,6 +36,7 @@ _LATEX_FRACTION = lazy(r"(?P<whole>\d+)?\s?\\[dt]?frac\s?\{(?P<top>[^{}]{1,40})\
 _POWER_OF_TEN = lazy(
     r"(?<![\w.^*/\u00d7\u00b7])(?<![*x\u00d7\u00b7] )(?<!times )(?<!cdot )10(?:\^|\*\*)\{?(-?\d{1,2})\}?(?![\w^])"
 )
+_MINUS = lazy(r"(?<![\d)}] )\b(?:minus|negative) (?=\d)")
 _STARS = lazy(r"(?<=\b10)\*\*(?=-?\d)")
 _SYMBOLIC = lazy(r"\d(?:[xyzabnkipqruvw]|\\(?:alpha|beta|theta))(?![A-Za-z])|\b[A-Za-z](?:\^|\*\*)|\^\{?[A-Za-z]")
 _RANGE = lazy(r"\d\s?%?\s?(?:-|:|\u2013|\bto\b)\s?\$?\d")
@@ -280,6 +281,8 @@ def _plain(span: str) -> str:
             span = span.replace(symbol, f" {fraction}")
     if not span.isascii():
         span = _SUPERSCRIPT().sub(lambda match: "^" + match.group().translate(_SUPERSCRIPT_DIGITS), span)
+    if "minus" in span or "negative" in span:
+        span = _MINUS().sub("-", span)
     if "10" in span:
         span = _STARS().sub("^", span)
         span = _POWER_OF_TEN().sub(r"1e\1", span)

@@ -86,9 +86,9 @@ def _covered(smaller: Profile, larger: Profile, table: Sequence[Sequence[int]]) 
 
 
 def _best_match(sentence: Facts, candidates: Sequence[Facts], shared: Sequence[int]) -> int:
-    """Return the most stems that any sentence shares without contradicting; most candidates fail the cheap test."""
-    best = 0
-    for candidate, count in zip(candidates, shared, strict=True):
-        if count > best and not conflicts(sentence, candidate):
-            best = count
-    return best
+    """Return the most stems that any sentence shares without contradicting: the nearest is tried first."""
+    nearest = max(shared, default=0)
+    if not nearest or not conflicts(sentence, candidates[shared.index(nearest)]):
+        return nearest
+    order = sorted(range(len(shared)), key=shared.__getitem__, reverse=True)
+    return next((shared[at] for at in order if not shared[at] or not conflicts(sentence, candidates[at])), 0)

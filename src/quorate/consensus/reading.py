@@ -6,7 +6,7 @@ from quorate.consensus.boolean import extract_boolean, opens_with_boolean, resta
 from quorate.consensus.choice import extract_choice
 from quorate.consensus.clean import Abstention, Cleaned, clean
 from quorate.consensus.code import Code, code_dominates, extract_code
-from quorate.consensus.date import Moment, extract_date
+from quorate.consensus.date import Asked, Moment, extract_date
 from quorate.consensus.facts import Profile, profile
 from quorate.consensus.final import Final, Marker, finals
 from quorate.consensus.json_value import JsonValue, extract_json, is_envelope
@@ -100,7 +100,8 @@ class Reading:
     def date(self) -> Moment | None:
         """The one date or time it gives."""
         question = self.question
-        return extract_date(self.text, self.marks, question.date_convention, question.dates)
+        asked = Asked(stems=question.stems, dates=question.dates)
+        return extract_date(self.text, self.marks, question.date_convention, asked)
 
     @lazy_property
     def listing(self) -> Listing | None:
