@@ -15,6 +15,7 @@ Leaf: TypeAlias = tuple[str, str]
 _CONTRADICTED_CAP = 0.6
 _MAX_LEAVES = 5_000
 _TEXT_WORDS = 6
+_MOST_TEXTS = 8
 _DOMINANT = 0.4
 _ENVELOPE_FIELDS = """
     answer final_answer finalanswer reasoning reason rationale explanation thought thoughts thinking steps
@@ -89,8 +90,11 @@ def _by_path(leaves: Counter[Leaf]) -> dict[str, list[str]]:
 
 
 def _alike(text: str, others: list[str]) -> bool:
-    """Whether a free text says nothing against one of the others; a short value has to be equal, and is not."""
-    if len(text.split()) <= _TEXT_WORDS:
+    """Whether a free text says nothing against one of the others; a short value has to be equal, and is not.
+
+    Many texts in one place are not compared one by one: that would take the square of their number.
+    """
+    if len(text.split()) <= _TEXT_WORDS or len(others) > _MOST_TEXTS:
         return False
     mine = profile(text)
     return any(len(other.split()) > _TEXT_WORDS and not contradiction(mine, profile(other)) for other in others)

@@ -11,7 +11,8 @@ ORDER = '{"id": 7, "note": "seen on Monday"}'
 
 
 def calling(delay_s: float, arguments: str, name: str = "get_weather", text: str = "") -> ScriptedAnswer:
-    call = ToolCall(index=0, id=f"call-{delay_s}", type="function", function=FunctionCall(name=name, arguments=arguments))
+    function = FunctionCall(name=name, arguments=arguments)
+    call = ToolCall(index=0, id=f"call-{delay_s}", type="function", function=function)
     return ScriptedAnswer(text=text, delay_s=delay_s, finish_reason="tool_calls", tool_calls=(call,))
 
 
