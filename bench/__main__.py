@@ -6,7 +6,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterable
 
-from bench import agreement, concurrency, headline, hedging, imports, losers, overhead, transport
+from bench import concurrency, consensus, headline, hedging, imports, losers, overhead, transport
 from bench.gateway import guards, soak, users
 from bench.gateway import run as gateway
 from bench.report import Row, render
@@ -14,7 +14,7 @@ from bench.report import Row, render
 BENCHES: dict[str, Callable[[], Iterable[Row]]] = {
     "overhead": overhead.run,
     "losers": losers.run,
-    "agreement": agreement.run,
+    "consensus": consensus.run,
     "concurrency": concurrency.run,
     "headline": headline.run,
     "hedging": hedging.run,

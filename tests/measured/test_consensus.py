@@ -34,6 +34,7 @@ DEV = DATA / "b_consensus_dev.jsonl.zst"
 GSM8K = DATA / "consensus_gsm8k.jsonl.gz"
 HAND = DATA / "consensus_handlabelled.jsonl.gz"
 PROSE = DATA / "consensus_alpaca_prose.jsonl.gz"
+MUTATED = DATA.parent / "cache" / "pairs_mutated.jsonl.gz"
 OPEN = DATA / "c_openended_dev.jsonl.zst"
 KINDS = {"gsm": Kind.NUMBER, "math-l5": Kind.NUMBER, "crux": Kind.SHORT}
 ESSAY_WORDS = 120
@@ -145,6 +146,18 @@ def test_hand_labelled_pairs_are_ranked() -> None:
     print(f"AUC {area}; {passed} of {agree.count(False)} disagreeing pairs pass .7")  # noqa: T201  # the figures are the point
     assert area.value >= 0.90
     assert passed <= 2
+
+
+def test_prompts_one_edit_apart_do_not_agree_as_answers() -> None:
+    every: Counter[str] = Counter()
+    passed: Counter[str] = Counter()
+    for row in rows(MUTATED):
+        kind, pair = str(row["kind"]), [Answer(text=str(row["a"])), Answer(text=str(row["b"]))]
+        every[kind] += 1
+        passed[kind] += agreement("", pair).agreed
+    print(f"{passed.total()} of {every.total()} agree: {dict(passed)}")  # noqa: T201  # the figures are the point
+    assert every.total() > 700
+    assert passed.total() <= 0.01 * every.total()
 
 
 def essays() -> Iterator[tuple[str, list[str]]]:

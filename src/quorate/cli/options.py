@@ -9,7 +9,7 @@ from quorate.cli.failure import note_json
 
 ModeName = Literal["all", "race", "quorum"]
 SelectName = Literal["first", "random", "best", "prompt_selector", "consensus", "synthesis"]
-KindName = Literal["choice", "number", "boolean", "json", "code", "short", "prose"]
+KindName = Literal["choice", "number", "boolean", "date", "list", "tool_call", "json", "code", "short", "prose"]
 
 ConfigOption = Annotated[
     Path | None,

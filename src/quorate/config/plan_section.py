@@ -169,6 +169,8 @@ class EnsembleSection(Section):
     """Agreement (0 to 1) that a quorum needs."""
     kind: Kind | None = None
     """What the answers are, which decides how they are compared; not given: found out from them."""
+    key_fields: tuple[Annotated[str, Field(min_length=1)], ...] = ()
+    """Top-level fields of JSON answers that decide alone whether two of them agree; not given: every field does."""
     select: Select | None = None
     """How the answer is chosen; not given: `first` in a race, else `consensus`."""
     score: Score = _PLAN.score
@@ -246,6 +248,7 @@ class EnsembleSection(Section):
             retry=self.retry.policy() if self.retry else defaults.retry,
             threshold=self.threshold,
             kind=self.kind,
+            key_fields=self.key_fields,
             select=self.select,
             score=self.score,
             synthesis=self.synthesis,

@@ -5,6 +5,7 @@ Agreement is not truth: models share errors. It tells how far the replies say th
 """
 
 from quorate.consensus.clean import Abstention
+from quorate.consensus.code import SameCode
 from quorate.consensus.extraction import extract
 from quorate.consensus.framing import LabelledAnswer, PromptMessage, labels
 from quorate.consensus.judge import (
@@ -18,6 +19,7 @@ from quorate.consensus.kind import Kind
 from quorate.consensus.panel import Panel, agreement
 from quorate.consensus.result import Agreement, Answer, Cluster, Pair, Reason
 from quorate.consensus.synthesis import Contradiction, SynthesisMethod, open_contradictions, synthesis_messages
+from quorate.consensus.tool_call import ToolCallText
 from quorate.consensus.verdict import Judgement, PairVerdict, joint_score
 
 __all__ = [
@@ -34,7 +36,9 @@ __all__ = [
     "Panel",
     "PromptMessage",
     "Reason",
+    "SameCode",
     "SynthesisMethod",
+    "ToolCallText",
     "agreement",
     "extract",
     "grey_pairs",

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from quorate.consensus.facts import Facts
 from quorate.consensus.final import Final, last_paragraph
 from quorate.consensus.patterns import lazy
+from quorate.consensus.small_words import DENYING, HEDGES
 
 _VALUES = {
     "yes": "yes", "yeah": "yes", "yep": "yes", "true": "yes", "correct": "yes", "right": "yes", "indeed": "yes",
@@ -52,11 +53,16 @@ def extract_boolean(text: str, marks: Sequence[Final]) -> str | None:
     return _opening_value(text) or _opening_value(last_paragraph(text))
 
 
-def restated_boolean(asked: frozenset[str], said: Facts) -> str | None:
-    """Return what a sentence that repeats all content of a yes/no question says ("the earth is not flat" is "no")."""
-    if not asked or not asked <= said.stems or said.stems & _REPORTED:
+def restated_boolean(asked: Facts, stems: frozenset[str], said: Facts) -> str | None:
+    """Return what a sentence that repeats all content of a yes/no question says ("the earth is not flat" is "no").
+
+    None if it leaves the matter open ("it might rain") or turns on another word ("filming is forbidden").
+    """
+    if not stems or not stems <= said.stems or said.stems & _REPORTED:
         return None
-    return "no" if asked & said.negated else "yes"
+    if (said.small & HEDGES) - asked.small or (said.stems & DENYING) - asked.stems:
+        return None
+    return "no" if stems & said.negated else "yes"
 
 
 def opens_with_boolean(text: str) -> bool:

@@ -7,10 +7,13 @@ import ast
 import re
 import warnings
 from collections import Counter
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 from quorate.consensus.patterns import lazy
 
+#: Tells whether two programs do the same, by running them on test cases, say.
+SameCode: TypeAlias = Callable[[str, str], bool]
 UNPROVEN_CAP = 0.5
 _FENCE = lazy(r"```([\w+#.-]{0,20})[^\n]{0,40}\n(.*?)(?:```|\Z)", re.DOTALL)
 _MAX_CODE_CHARS = 20_000
@@ -55,11 +58,15 @@ _CODE_REQUEST = lazy(
 
 
 class Code(NamedTuple):
-    """A program in canonical form; `exact` tells whether that form is a parsed one (Python) or only tidied text."""
+    """A program in canonical form; `exact` tells whether that form is a parsed one (Python) or only tidied text.
+
+    `source` is the program as it was written.
+    """
 
     text: str
     exact: bool
     tokens: Counter[str]
+    source: str
 
 
 def extract_code(text: str) -> Code | None:
@@ -91,9 +98,12 @@ def asks_for_code(prompt: str) -> bool:
     return _CODE_REQUEST().search(prompt) is not None
 
 
-def code_score(one: Code, other: Code) -> float:
-    """Return 1 for the same program up to names, comments and layout, else at most .5 by shared tokens."""
-    if one.text == other.text:
+def code_score(one: Code, other: Code, same_code: SameCode | None = None) -> float:
+    """Return 1 for the same program up to names, comments and layout, else at most .5 by shared tokens.
+
+    `same_code` is asked about two programs that differ; what it calls the same scores 1.
+    """
+    if one.text == other.text or (same_code is not None and same_code(*sorted((one.source, other.source)))):
         return 1.0
     shared = (one.tokens & other.tokens).total()
     most = max(one.tokens.total(), other.tokens.total())
@@ -106,7 +116,7 @@ def _code(body: str, tag: str) -> Code:
     exact = text is not None
     if text is None:
         text = _tidy(body, tag)
-    return Code(text=text, exact=exact, tokens=Counter(_TOKEN().findall(text[:_MAX_CODE_CHARS])))
+    return Code(text=text, exact=exact, tokens=Counter(_TOKEN().findall(text[:_MAX_CODE_CHARS])), source=body)
 
 
 def _tidy(body: str, tag: str) -> str:

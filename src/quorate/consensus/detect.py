@@ -11,14 +11,20 @@ EXTRACTED_SHARE = 0.8
 
 def detect_kind(question: Question, readings: Sequence[Reading]) -> Kind:
     """Return the first kind that the prompt allows and that at least 80 % of the replies fit; prose if none does."""
-    if question.options and _most(readings, lambda reading: reading.choice is not None):
+    if _most(readings, lambda reading: reading.calls is not None):
+        return Kind.TOOL_CALL
+    if question.options and not question.selects_all and _most(readings, lambda reading: reading.choice is not None):
         return Kind.CHOICE
     if _is_boolean(question, readings):
         return Kind.BOOLEAN
+    if question.asks_list and _most(readings, lambda reading: reading.listing is not None):
+        return Kind.LIST
     if _most(readings, lambda reading: reading.is_json_answer):
         return Kind.JSON
     if _most(readings, lambda reading: reading.is_code_answer):
         return Kind.CODE
+    if question.asks_date and not question.asks_quantity and _most(readings, lambda reading: reading.date is not None):
+        return Kind.DATE
     if _is_number(question, readings):
         return Kind.NUMBER
     if _most(readings, lambda reading: reading.is_short):

@@ -4,10 +4,12 @@ A guard never raises a score; it names a contradiction (polarity, number, name, 
 """
 
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 
 from quorate.consensus.facts import Facts
 from quorate.consensus.patterns import lazy
-from quorate.consensus.words import stem
+from quorate.consensus.words import sentences, stem
 
 _ANTONYMS = """true/false yes/no increase/decrease increases/decreases rise/fall rises/falls safe/unsafe safe/dangerous
     possible/impossible legal/illegal always/never more/less higher/lower high/low before/after for/against buy/sell
@@ -17,9 +19,16 @@ _ANTONYMS = """true/false yes/no increase/decrease increases/decreases rise/fall
     success/failure succeed/fail include/exclude guilty/innocent healthy/unhealthy likely/unlikely correct/incorrect
     valid/invalid legal/unlawful reliable/unreliable necessary/unnecessary equal/unequal male/female old/young
     dead/alive synchronous/asynchronous encrypt/decrypt ascending/descending even/odd internal/external
-    am/pm"""
+    am/pm over/under above/below inside/outside minimum/maximum with/without top/bottom rich/poor strong/weak
+    thick/thin wide/narrow deep/shallow heavy/light full/empty wet/dry clean/dirty push/pull win/lost import/export
+    ancestor/descendant parent/child teacher/student profit/loss arrive/depart arrival/departure add/remove
+    upper/lower inner/outer vertical/horizontal clockwise/counterclockwise clockwise/anticlockwise gain/lose"""
 _ALTERNATIVES = lazy(r"\b(\w{1,40}),? (?:or|vs\.?|versus) (?:an? |the |to )?(\w{1,40})", re.IGNORECASE)
 _FROM_TO = lazy(r"\bfrom (?:the )?(\w{1,40}) (?:in)?to (?:the )?(\w{1,40})", re.IGNORECASE)
+_EDGES = ".,!;:\"'?()"
+_MOST_WORDS, _MOST_TURNS = 200, 64
+_COPULAS = frozenset({"is", "are", "was", "were"})
+_DEFINITE = frozenset({"the", "my", "your", "his", "her", "its", "our", "their"})
 _JOINERS = frozenset({"and", "or", "&", ","})
 
 
@@ -81,8 +90,8 @@ def _antonym(one: Facts, other: Facts) -> bool:
     mine, theirs = one.stems | one.opposed, other.stems | other.opposed
     return any(
         opposite in theirs and opposite not in mine and word not in theirs
-        for word in mine
-        for opposite in _OPPOSITES.get(word, ())
+        for word in mine & _OPPOSITES.keys()
+        for opposite in _OPPOSITES[word]
     )
 
 
@@ -100,13 +109,45 @@ def reversed_direction(one: str, other: str) -> bool:
 
 
 def _swapped_ends(one: str, other: str) -> bool:
-    """The same words but for two that are exchanged around a middle that does not merely join."""
-    first, second = ([word.strip(".,!;:\"'") for word in text.casefold().split()] for text in (one, other))
-    if len(first) != len(second):
+    """The same words in another order, but for a block that stands elsewhere, or things that are listed."""
+    first, second = one.casefold().split(), other.casefold().split()
+    if len(first) != len(second) or len(first) > _MOST_WORDS:
         return False
-    moved = [at for at, (word, its) in enumerate(zip(first, second, strict=True)) if word != its]
-    if len(moved) != len(("one", "other")):
+    mine, its = ([word.strip(_EDGES) for word in words] for words in (first, second))
+    if mine == its or sorted(mine) != sorted(its) or _is_turned(mine, its):
         return False
-    start, end = moved
-    swapped = first[start] == second[end] and first[end] == second[start]
-    return swapped and not set(first[start + 1 : end]) <= _JOINERS
+    if sorted(sentences(one)) == sorted(sentences(other)):
+        return False
+    moved = [at for at, (word, its_word) in enumerate(zip(mine, its, strict=True)) if word != its_word]
+    return not _is_listed(first[moved[0] : moved[-1] + 1])
+
+
+def _is_turned(one: list[str], other: list[str]) -> bool:
+    """Whether a block only stands elsewhere, or "the X is Y" became "Y is the X"."""
+    first, second = ([word for word in words if word not in _JOINERS] for words in (one, other))
+    if not is_exchange(first, second):
+        return True
+    copula = next((at for at, word in enumerate(one) if word in _COPULAS), 0)
+    turned = [*one[copula + 1 :], one[copula], *one[:copula]]
+    return bool(copula) and turned == other and (one[0] in _DEFINITE or other[0] in _DEFINITE)
+
+
+def _is_listed(words: list[str]) -> bool:
+    """Whether nothing stands between the words but commas, "and" and "or"."""
+    return all(
+        word in _JOINERS or word.endswith((",", ";")) or following in _JOINERS for word, following in pairwise(words)
+    )
+
+
+def is_exchange(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Whether two orders of the same words differ by more than a block that stands elsewhere.
+
+    "A beats B" becomes "B beats A" only by an exchange; "in 1969 A won" and "A won in 1969" are turns of one order.
+    """
+    start, end = 0, len(one)
+    while start < end and one[start] == other[start]:
+        start += 1
+    while end > start and one[end - 1] == other[end - 1]:
+        end -= 1
+    mine, its = list(one[start:end]), list(other[start:end])
+    return not any(its[turn:] + its[:turn] == mine for turn in range(min(len(its), _MOST_TURNS) or 1))

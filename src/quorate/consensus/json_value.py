@@ -6,12 +6,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple, TypeAlias, cast
 
+from quorate.consensus.facts import profile
 from quorate.consensus.patterns import lazy
+from quorate.consensus.twins import contradiction
 from quorate.consensus.words import content_stems
 
 Leaf: TypeAlias = tuple[str, str]
+_CONTRADICTED_CAP = 0.6
 _MAX_LEAVES = 5_000
 _TEXT_WORDS = 6
+_MOST_TEXTS = 8
 _DOMINANT = 0.4
 _ENVELOPE_FIELDS = """
     answer final_answer finalanswer reasoning reason rationale explanation thought thoughts thinking steps
@@ -47,21 +51,53 @@ def is_envelope(found: JsonValue) -> bool:
     return any("answer" in key for key in keys) and keys <= _ENVELOPE
 
 
-def json_score(one: JsonValue, other: JsonValue, key_fields: tuple[str, ...] = ()) -> float:
-    """Return how much two values agree, in [0, 1].
+def json_score(one: JsonValue, other: JsonValue, key_fields: tuple[str, ...] = ()) -> tuple[float, tuple[str, ...]]:
+    """Return how much two values agree, in [0, 1], and the guard that fired.
 
     With `key_fields` (names of top-level fields) those decide alone: 1 if all are equal, else 0. Without: the mean of
     the leaf F1 with and without regard to the order of arrays. Numbers compare as numbers, texts without case, and
-    texts of more than six words by their stems.
+    texts of more than six words by their stems. A contradiction keeps it at or below .6, however many other leaves are
+    equal: another value in the same place, or an item more in an array. A field that only one side has is none.
     """
     if one.text == other.text:
-        return 1.0
+        return 1.0, ()
     if key_fields:
         first, second = _fields(one.value, key_fields), _fields(other.value, key_fields)
-        return float(first is not None and second is not None and Counter(first) == Counter(second))
+        same = first is not None and second is not None and Counter(first) == Counter(second)
+        return (1.0, ()) if same else (0.0, ("key_fields",))
     ordered = _leaf_f1(tuple(_leaves(one.value, ordered=True)), tuple(_leaves(other.value, ordered=True)))
     free = _leaf_f1(tuple(_leaves(one.value, ordered=False)), tuple(_leaves(other.value, ordered=False)))
-    return (ordered + free) / 2
+    score = (ordered + free) / 2
+    return (min(score, _CONTRADICTED_CAP), ("value",)) if _contradicted(one.value, other.value) else (score, ())
+
+
+def _contradicted(one: object, other: object) -> bool:
+    """Whether some place holds different values, the order of arrays aside."""
+    first, second = (Counter(_leaves(value, ordered=False)) for value in (one, other))
+    common = first & second
+    mine, its = (_by_path(left) for left in (first - common, second - common))
+    lists = {path for path in mine.keys() ^ its.keys() if path.endswith("[]") or "[]." in path}
+    return bool(lists) or any(
+        not _alike(value, its[path]) for path, values in mine.items() if path in its for value in values
+    )
+
+
+def _by_path(leaves: Counter[Leaf]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for path, value in leaves:
+        found.setdefault(path, []).append(value)
+    return found
+
+
+def _alike(text: str, others: list[str]) -> bool:
+    """Whether a free text says nothing against one of the others; a short value has to be equal, and is not.
+
+    Many texts in one place are not compared one by one: that would take the square of their number.
+    """
+    if len(text.split()) <= _TEXT_WORDS or len(others) > _MOST_TEXTS:
+        return False
+    mine = profile(text)
+    return any(len(other.split()) > _TEXT_WORDS and not contradiction(mine, profile(other)) for other in others)
 
 
 def _candidates(text: str) -> Iterator[str]:

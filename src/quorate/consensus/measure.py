@@ -8,7 +8,7 @@ from quorate.consensus.clean import Abstention
 from quorate.consensus.cluster import complete_linkage
 from quorate.consensus.detect import detect_kind
 from quorate.consensus.kind import Kind
-from quorate.consensus.pairs import compare
+from quorate.consensus.pairs import NO_RULES, Rules, compare
 from quorate.consensus.question import Question
 from quorate.consensus.reading import Reading
 from quorate.consensus.result import Agreement, Answer, Cluster, Pair, Reason
@@ -29,9 +29,9 @@ class Member:
 class Comparer:
     """The pair scores of one panel, each computed once; a judge's score replaces the computed one."""
 
-    def __init__(self, question: Question, key_fields: tuple[str, ...] = ()) -> None:
+    def __init__(self, question: Question, rules: Rules = NO_RULES) -> None:
         self.question = question
-        self.key_fields = key_fields
+        self.rules = rules
         self.judged: dict[tuple[int, int], Judgement] = {}
         self._known: dict[tuple[Kind, int, int], Pair] = {}
 
@@ -41,15 +41,17 @@ class Comparer:
         key = (kind, first.index, second.index)
         known = self._known.get(key)
         if known is None:
-            result = compare(self.question, kind, first.reading, second.reading, self.key_fields)
+            result = compare(self.question, kind, first.reading, second.reading, self.rules)
             known = Pair(first=first.index, second=second.index, score=result.score, guards=result.guards)
             self._known[key] = known
         judgement = self.judged.get((first.index, second.index))
-        return known if judgement is None else replace(known, score=judgement.score, judged=True, judgement=judgement)
+        if judgement is None:
+            return known
+        return replace(known, score=judgement.score, judged=True, compared=known.score, judgement=judgement)
 
     def judging(self, judgements: Mapping[tuple[int, int], Judgement]) -> "Comparer":
         """Return a comparer with some more judgements; what was computed serves both."""
-        other = Comparer(self.question, self.key_fields)
+        other = Comparer(self.question, self.rules)
         other.judged = {**self.judged, **judgements}
         other._known = self._known
         return other
@@ -120,7 +122,7 @@ class _Table:
         voters = self.voters
         if voters and all(pair.score >= threshold for pair in self.pairs.values()):
             return (self._cluster(voters, total),)
-        by_content = sorted(range(len(voters)), key=lambda at: (voters[at].reading.text, voters[at].index))
+        by_content = sorted(range(len(voters)), key=lambda at: (voters[at].reading.said, voters[at].index))
         order = {position: rank for rank, position in enumerate(by_content)}
         parts = complete_linkage(
             [order[position] for position in range(len(voters))],
@@ -149,15 +151,15 @@ class _Table:
         )
 
     def _medoid(self, part: Sequence[Member]) -> Member:
-        lengths = sorted(len(member.reading.text) for member in part)
+        lengths = sorted(len(member.reading.said) for member in part)
         typical = lengths[(len(lengths) - 1) // 2]
         return min(
             part,
             key=lambda member: (
                 -math.fsum(self.score(member, other) * other.answer.weight for other in part),
                 -member.answer.weight,
-                abs(len(member.reading.text) - typical),
-                member.reading.text,
+                abs(len(member.reading.said) - typical),
+                member.reading.said,
                 member.index,
             ),
         )
@@ -167,5 +169,5 @@ class _Table:
         weight = math.fsum(member.answer.weight for member in members)
         scores = sorted(self.score(one, other) for at, one in enumerate(members) for other in members[at + 1 :])
         cohesion = math.fsum(scores) / len(scores) if scores else 1.0
-        texts = sorted(member.reading.text for member in members)
+        texts = sorted(member.reading.said for member in members)
         return (-weight, -cohesion, texts, min(member.index for member in members))

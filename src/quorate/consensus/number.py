@@ -12,7 +12,7 @@ from typing import NamedTuple
 from quorate.consensus.expression import evaluate
 from quorate.consensus.final import Final, last_paragraph, without_run_on
 from quorate.consensus.patterns import lazy
-from quorate.consensus.units import CURRENCIES, UNITS
+from quorate.consensus.units import CURRENCIES, UNITS, unit_named
 from quorate.consensus.words import sentences
 
 RELATIVE_TOLERANCE = 1e-6
@@ -36,8 +36,10 @@ _LATEX_FRACTION = lazy(r"(?P<whole>\d+)?\s?\\[dt]?frac\s?\{(?P<top>[^{}]{1,40})\
 _POWER_OF_TEN = lazy(
     r"(?<![\w.^*/\u00d7\u00b7])(?<![*x\u00d7\u00b7] )(?<!times )(?<!cdot )10(?:\^|\*\*)\{?(-?\d{1,2})\}?(?![\w^])"
 )
+_MINUS = lazy(r"(?<![\d)}] )\b(?:minus|negative) (?=\d)")
+_STARS = lazy(r"(?<=\b10)\*\*(?=-?\d)")
 _SYMBOLIC = lazy(r"\d(?:[xyzabnkipqruvw]|\\(?:alpha|beta|theta))(?![A-Za-z])|\b[A-Za-z](?:\^|\*\*)|\^\{?[A-Za-z]")
-_RANGE = lazy(r"\d\s?%?\s?(?:-|\u2013|\bto\b)\s?\$?\d")
+_RANGE = lazy(r"\d\s?%?\s?(?:-|:|\u2013|\bto\b)\s?\$?\d")
 _DENIED = lazy(
     r"\b(?:not|isn['\u2019]t|never|no longer|wasn['\u2019]t|aren['\u2019]t)\s(?:equal to |exactly )?[$\u20ac\u00a3]?$",
     re.IGNORECASE,
@@ -131,14 +133,16 @@ def explicit_number(text: str, marks: Sequence[Final]) -> Quantity | None:
     match = _NUMBER().search(_plain(bare))
     if match is None:
         return _in_words(bare) if _only_fillers(bare) else None
-    rest = _plain(bare)[: match.start("digits")] + " " + _plain(bare)[match.end("digits") :]
+    end = max(match.end(part) for part in ("digits", "e", "ten", "rest"))
+    rest = _plain(bare)[: match.start("digits")] + " " + _plain(bare)[end:]
     return parse_quantity(bare) if len(text) <= _MAX_SPAN_CHARS and _only_fillers(rest) else None
 
 
 def same_quantity(one: Quantity, other: Quantity) -> bool:
     """Whether two quantities are equal: exactly for integers, else within a relative tolerance of 1e-6.
 
-    A unit on one side only is no difference; known units of one dimension are converted; "5 %" equals "5" and "0.05".
+    A unit on one side only is no difference; known units of one dimension are converted,
+    temperatures too; "5 %" equals "5" and "0.05".
     """
     if one.unit == other.unit or not one.unit or not other.unit:
         if _same_value(one, other):
@@ -153,7 +157,9 @@ def same_quantity(one: Quantity, other: Quantity) -> bool:
     if first is None or second is None:
         return False
     return first.dimension == second.dimension and math.isclose(
-        one.value * first.factor, other.value * second.factor, rel_tol=RELATIVE_TOLERANCE
+        one.value * first.factor + first.offset,
+        other.value * second.factor + second.offset,
+        rel_tol=RELATIVE_TOLERANCE,
     )
 
 
@@ -203,7 +209,7 @@ def parse_quantity(span: str) -> Quantity | None:
 
 
 def _is_range(span: str) -> bool:
-    """Whether a span gives two bounds instead of one value."""
+    """Whether a span gives two bounds, a ratio or a score instead of one value."""
     return _RANGE().search(span) is not None and "=" not in span and len(_NUMBER().findall(span)) == len(("from", "to"))
 
 
@@ -275,7 +281,10 @@ def _plain(span: str) -> str:
             span = span.replace(symbol, f" {fraction}")
     if not span.isascii():
         span = _SUPERSCRIPT().sub(lambda match: "^" + match.group().translate(_SUPERSCRIPT_DIGITS), span)
+    if "minus" in span or "negative" in span:
+        span = _MINUS().sub("-", span)
     if "10" in span:
+        span = _STARS().sub("^", span)
         span = _POWER_OF_TEN().sub(r"1e\1", span)
     return span.replace("**", "").replace("$$", "").strip(" `*_\"'")
 
@@ -296,7 +305,7 @@ def _quantity(match: re.Match[str]) -> Quantity:
     value *= scale
     negative = match.group("sign") in {"-", "\u2212"} or bool(match.group("minus"))
     currency = CURRENCIES.get(match.group("currency").upper(), "")
-    unit = currency or CURRENCIES.get(unit_text, "") or _unit(unit_text)
+    unit = currency or CURRENCIES.get(unit_text, "") or _unit(written)
     value = -value if negative else value
     if exponent or rest or scale != 1.0 or "." in digits or not value:
         return _made(value, unit)
@@ -313,14 +322,10 @@ def _with_fraction(value: float, rest: str) -> float:
 def _unit(text: str) -> str:
     if text in {"%", "\\%", "percent", "pct"}:
         return _PERCENT
-    if text in UNITS:
-        return UNITS[text].name
-    if text[:1] == "\u00b0" or text.startswith("degree"):
-        scale = text.removeprefix("\u00b0").removeprefix("degrees").removeprefix("degree").strip()[:1]
+    if text[:1] == "\u00b0" or text.lower().startswith("degree"):
+        scale = text.lower().removeprefix("\u00b0").removeprefix("degrees").removeprefix("degree").strip()[:1]
         return f"deg{scale}" if scale else ""
-    if text.endswith("s") and text[:-1] in UNITS:
-        return UNITS[text[:-1]].name
-    return ""
+    return unit_named(text)
 
 
 def _canonical_digits(digits: str) -> str:
@@ -362,6 +367,7 @@ def _in_words(span: str) -> Quantity | None:
     """Return the value of the last run of number words ("forty-two", "three million"), if the span has one."""
     total = current = 0.0
     found: float | None = None
+    unit = ""
     words = _WORD().findall(span.lower()[-_MAX_SPAN_CHARS:])
     if _WORD_VALUES.keys().isdisjoint(words):
         return None
@@ -375,7 +381,9 @@ def _in_words(span: str) -> Quantity | None:
         elif len(word) > 1 and word in _SCALES and current:
             total, current = total + current * _SCALES[word], 0.0
         elif word != "and":
-            found = total + current if total or current else found
+            if total or current:
+                found, unit = total + current, CURRENCIES.get(word, "") or _unit(word)
             total = current = 0.0
-    value = total + current if total or current else found
-    return None if value is None else _made(value, "")
+    if total or current:
+        return _made(total + current, "")
+    return None if found is None else _made(found, unit)

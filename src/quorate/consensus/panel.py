@@ -3,16 +3,21 @@
 import math
 from collections.abc import Iterable, Sequence
 from copy import copy
+from typing import TypeAlias
 
+from quorate.consensus.code import SameCode
 from quorate.consensus.kind import Kind
 from quorate.consensus.measure import Comparer, Member, measure
+from quorate.consensus.pairs import Rules
 from quorate.consensus.question import Question
 from quorate.consensus.reading import Reading
 from quorate.consensus.result import Agreement, Answer
+from quorate.consensus.tool_call import ToolCallText
 from quorate.consensus.verdict import Judgement, PairVerdict
 from quorate.core.errors import InvalidRequest
 
 DEFAULT_THRESHOLD = 0.7
+_Said: TypeAlias = tuple[str, bool, tuple[ToolCallText, ...]]
 
 
 def agreement(
@@ -22,15 +27,18 @@ def agreement(
     kind: Kind | None = None,
     threshold: float = DEFAULT_THRESHOLD,
     key_fields: Sequence[str] = (),
+    same_code: SameCode | None = None,
 ) -> Agreement:
     """Return the agreement of several answers to one prompt.
 
     `kind` overrides detection; `threshold` in (0, 1] is the pair score at which two answers agree, and the score at
-    which `agreed` is true; `key_fields` name the top-level JSON fields that decide alone. The score of a single answer
-    is 1 of 1 and means nothing: ask at least two. Raises InvalidRequest for a threshold or weight out of range, never
-    for a text. Cost: no I/O, one comparison per pair of distinct answers; about 1 ms for five short replies.
+    which `agreed` is true; `key_fields` name the top-level JSON fields that decide alone. `same_code` tells whether two
+    programs that differ do the same; it is asked once for a pair, and what it raises is raised here. The score of a
+    single answer is 1 of 1 and means nothing: ask at least two. Raises InvalidRequest for a threshold or weight out of
+    range, never for a text. Cost: no I/O, one comparison per pair of distinct answers; about 1 ms for five short
+    replies.
     """
-    panel = Panel(prompt, kind=kind, threshold=threshold, key_fields=key_fields)
+    panel = Panel(prompt, kind=kind, threshold=threshold, key_fields=key_fields, same_code=same_code)
     for index, answer in enumerate(answers):
         panel.add(index, answer)
     return panel.agreement()
@@ -46,14 +54,15 @@ class Panel:
         kind: Kind | None = None,
         threshold: float = DEFAULT_THRESHOLD,
         key_fields: Sequence[str] = (),
+        same_code: SameCode | None = None,
     ) -> None:
         if not 0.0 < threshold <= 1.0:
             raise InvalidRequest(f"the threshold {threshold!r} is not in (0, 1]; 0.7 is usual", param="threshold")
-        self._comparer = Comparer(Question(prompt), tuple(key_fields))
+        self._comparer = Comparer(Question(prompt), Rules(key_fields=tuple(key_fields), same_code=same_code))
         self._declared = kind
         self._threshold = threshold
         self._members: dict[int, Member] = {}
-        self._readings: dict[tuple[str, bool], Reading] = {}
+        self._readings: dict[_Said, Reading] = {}
         self._latest: Agreement | None = None
 
     def add(self, index: int, answer: Answer) -> None:
@@ -69,9 +78,11 @@ class Panel:
 
     def _read(self, answer: Answer) -> Reading:
         """Return the reading of an answer; models that agree often agree to the letter, which is read once."""
-        key = (answer.text, answer.complete)
+        key = (answer.text, answer.complete, answer.tool_calls)
         if key not in self._readings:
-            self._readings[key] = Reading(self._comparer.question, answer.text, complete=answer.complete)
+            self._readings[key] = Reading(
+                self._comparer.question, answer.text, complete=answer.complete, tool_calls=answer.tool_calls
+            )
         return self._readings[key]
 
     def judge(

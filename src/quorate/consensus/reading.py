@@ -1,17 +1,22 @@
 """One reply under one question, read on demand and at most once in each way."""
 
+from collections.abc import Sequence
+
 from quorate.consensus.boolean import extract_boolean, opens_with_boolean, restated_boolean
 from quorate.consensus.choice import extract_choice
-from quorate.consensus.clean import Cleaned, clean
+from quorate.consensus.clean import Abstention, Cleaned, clean
 from quorate.consensus.code import Code, code_dominates, extract_code
+from quorate.consensus.date import Asked, Moment, extract_date
 from quorate.consensus.facts import Profile, profile
 from quorate.consensus.final import Final, Marker, finals
 from quorate.consensus.json_value import JsonValue, extract_json, is_envelope
 from quorate.consensus.kind import Kind
+from quorate.consensus.listing import Listing, extract_list
 from quorate.consensus.literal import Literal, literal
 from quorate.consensus.number import Quantity, explicit_number, extract_number
 from quorate.consensus.prose import LONG_WORDS
 from quorate.consensus.question import Question
+from quorate.consensus.tool_call import Calls, ToolCallText, read_calls
 from quorate.consensus.vectors import Vector, vector
 from quorate.core.lazy import lazy_property
 
@@ -31,14 +36,27 @@ def _without_quote(text: str, quotable: str) -> str:
 class Reading:
     """A reply in every form that some kind compares; nothing is computed before it is asked for."""
 
-    def __init__(self, question: Question, text: str, *, complete: bool = True) -> None:
+    def __init__(
+        self, question: Question, text: str, *, complete: bool = True, tool_calls: Sequence[ToolCallText] = ()
+    ) -> None:
         self.question = question
-        self.cleaned: Cleaned = clean(_without_quote(text, question.quotable), complete=complete)
+        self.calls: Calls | None = read_calls(tool_calls) if tool_calls else None
+        if tool_calls and complete:
+            # The calls are the reply, a text beside them only announces them; calls that nothing can run are none.
+            abstention = None if self.calls is not None else Abstention.NO_ANSWER
+            self.cleaned: Cleaned = Cleaned(text="", abstention=abstention)
+        else:
+            self.cleaned = clean(_without_quote(text, question.quotable), complete=complete)
 
     @property
     def text(self) -> str:
-        """The cleaned reply."""
+        """The cleaned reply; empty if the reply calls functions."""
         return self.cleaned.text
+
+    @property
+    def said(self) -> str:
+        """What the reply says: its calls, or its text. Replies that say the same to the letter are the same."""
+        return self.calls.text if self.calls is not None else self.text
 
     @lazy_property
     def marks(self) -> tuple[Final, ...]:
@@ -63,15 +81,32 @@ class Reading:
     @lazy_property
     def boolean(self) -> str | None:
         """Yes or no, said or by repeating the question as a statement."""
-        value = extract_boolean(self.text, self.marks)
-        if value is None and self.question.asks_yes_or_no and len(self.text.split(None, _SHORT_WORDS)) <= _SHORT_WORDS:
-            return restated_boolean(self.question.stems, self.profile.whole)
-        return value
+        return extract_boolean(self.text, self.marks) or self.restated
+
+    @lazy_property
+    def restated(self) -> str | None:
+        """Yes or no by repeating the question as a statement, in a short reply."""
+        question = self.question
+        if not question.asks_yes_or_no or len(self.text.split(None, _SHORT_WORDS)) > _SHORT_WORDS:
+            return None
+        return restated_boolean(question.facts, question.stems, self.profile.whole)
 
     @lazy_property
     def opens_with_boolean(self) -> bool:
         """Whether its first word is a plain yes or no."""
         return opens_with_boolean(self.text)
+
+    @lazy_property
+    def date(self) -> Moment | None:
+        """The one date or time it gives."""
+        question = self.question
+        asked = Asked(stems=question.stems, dates=question.dates)
+        return extract_date(self.text, self.marks, question.date_convention, asked)
+
+    @lazy_property
+    def listing(self) -> Listing | None:
+        """The items it lists."""
+        return extract_list(self.text, self.marks, self.json, self.question.options)
 
     @lazy_property
     def json(self) -> JsonValue | None:
@@ -151,6 +186,12 @@ class Reading:
                 return self.number.text if self.number else None
             case Kind.BOOLEAN:
                 return self.boolean
+            case Kind.DATE:
+                return self.date.text if self.date else None
+            case Kind.LIST:
+                return self.listing.text if self.listing else None
+            case Kind.TOOL_CALL:
+                return self.calls.text if self.calls else None
             case Kind.JSON:
                 return self.json.text if self.json else None
             case Kind.CODE:

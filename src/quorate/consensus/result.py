@@ -1,10 +1,12 @@
 """What a measurement of agreement says: clusters, score, abstentions, and why."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
 
 from quorate.consensus.clean import Abstention
 from quorate.consensus.kind import Kind
+from quorate.consensus.tool_call import ToolCallText
 from quorate.consensus.verdict import Judgement
 
 Explanation: TypeAlias = dict[str, object]
@@ -15,13 +17,15 @@ class Answer:
     """One reply to be compared.
 
     `name` is shown in explanations only; `weight` (finite, >= 0) is the reply's vote; `complete=False` marks a
-    truncated reply, which abstains.
+    truncated reply, which abstains. `tool_calls` are the functions it calls; a reply that calls some says
+    that, whatever its text.
     """
 
     text: str
     name: str = ""
     weight: float = 1.0
     complete: bool = True
+    tool_calls: tuple[ToolCallText, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +48,7 @@ class Pair:
     """How much two answers agree (`first` < `second` are their indexes) and the guards that lowered the score.
 
     `judgement` is there if a judge gave the score: its verdicts and whether they come from memory.
+    Where a judge was asked, `score` is the judge's and `compared` what the comparison of the texts had said.
     """
 
     first: int
@@ -52,6 +57,7 @@ class Pair:
     guards: tuple[str, ...] = ()
     judged: bool = False
     judgement: Judgement | None = None
+    compared: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +101,12 @@ class Agreement:
         return bool(self.clusters) and self.score >= self.threshold
 
     def explain(self) -> Explanation:
-        """Return the whole measurement as JSON-able values: answers, pairs with guards, clusters, abstentions."""
+        """Return the whole measurement as JSON-able values: answers, pairs with guards, clusters, abstentions.
+
+        A pair has the kind it was compared as, both normalised answers (null for prose), the guards that fired, and the
+        judge's score, null where none was asked.
+        """
+        answers = dict(zip(self.indexes, self.answers, strict=True))
         return {
             "kind": str(self.kind),
             "method": self.method,
@@ -106,19 +117,23 @@ class Agreement:
                 {"index": index, "name": name, "answer": answer}
                 for index, name, answer in zip(self.indexes, self.names, self.answers, strict=True)
             ],
-            "pairs": [_pair(pair) for pair in self.pairs],
+            "pairs": [_pair(pair, self.kind, answers) for pair in self.pairs],
             "clusters": [_cluster(cluster) for cluster in self.clusters],
             "abstentions": [{"index": reason.index, "reason": str(reason.reason)} for reason in self.reasons],
         }
 
 
-def _pair(pair: Pair) -> Explanation:
+def _pair(pair: Pair, kind: Kind, answers: Mapping[int, str | None]) -> Explanation:
     return {
         "first": pair.first,
         "second": pair.second,
+        "kind": str(kind),
+        "answers": [answers.get(pair.first), answers.get(pair.second)],
         "score": pair.score,
         "guards": list(pair.guards),
         "judged": pair.judged,
+        "judge_score": pair.score if pair.judged else None,
+        "compared_score": pair.compared if pair.judged else pair.score,
         **({} if pair.judgement is None else _judgement(pair, pair.judgement)),
     }
 

@@ -4,11 +4,15 @@ from typing import NamedTuple
 
 
 class Unit(NamedTuple):
-    """`factor` converts to the base unit of the dimension (m, kg, s, l, byte, m2, m/s, J); currencies never convert."""
+    """`factor` and `offset` convert to the base unit of the dimension (m, kg, s, l, byte, K, m/s, J, W).
+
+    Base value = factor x value + offset; currencies never convert.
+    """
 
     name: str
     dimension: str
     factor: float
+    offset: float = 0.0
 
 
 _TABLE = """
@@ -19,12 +23,16 @@ time: s sec second=1 | ms millisecond=.001 | min minute=60 | h hr hour=3600 | da
     | year yr=31556952 | decade=315569520 | century centuries=3155695200
 volume: l litre liter=1 | ml millilitre milliliter=.001 | gal gallon=3.785411784
 data: byte=1 | kb kilobyte=1e3 | mb megabyte=1e6 | gb gigabyte=1e9 | tb terabyte=1e12 | bit=.125
-celsius: degc celsius=1
-fahrenheit: degf fahrenheit=1
-kelvin: degk kelvin=1
+power: w watt=1 | kw kilowatt=1e3 | hp horsepower=745.69987158227
 speed: mph=.44704 | kph kmh=.277777777777778
 energy: j joule=1 | kj kilojoule=1000 | cal=4.184 | kcal=4184 | kwh=3600000
 """
+#: Symbols that mean something else in other case; looked up before the table, which knows no case.
+_CASED = """
+Mg=mass 1000 | mg=mass 1e-6 | MW=power 1e6 | mW=power 1e-3 | GW=power 1e9 | Mb=data 125000 | Mbit=data 125000
+    | Gb=data 125000000 | kb=data 125 | MJ=energy 1e6 | mJ=energy 1e-3 | Mm=length 1e6 | nm=length 1e-9 | NM=length 1852
+"""
+_ZERO_CELSIUS, _ZERO_FAHRENHEIT = 273.15, 459.67 * 5 / 9
 _MONEY = """
 usd: $ us$ usd dollar dollars | eur: \u20ac eur euro euros | gbp: \u00a3 gbp | jpy: \u00a5 jpy yen | inr: \u20b9 inr
 rupee rupees
@@ -46,7 +54,33 @@ def _units() -> dict[str, Unit]:
     for entry in _MONEY.split("|"):
         code = entry.partition(":")[0].strip()
         table[code] = Unit(name=code, dimension=code, factor=1.0)
+    for spelling, name, factor, offset in (
+        ("celsius", "degc", 1.0, _ZERO_CELSIUS),
+        ("fahrenheit", "degf", 5 / 9, _ZERO_FAHRENHEIT),
+        ("kelvin", "degk", 1.0, 0.0),
+    ):
+        table[spelling] = table[name] = Unit(name=name, dimension="temperature", factor=factor, offset=offset)
     return table
+
+
+def _cased() -> dict[str, Unit]:
+    table: dict[str, Unit] = {}
+    for entry in _CASED.split("|"):
+        symbol, _, meaning = entry.strip().partition("=")
+        dimension, _, factor = meaning.partition(" ")
+        table[symbol] = Unit(name=symbol, dimension=dimension, factor=float(factor))
+    return table
+
+
+def unit_named(written: str) -> str:
+    """Return the key under which `UNITS` has a unit as it is written ("Mg" is not "mg", "Miles" is), or ''."""
+    if written in _CASED_UNITS:
+        return written
+    lowered = written.lower()
+    for name in (lowered, lowered.removesuffix("s")):
+        if name in UNITS:
+            return UNITS[name].name
+    return ""
 
 
 def _currencies() -> dict[str, str]:
@@ -55,5 +89,7 @@ def _currencies() -> dict[str, str]:
     return table | {spelling.upper(): code for spelling, code in table.items()}
 
 
-UNITS = _units()
+_CASED_UNITS = _cased()
+#: By canonical name and by every spelling in lower case; what its case decides stands as it is written.
+UNITS = _units() | _CASED_UNITS
 CURRENCIES = _currencies()

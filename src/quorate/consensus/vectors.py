@@ -20,7 +20,7 @@ def vector(text: str) -> Vector:
     """Return the vector of a text; of a long one the first 1,600 characters stand for it."""
     plain = " ".join(text[:_MAX_CHARS].casefold().split())
     padded = f" {plain} "
-    counts: Counter[str] = Counter(padded[start : start + _GRAM] for start in range(len(padded) - _GRAM + 1))
+    counts = Counter([padded[start : start + _GRAM] for start in range(len(padded) - _GRAM + 1)])
     for word, count in Counter(plain.split(" ")).items():
         counts[f"{word}\n"] += _WORD_WEIGHT * count
     damped = {gram: math.sqrt(count) for gram, count in counts.items()}
@@ -31,8 +31,6 @@ def cosine(one: Vector, other: Vector) -> float:
     """Return the cosine of two vectors, in [0, 1]; 0 if one is empty."""
     if not one.norm or not other.norm:
         return 0.0
-    if len(one.weights) > len(other.weights):
-        one, other = other, one
-    larger = other.weights
-    dot = math.fsum(weight * larger[gram] for gram, weight in one.weights.items() if gram in larger)
+    mine, its = one.weights, other.weights
+    dot = math.fsum([mine[gram] * its[gram] for gram in mine.keys() & its.keys()])
     return min(dot / (one.norm * other.norm), 1.0)

@@ -1,6 +1,6 @@
 """Words, stems and sentences: the smallest units that replies are compared by."""
 
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from quorate.consensus.patterns import lazy
 
@@ -49,13 +49,32 @@ _IRREGULAR_FORMS = """
 _IRREGULAR: dict[str, str] = {
     form: base for form, _, base in (each.partition("/") for each in _IRREGULAR_FORMS.split())
 }
-OPPOSED_STOP_WORDS = frozenset({"on", "off", "up", "down", "more", "am"})
+_SYNONYM_GROUPS = """appear/look/seem big/large small/little begin/start end/finish buy/purchase help/assist
+    show/display fast/quick/rapid shop/store car/automobile movie/film phone/telephone sick/ill glad/happy kid/child
+    road/street use/utilize/employ choose/select/pick need/require obtain/get/receive error/mistake job/work
+    picture/image typical/usual near/close locate/situate contain/include name/call build/construct make/create/produce
+    all/every colour/color metre/meter litre/liter centre/center grey/gray kilometre/kilometer"""
+OPPOSED_STOP_WORDS = frozenset({"on", "off", "up", "down", "more", "am", "over", "under"})
 STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
 
 
 @lru_cache(maxsize=_STEM_CACHE_WORDS)
 def stem(word: str) -> str:
-    """Return a lower-case English word without its inflection: light suffix rules, the commonest irregular forms."""
+    """Return a lower-case English word without its inflection; one stem stands for each group of common synonyms.
+
+    Light suffix rules, the commonest irregular forms.
+    """
+    bare = _without_inflection(word)
+    return _synonyms().get(bare, bare)
+
+
+@cache
+def _synonyms() -> dict[str, str]:
+    groups = [[_without_inflection(word) for word in group.split("/")] for group in _SYNONYM_GROUPS.split()]
+    return {bare: min(group) for group in groups for bare in group}
+
+
+def _without_inflection(word: str) -> str:
     word = _IRREGULAR.get(word, word)
     for suffix, replacement, least in _SUFFIXES:
         if word.endswith(suffix) and len(word) - len(suffix) >= least:

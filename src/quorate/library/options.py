@@ -35,8 +35,9 @@ class AskOptions(TypedDict, total=False):
     """How a question is asked; whatever is left out comes from the configuration's defaults.
 
     `models`: catalog names, or `Member`s with parameters of their own. `plan`: a whole plan, which the other options
-    change. `count`: copies of each model. `retries`: further attempts per branch. `params`: named values of this run.
-    `on_event`: is called with every event, at once and on the event loop: it must be quick. Times are in seconds.
+    change. `count`: copies of each model. `retries`: further attempts per branch. `key_fields`: top-level fields of
+    JSON answers that decide alone whether two agree. `params`: named values of this run. `on_event`: is called with
+    every event, at once and on the event loop: it must be quick. Times are in seconds.
     """
 
     models: Sequence[str | Member] | str
@@ -46,6 +47,7 @@ class AskOptions(TypedDict, total=False):
     score: Score | str
     synthesis: Synthesis | str
     kind: Kind | str
+    key_fields: Sequence[str]
     failure_strategy: FailureStrategy | str
     min_models: int
     max_models: int
@@ -113,6 +115,8 @@ def plan_from(base: Plan, options: AskOptions) -> Plan:
     given = cast("dict[str, Any]", options)
     changes = {name: given[name] for name in _PLAIN if name in given}
     changes |= {name: one_of(kind, given[name], name) for name, kind in _ENUMS.items() if name in given}
+    if "key_fields" in options:
+        changes["key_fields"] = _names(options["key_fields"])
     if "count" in options:
         changes |= {"count": options["count"], "parallelization": Parallelization.STATIC_COUNT}
     if "retries" in options:
@@ -127,6 +131,10 @@ def one_of(kind: type[E], value: object, param: str) -> E:
     except ValueError:
         choices = ", ".join(member.value for member in kind)
         raise InvalidRequest(f"{param} is {value!r}; choose one of: {choices}", param=param) from None
+
+
+def _names(fields: Sequence[str]) -> tuple[str, ...]:
+    return (fields,) if isinstance(fields, str) else tuple(fields)
 
 
 def members_from(models: Sequence[str | Member] | str) -> tuple[Member, ...]:

@@ -159,6 +159,11 @@ class Budget:
         if self._parent is not None:
             self._parent.add(charge)
 
+    def require(self, what: str) -> None:
+        """Raise `BudgetSpent` naming `what` if this budget or one above has nothing left."""
+        for budget in self.limits:
+            _require(budget, 0, what)
+
     def reserve(self, most_microusd: int, what: str) -> "Held":
         """Set aside the most that something may cost, here and in every budget above, until it is released.
 

@@ -128,8 +128,9 @@ class Plan:
     included; every branch has its first. `max_cost_microusd`: what the whole plan may spend. `judge` and `synthesiser`
     name models for selectors that need one; `instructions` is the judge's own prompt.
 
-    `pair_judge` names a model that is asked whether two answers mean the same, where measuring leaves it open and its
-    word could settle the matter: about `max_judged_pairs` pairs at most, each in both orders; not in a race.
+    `kind` says what the answers are, `key_fields` which top-level fields of JSON answers decide alone whether two
+    agree. `pair_judge` names a model that is asked whether two answers mean the same, where measuring leaves it open
+    and its word could settle the matter: about `max_judged_pairs` pairs at most, each in both orders; not in a race.
     """
 
     members: tuple[Member, ...]
@@ -148,6 +149,7 @@ class Plan:
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     threshold: float = 0.7
     kind: Kind | None = None
+    key_fields: tuple[str, ...] = ()
     select: Select | None = None
     score: Score = Score.AGREEMENT
     synthesis: Synthesis = Synthesis.WEIGHTED_MERGE

@@ -12,6 +12,7 @@ from quorate.model import Call, Outcome, State
 from quorate.model.event import AgreementUpdated, BranchCancelled
 from quorate.parallel.ask import branch_request
 from quorate.parallel.branch import Branch
+from quorate.parallel.compared import compared, panel_for
 from quorate.parallel.live import Live
 from quorate.parallel.pair_judge import PairJudge
 from quorate.parallel.plan import FailureStrategy, Mode, Plan
@@ -21,8 +22,6 @@ from quorate.resilience.resilient import is_held_back
 from quorate.wire.chat import ChatRequest
 
 _NOT_NEEDED = "the answer was settled before its turn"
-#: Why an answer is not the whole answer.
-_UNFINISHED = frozenset({"length", "content_filter"})
 #: A single answer agrees with nobody, so it is not even read until there is a second one.
 _COMPARABLE = 2
 #: Stands among the indexes of branches that have ended for the pair judge.
@@ -65,7 +64,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         """Begin an empty panel for the stage's question."""
-        self._panel = Panel(self.request.prompt_text, kind=self.plan.kind, threshold=self.plan.threshold)
+        self._panel = panel_for(self.plan, self.request.prompt_text)
 
     @property
     def answers(self) -> list[Outcome]:
@@ -233,9 +232,8 @@ class Stage:
         )
 
     def _answer(self, outcome: Outcome) -> Answer:
-        whole = outcome.completion is not None and outcome.completion.finish_reason not in _UNFINISHED
         weight = next(branch.member.weight for branch in self.branches if branch.index == outcome.index)
-        return Answer(text=outcome.text, name=outcome.branch, weight=weight, complete=whole)
+        return compared(outcome, weight=weight, name=outcome.branch)
 
     def _standing(self, supposed: Panel | None = None) -> Standing:
         outstanding = [branch.member.weight for branch in self.branches if branch.index not in self._counted]

@@ -1,9 +1,10 @@
 """`select: synthesis`: a model writes one answer from all of them, and adds nothing that none of them supports."""
 
-from quorate.consensus import Agreement, Answer, Panel, labels, synthesis_messages
+from quorate.consensus import Agreement, labels, synthesis_messages
 from quorate.core.secret import new_nonce
 from quorate.model import Completion, Model
 from quorate.parallel.candidates import Candidates
+from quorate.parallel.compared import compared, panel_for
 
 
 async def synthesised(candidates: Candidates, synthesiser: Model) -> tuple[Completion | None, str]:
@@ -35,7 +36,7 @@ async def synthesised(candidates: Candidates, synthesiser: Model) -> tuple[Compl
 
 def _positions(candidates: Candidates) -> Agreement:
     """Measure the agreement again with places in the list as indexes, which is what the prompt speaks of."""
-    panel = Panel(candidates.question, kind=candidates.plan.kind, threshold=candidates.plan.threshold)
+    panel = panel_for(candidates.plan, candidates.question)
     for position, outcome in enumerate(candidates.outcomes):
-        panel.add(position, Answer(text=outcome.text, weight=candidates.weight(outcome)))
+        panel.add(position, compared(outcome, weight=candidates.weight(outcome)))
     return panel.agreement()

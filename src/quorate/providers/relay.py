@@ -15,9 +15,9 @@ import msgspec
 from quorate.core.errors import Failure, Malformed, ProviderError, QuorateError, TooLarge, Unavailable
 from quorate.model.call import Call
 from quorate.model.usage import Charge, Usage
-from quorate.providers.account import RequestAccount
+from quorate.providers.account import NO_ANSWER, RequestAccount
 from quorate.providers.dialect import OWN_FIELDS, Target
-from quorate.providers.endpoint import NO_ANSWER, Endpoint
+from quorate.providers.endpoint import Endpoint
 from quorate.providers.estimate import (
     DEFAULT_OUTPUT_TOKENS,
     count_images,

@@ -32,6 +32,7 @@ FIELD = "parallel"
 
 ModelName = Annotated[str, msgspec.Meta(min_length=1, max_length=400)]
 Hint = Annotated[str, msgspec.Meta(min_length=1, max_length=64)]
+KeyField = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 Prompt = Annotated[str, msgspec.Meta(min_length=1, max_length=20_000)]
 Milliseconds = Annotated[float, msgspec.Meta(gt=0, le=86_400_000)]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
@@ -83,6 +84,7 @@ class ParallelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     score: Score | None = None
     synthesis: Synthesis | None = None
     kind: Kind | None = None
+    key_fields: Annotated[tuple[KeyField, ...], msgspec.Meta(max_length=64)] = ()
     threshold: Share | None = None
     judge: ModelName | None = None
     synthesiser: ModelName | None = None
@@ -238,6 +240,7 @@ def _plan(options: ParallelOptions, base: Plan, members: tuple[Member, ...], lim
         "score": options.score,
         "synthesis": options.synthesis,
         "kind": options.kind,
+        "key_fields": options.key_fields or None,
         "threshold": options.threshold,
         "judge": options.judge,
         "synthesiser": options.synthesiser,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from quorate.core.errors import QuorateError
 from quorate.model import Call, Charge, Completion, Delta, Usage, opens_reply
-from quorate.wire.chat import ChatRequest, ChatResponse
+from quorate.wire.chat import ChatRequest, ChatResponse, ToolCall
 from quorate.wire.stream import ChatChunk, ChunkChoice, ChunkDelta, Joiner
 
 
@@ -14,6 +14,7 @@ from quorate.wire.stream import ChatChunk, ChunkChoice, ChunkDelta, Joiner
 class ScriptedAnswer:
     """One answer: after `delay_s` the text comes, in `pieces` that are `gap_s` apart, or whole if there are none.
 
+    `tool_calls` are the functions it calls after its text.
     With an `error` it is raised where the answer would have been complete. `usage` and `cost_microusd` are charged
     when the answer is complete; a cancelled or failed one is charged the share of them that had been sent
     (`estimated`), an error before the first piece nothing.
@@ -25,6 +26,7 @@ class ScriptedAnswer:
     gap_s: float = 0.0
     error: QuorateError | None = None
     finish_reason: str = "stop"
+    tool_calls: tuple[ToolCall, ...] = ()
     usage: Usage = field(default_factory=Usage)
     cost_microusd: int | None = 0
 
@@ -103,6 +105,9 @@ class ScriptedModel:
             yield ChatChunk(id="scripted", model=self._name, choices=(ChunkChoice(delta=delta),))
         if answer.error is not None:
             raise answer.error
+        if answer.tool_calls:
+            delta = ChunkDelta(tool_calls=answer.tool_calls)
+            yield ChatChunk(id="scripted", model=self._name, choices=(ChunkChoice(delta=delta),))
         end = ChunkChoice(delta=ChunkDelta(), finish_reason=answer.finish_reason)
         yield ChatChunk(id="scripted", model=self._name, choices=(end,))
 

@@ -24,6 +24,7 @@ def score(prompt: str, one: str, other: str) -> float:
     [
         ("When is it?", "2024-03-04", "2024-04-03"),
         ("When is it?", "Monday at 3 pm", "Monday at 3 am"),
+        ("When was it?", "July 20, 1969", "1969"),
         ("Score?", "2-1", "1-2"),
         ("Ratio?", "2:1", "2"),
         ("Solve it.", "\u00b12", "2"),
@@ -76,7 +77,7 @@ def test_these_do_not_agree(prompt: str, one: str, other: str) -> None:
     ("prompt", "one", "other"),
     [
         ("When did it end?", "May 8, 1945", "8 May 1945"),
-        ("When was it?", "July 20, 1969", "1969"),
+        ("In which year was it?", "July 20, 1969", "1969"),
         ("List the primes below 10", "2, 3, 5, 7", "7, 5, 3, 2"),
         ("How many?", "at least 5", "5 or more, at least 5"),
         (OPTIONS, "A is wrong, so B", "B"),

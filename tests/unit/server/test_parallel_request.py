@@ -53,6 +53,7 @@ def test_the_whole_field_in_camel_case_and_in_snake_case() -> None:
         "score": "cheapest",
         "threshold": 0.9,
         "kind": "number",
+        "keyFields": ["id", "total"],
         "judge": "j",
         "synthesiser": "s",
         "pairJudge": "p",
@@ -72,6 +73,7 @@ def test_the_whole_field_in_camel_case_and_in_snake_case() -> None:
         "max_concurrent": 5,
         "pair_judge": "p",
         "max_judged_pairs": 3,
+        "key_fields": ["id", "total"],
         "models": ["a", {"model": "b", "weight": 2, "max_tokens": 9, "top_p": 0.5, "timeout_ms": 100, "count": 2}],
     }
     rest = {name: value for name, value in camel.items() if name.islower()}

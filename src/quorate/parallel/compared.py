@@ -1,0 +1,30 @@
+"""What agreement sees of a plan's answers: the panel of a plan, and an outcome as one of its answers."""
+
+from quorate.consensus import Answer, Panel, ToolCallText
+from quorate.model import Outcome
+from quorate.parallel.plan import Plan
+
+#: Why an answer is not the whole answer.
+_UNFINISHED = frozenset({"length", "content_filter"})
+
+
+def panel_for(plan: Plan, question: str) -> Panel:
+    """Return an empty panel that compares as the plan says."""
+    return Panel(question, kind=plan.kind, threshold=plan.threshold, key_fields=plan.key_fields)
+
+
+def compared(outcome: Outcome, *, weight: float, name: str = "") -> Answer:
+    """Return an outcome as an answer to compare: its text, the functions it calls, and whether it is whole."""
+    completion = outcome.completion
+    whole = completion is not None and completion.finish_reason not in _UNFINISHED
+    return Answer(text=outcome.text, name=name, weight=weight, complete=whole, tool_calls=_tool_calls(outcome))
+
+
+def _tool_calls(outcome: Outcome) -> tuple[ToolCallText, ...]:
+    choices = outcome.completion.response.choices if outcome.completion is not None else ()
+    calls = choices[0].message.tool_calls if choices else None
+    return tuple(
+        ToolCallText(name=call.function.name or "", arguments=call.function.arguments or "")
+        for call in calls or ()
+        if call.function is not None
+    )
