@@ -78,7 +78,7 @@ def measure(
         method=_method(found, refused=refused, judged=bool(comparer.judged)),
         pairs=tuple(table.pairs.values()) if detailed else (),
         reasons=tuple(Reason(index=index, reason=reasons[index]) for index in sorted(reasons)),
-        indexes=tuple(member.index for member in members) if detailed else (),
+        indexes=tuple(member.index for member in members),
         names=tuple(member.answer.name for member in members) if detailed else (),
         answers=_answers(found, members, reasons) if detailed else (),
     )
