@@ -20,6 +20,8 @@ from quorate.consensus.trust import Evidence, TrackRecord, Weighting
 LEAST_LABELS = 100
 #: A combination has eight weights to learn besides: it takes this many.
 LEAST_COMBINED = 200
+#: How many numbers `features` returns.
+FEATURES = 8
 
 Records = Mapping[tuple[str, Kind], TrackRecord]
 
