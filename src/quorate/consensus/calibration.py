@@ -32,15 +32,20 @@ class _Point(NamedTuple):
     share: float
     row: tuple[float, ...] | None
     right: bool
+    question: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """A checked agreement: whether its leading answer was `correct`, and of each model, where known, its own answer."""
+    """A checked agreement: whether its leading answer was `correct`, and of each model, where known, its own answer.
+
+    Labels of one `question` depend on each other and count as one towards what is enough; '' is a question of its own.
+    """
 
     evidence: Evidence
     correct: bool
     right: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,13 +131,13 @@ def fit(labels: Iterable[Label]) -> Calibration:
         evidence = label.evidence
         row = features(evidence, records) if _is_known(evidence, records) else None
         for key in cells_of(evidence):
-            groups[key].append(_Point(share=evidence.share, row=row, right=label.correct))
+            groups[key].append(_Point(share=evidence.share, row=row, right=label.correct, question=label.question))
     cells: dict[CellKey, Cell] = {}
     for key in sorted(groups, key=_coarse_first):
         wider = cells.get(_wider(key))
-        if wider is None or wider.labels > len(groups[key]):
-            wider = _cell(groups[key], wider)
-        cells[key] = wider
+        points = groups[key]
+        same = wider is not None and len(points) == len(groups[_wider(key)])
+        cells[key] = wider if wider is not None and same else _cell(points, wider)
     return Calibration(cells=cells, records=records)
 
 
@@ -162,21 +167,30 @@ def _wider(key: CellKey) -> CellKey:
 
 def _cell(points: Sequence[_Point], wider: Cell | None) -> Cell:
     right = sum(point.right for point in points)
-    if len(points) < LEAST_LABELS:
+    known = [point for point in points if point.row is not None]
+    if _questions(points) < LEAST_LABELS:
         return Cell(labels=len(points), right=right)
-    known = [(point.row, point.right) for point in points if point.row is not None]
     start = wider.combined.weights if wider is not None and wider.combined is not None else None
     return Cell(
         labels=len(points),
         right=right,
         by_share=isotonic((point.share, point.right) for point in points),
-        combined=_combined(known, start) if len(known) >= LEAST_COMBINED else None,
+        combined=_combined(known, start) if _questions(known) >= LEAST_COMBINED else None,
     )
 
 
-def _combined(points: Sequence[tuple[Sequence[float], bool]], start: Sequence[float] | None) -> Combined:
-    weights = fit_logistic([row for row, _ in points], [right for _, right in points], start=start)
-    return Combined(weights=weights, curve=isotonic((dot(weights, row), right) for row, right in points))
+def _questions(points: Sequence[_Point]) -> int:
+    """Return how many different questions the points are about."""
+    return len({point.question for point in points if point.question}) + sum(not point.question for point in points)
+
+
+def _combined(points: Sequence[_Point], start: Sequence[float] | None) -> Combined:
+    rows = [point.row or () for point in points]
+    right = [point.right for point in points]
+    weights = fit_logistic(rows, right, start=start)
+    return Combined(
+        weights=weights, curve=isotonic((dot(weights, row), ok) for row, ok in zip(rows, right, strict=True))
+    )
 
 
 def features(evidence: Evidence, records: Records) -> tuple[float, ...]:
