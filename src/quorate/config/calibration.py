@@ -1,12 +1,26 @@
 """The file of a calibration: written in one step, read with clear errors."""
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
 
 from quorate.consensus.calibration import Calibration
 from quorate.consensus.calibration_file import Source, decode_calibration, encode_calibration
+from quorate.core.clock import Clock
 from quorate.core.errors import InvalidRequest
+
+_CHUNK_BYTES = 1 << 20
+
+
+def source_of(data: Path, prompts: int, clock: Clock) -> Source:
+    """Return what a calibration is learned from: the file as it is now. Reads it whole."""
+    digest = hashlib.sha256()
+    with data.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    made_at = clock.now().isoformat(timespec="seconds")
+    return Source(data=data.name, sha256=digest.hexdigest(), made_at=made_at, prompts=prompts)
 
 
 def write_calibration(path: Path, calibration: Calibration, source: Source) -> None:

@@ -22,6 +22,8 @@ LEAST_LABELS = 100
 LEAST_COMBINED = 200
 #: How many numbers `features` returns.
 FEATURES = 8
+#: Where one kind has a larger share of the labels, what they teach is about that kind and no other.
+_MOST_OF_ONE_KIND = 0.8
 
 Records = Mapping[tuple[str, Kind], TrackRecord]
 
@@ -122,7 +124,8 @@ def fit(labels: Iterable[Label]) -> Calibration:
 
     Shares become probabilities by isotonic regression. For panels whose models all have a track record a logistic
     regression first combines share, lead, number of answers and the records of supporters and panel, which tells right
-    from wrong far better. Cost: plain Python, about 0.1 ms per label.
+    from wrong far better. A kind without enough labels is judged by all kinds together, unless nearly all labels are of
+    one other kind. Cost: plain Python, about 0.1 ms per label.
     """
     chosen = [label for label in labels if label.evidence.supporters]
     records = track_records(chosen)
@@ -138,7 +141,17 @@ def fit(labels: Iterable[Label]) -> Calibration:
         points = groups[key]
         same = wider is not None and len(points) == len(groups[_wider(key)])
         cells[key] = wider if wider is not None and same else _cell(points, wider)
+    _keep_mixed(cells)
     return Calibration(cells=cells, records=records)
+
+
+def _keep_mixed(cells: dict[CellKey, Cell]) -> None:
+    """Take the curves from cells of any kind that are nearly all of one: a share of sums says nothing of essays."""
+    for key, cell in cells.items():
+        if key.kind is None:
+            parts = [other.labels for at, other in cells.items() if _wider(at) == key and at != key]
+            if max(parts) > _MOST_OF_ONE_KIND * cell.labels:
+                cells[key] = Cell(labels=cell.labels, right=cell.right)
 
 
 def track_records(labels: Iterable[Label]) -> dict[tuple[str, Kind], TrackRecord]:
