@@ -69,7 +69,7 @@ def encode_calibration(calibration: Calibration, source: Source) -> bytes:
         version=VERSION,
         source=source,
         records=[
-            RecordRow(model=model, kind=kind, right=record.right, total=record.total)
+            RecordRow(model=model, kind=kind, right=float(record.right), total=float(record.total))
             for (model, kind), record in calibration.records.items()
         ],
         cells=[_row(key, cell) for key, cell in calibration.cells.items()],

@@ -305,7 +305,9 @@ def test_problems_of_the_environment_name_the_variable(tmp_path: Path) -> None:
         load_settings(environ=environ, folder=tmp_path, probe=False)
     mode, gibberish = (str(problem) for problem in caught.value.problems)
     assert mode.startswith("environment variable QUORATE_DEFAULTS__MODE: defaults.mode: 'rac' is not one of all, race")
-    assert gibberish.startswith("environment variable QUORATE_GIBBERISH__X: gibberish: unknown key; known here: version")
+    assert gibberish.startswith(
+        "environment variable QUORATE_GIBBERISH__X: gibberish: unknown key; known here: version"
+    )
 
 
 def test_models_from_the_environment_alone(tmp_path: Path) -> None:
