@@ -154,7 +154,7 @@ class EnsembleSection(Section):
     group_prompts: dict[Annotated[int, Field(ge=0)], str] = Field(default_factory=dict)
     """A template per later group; it sees `prompt`, `answers` and `groups`."""
     min_models: Annotated[int, Field(ge=1)] | None = None
-    """Answers needed; not given: three in a quorum (two of up to three branches, or if `stop` is not `share`), else
+    """Answers needed; not given: three in a quorum (two if up to three run at once, or if `stop` is not `share`), else
     one."""
     max_models: Annotated[int, Field(ge=1)] | None = None
     """At most this many branches; the highest priorities stay."""

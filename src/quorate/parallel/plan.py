@@ -132,7 +132,7 @@ class Plan:
     group of every answer so far) and `groups` (number -> answers). With such a group a new stage begins: its answers
     replace the earlier ones as candidates.
 
-    `min_models`: answers needed (otherwise 1; for a quorum 3, or 2 of up to 3 branches and where track records or
+    `min_models`: answers needed (not given: 1; for a quorum 3, or 2 if up to 3 run at once and where track records or
     odds say when to stop). `max_models`: caps the
     branches, the highest priorities stay. `max_concurrent`: branches running at once. `timeout_s`: per branch.
     `deadline_s`: the whole plan. `enabled=False` runs the same plan one branch at a time.

@@ -1,5 +1,7 @@
 """Stop rules: when enough branches of a stage have answered."""
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -117,14 +119,24 @@ def _lead(agreement: Agreement) -> float:
 
 
 def min_models(plan: Plan, branches: int) -> int:
-    """Return how many answers the plan needs: as written, else 1; for a quorum 3, of up to 3 branches 2.
+    """Return how many answers the plan needs: as written, else 1; for a quorum 3, or 2 if up to 3 run at once.
 
-    Two are also enough where track records or odds say when to stop. A quorum of one branch needs that one.
+    So two cheap models may settle a question before two dear ones are asked. Two are also enough where track records
+    or odds say when to stop. A quorum of one branch needs that one.
     """
     if plan.mode is not Mode.QUORUM:
         return plan.min_models or 1
-    usual = _USUAL_QUORUM if plan.stop is StopForm.SHARE and branches > _SMALL_PANEL else _LEAST_QUORUM
+    large = plan.stop is StopForm.SHARE and _at_once(plan, branches) > _SMALL_PANEL
+    usual = _USUAL_QUORUM if large else _LEAST_QUORUM
     return plan.min_models or min(branches, usual)
+
+
+def _at_once(plan: Plan, branches: int) -> int:
+    """Return how many of the branches are in the largest group."""
+    sizes: Counter[int] = Counter()
+    for member in plan.members:
+        sizes[member.group] += member.count
+    return math.ceil(branches * max(sizes.values(), default=1) / max(sizes.total(), 1))
 
 
 def stop_rule(plan: Plan, branches: int) -> StopRule:

@@ -185,3 +185,8 @@ def test_a_posterior_without_track_records_goes_by_the_share_and_says_so() -> No
 def test_a_quorum_waits_for_three_or_two(branches: int, form: StopForm, needed: int) -> None:
     quorum = Plan(members=(Member(model="m", count=branches),), mode=Mode.QUORUM, stop=form)
     assert min_models(quorum, branches) == needed
+
+
+def test_two_cheap_models_may_settle_what_two_dear_ones_need_not_see() -> None:
+    members = (Member(model="cheap", count=2), Member(model="dear", count=2, group=1))
+    assert min_models(Plan(members=members, mode=Mode.QUORUM), 4) == 2
