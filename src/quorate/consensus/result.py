@@ -7,6 +7,7 @@ from typing import TypeAlias
 from quorate.consensus.clean import Abstention
 from quorate.consensus.kind import Kind
 from quorate.consensus.tool_call import ToolCallText
+from quorate.consensus.trust import Weighting
 from quorate.consensus.verdict import Judgement
 
 Explanation: TypeAlias = dict[str, object]
@@ -18,7 +19,8 @@ class Answer:
 
     `name` is shown in explanations only; `weight` (finite, >= 0) is the reply's vote; `complete=False` marks a
     truncated reply, which abstains. `tool_calls` are the functions it calls; a reply that calls some says
-    that, whatever its text.
+    that, whatever its text. Replies of one `family` (a vendor, say) that agree count less and less: the heaviest its
+    whole vote, the next half of it, a third, ...; the empty one belongs to none.
     """
 
     text: str
@@ -26,6 +28,7 @@ class Answer:
     weight: float = 1.0
     complete: bool = True
     tool_calls: tuple[ToolCallText, ...] = ()
+    family: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,9 +75,12 @@ class Reason:
 class Agreement:
     """The measured agreement of a set of answers.
 
-    `score` is the share of the largest cluster, in [0, 1], abstentions counted below the line; it is a measurement,
-    not a probability of being right, until `calibrated`. `clusters` come largest first. `answers` holds the normalised
-    answer of every index in `indexes` (None: it has none).
+    `score` is the share of the largest cluster, in [0, 1], abstentions counted below the line: a measurement, not a
+    probability of being right. That is `confidence`, learned from checked answers of the same kind; `None`, and not
+    `calibrated`, while too few are known. `clusters` come largest first. `weighting` says where the votes came from.
+    `entropy`, in nats, tells how far the votes are spread over the clusters, abstentions left out: 0 if all agree,
+    log(n) for n that each say something else. `dissent` is what the smaller clusters answer, the largest first.
+    `answers` holds the normalised answer of every index in `indexes` (None: it has none).
     """
 
     score: float
@@ -83,7 +89,10 @@ class Agreement:
     abstentions: tuple[int, ...]
     threshold: float
     method: str
-    calibrated: bool = False
+    weighting: Weighting = Weighting.GIVEN
+    confidence: float | None = None
+    entropy: float = 0.0
+    dissent: tuple[str, ...] = ()
     pairs: tuple[Pair, ...] = ()
     reasons: tuple[Reason, ...] = ()
     indexes: tuple[int, ...] = ()
@@ -94,6 +103,11 @@ class Agreement:
     def leader(self) -> Cluster | None:
         """The largest cluster, or None if every answer abstained."""
         return self.clusters[0] if self.clusters else None
+
+    @property
+    def calibrated(self) -> bool:
+        """Whether the probability of being right is known."""
+        return self.confidence is not None
 
     @property
     def agreed(self) -> bool:
@@ -113,6 +127,10 @@ class Agreement:
             "score": self.score,
             "threshold": self.threshold,
             "calibrated": self.calibrated,
+            "confidence": self.confidence,
+            "weighting": str(self.weighting),
+            "entropy": self.entropy,
+            "dissent": list(self.dissent),
             "answers": [
                 {"index": index, "name": name, "answer": answer}
                 for index, name, answer in zip(self.indexes, self.names, self.answers, strict=True)

@@ -1,6 +1,7 @@
 """What agreement sees of a plan's answers: the panel of a plan, and an outcome as one of its answers."""
 
 from quorate.consensus import Answer, Panel, ToolCallText
+from quorate.consensus.ballot import Ballot
 from quorate.model import Outcome
 from quorate.parallel.plan import Plan
 
@@ -8,12 +9,12 @@ from quorate.parallel.plan import Plan
 _UNFINISHED = frozenset({"length", "content_filter"})
 
 
-def panel_for(plan: Plan, question: str) -> Panel:
-    """Return an empty panel that compares as the plan says."""
-    return Panel(question, kind=plan.kind, threshold=plan.threshold, key_fields=plan.key_fields)
+def panel_for(plan: Plan, question: str, *, ballot: Ballot | None = None) -> Panel:
+    """Return an empty panel that compares as the plan says, with the ballot's votes if there is one."""
+    return Panel(question, kind=plan.kind, threshold=plan.threshold, key_fields=plan.key_fields, ballot=ballot)
 
 
-def compared(outcome: Outcome, *, weight: float, name: str = "") -> Answer:
+def compared(outcome: Outcome, *, weight: float = 1.0, name: str = "") -> Answer:
     """Return an outcome as an answer to compare: its text, the functions it calls, and whether it is whole."""
     completion = outcome.completion
     whole = completion is not None and completion.finish_reason not in _UNFINISHED

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from quorate.consensus import Agreement, Answer, Panel
+from quorate.consensus.ballot import Ballot
 from quorate.core.errors import DeadlineExceeded, QuorateError
 from quorate.model import Call, Outcome, State
 from quorate.model.event import AgreementUpdated, BranchCancelled
@@ -35,8 +36,9 @@ class Stage:
     After `run`, `outcomes` holds one outcome for every branch, by its index. A failed branch is an outcome like any
     other; with `fail_fast` the first one ends the stage and `failure` is its error. `live` passes on the pieces of
     the one branch that may speak: the first with a token in a race for one answer, or the only branch there is.
-    `taken` are the models that run in the plan, to which those are added that stand in for one. A `pair_judge` is asked
-    where its word could settle what measuring leaves open; meanwhile no further branch begins.
+    `taken` are the models that run in the plan, to which those are added that stand in for one. `ballot` holds the
+    votes of the branches. A `pair_judge` is asked where its word could settle what measuring leaves open; meanwhile no
+    further branch begins.
     """
 
     plan: Plan
@@ -44,6 +46,7 @@ class Stage:
     request: ChatRequest
     call: Call
     taken: set[str]
+    ballot: Ballot
     live: Live | None = None
     pair_judge: PairJudge | None = None
     outcomes: dict[int, Outcome] = field(default_factory=dict[int, Outcome])
@@ -64,7 +67,7 @@ class Stage:
 
     def __post_init__(self) -> None:
         """Begin an empty panel for the stage's question."""
-        self._panel = panel_for(self.plan, self.request.prompt_text)
+        self._panel = panel_for(self.plan, self.request.prompt_text, ballot=self.ballot)
 
     @property
     def answers(self) -> list[Outcome]:
@@ -232,12 +235,14 @@ class Stage:
         )
 
     def _answer(self, outcome: Outcome) -> Answer:
-        weight = next(branch.member.weight for branch in self.branches if branch.index == outcome.index)
-        return compared(outcome, weight=weight, name=outcome.branch)
+        return compared(outcome, name=outcome.branch)
 
     def _standing(self, supposed: Panel | None = None) -> Standing:
-        outstanding = [branch.member.weight for branch in self.branches if branch.index not in self._counted]
         agreement = self.agreement if supposed is None else supposed.agreement()
+        outstanding: list[float] = []
+        if agreement is not None:
+            weigh = self.ballot.weigher(agreement.kind)
+            outstanding = [weigh(branch.index) for branch in self.branches if branch.index not in self._counted]
         panel = self._panel if supposed is None else supposed
         return Standing(answered=self._answered, agreement=agreement, panel=panel, outstanding=outstanding)
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 
 from quorate.consensus import Kind
+from quorate.consensus.trust import Weighting
 from quorate.core.errors import InvalidRequest
 from quorate.core.units import MICROUSD_PER_USD
 from quorate.engine.choose import Chosen, Wish
@@ -22,6 +23,7 @@ from quorate.parallel.plan import (
     Plan,
     Score,
     Select,
+    StopForm,
     Synthesis,
 )
 from quorate.server.fan_out import branches_of, fan_out
@@ -86,6 +88,9 @@ class ParallelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     kind: Kind | None = None
     key_fields: Annotated[tuple[KeyField, ...], msgspec.Meta(max_length=64)] = ()
     threshold: Share | None = None
+    weighting: Weighting | None = None
+    stop: StopForm | None = None
+    stop_confidence: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] | None = None
     judge: ModelName | None = None
     synthesiser: ModelName | None = None
     instructions: Prompt | None = None
@@ -242,6 +247,9 @@ def _plan(options: ParallelOptions, base: Plan, members: tuple[Member, ...], lim
         "kind": options.kind,
         "key_fields": options.key_fields or None,
         "threshold": options.threshold,
+        "weighting": options.weighting,
+        "stop": options.stop,
+        "stop_confidence": options.stop_confidence,
         "judge": options.judge,
         "synthesiser": options.synthesiser,
         "instructions": options.instructions,

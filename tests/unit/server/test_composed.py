@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from asgi import RunList, ask, chat_body, runs_of, services_of
+from quorate.consensus.calibration import Label, fit
+from quorate.consensus.kind import Kind
+from quorate.consensus.trust import Evidence, Weighting
 from quorate.core.errors import Unavailable
 from quorate.model import Model, Usage
 from quorate.model.event import State
@@ -77,6 +80,8 @@ def test_a_panel(mode: Mode, stream: bool) -> None:
         assert ours["cost_microusd"] == round(float(answer.headers["x-quorate-cost-usd"]) * 1_000_000)
         if mode is not Mode.RACE:
             assert ours["agreement"] == float(answer.headers["x-quorate-agreement"]) == 1.0
+            assert (ours["calibrated"], ours["confidence"]) == (False, None)
+            assert "x-quorate-confidence" not in answer.headers
     (run,) = runs_of(services)
     assert (run.mode, run.state, run.status, run.stream) == (mode.value, State.FINISHED, 200, stream)
     assert len(run.branches) == 3
@@ -86,6 +91,30 @@ def test_a_panel(mode: Mode, stream: bool) -> None:
     assert all(member.running == 0 for member in members.values())
     if mode is not Mode.ALL:
         assert run.branches[2].state in {State.CANCELLED, State.FAILED}
+
+
+def test_a_panel_that_is_calibrated_tells_its_confidence() -> None:
+    said = Evidence(
+        kind=Kind.SHORT,
+        panel_size=2,
+        weighting=Weighting.EQUAL,
+        share=1.0,
+        runner_up=0.0,
+        clusters=1,
+        supporters=("a", "b"),
+        panel=("a", "b"),
+    )
+    learned = fit(Label(evidence=said, correct=number < 90) for number in range(120))
+    models: dict[str, Model] = {name: ScriptedModel(name, answering("Paris")) for name in ("a", "b")}
+    plan = Plan(members=tuple(Member(model=name) for name in models), retry=NO_RETRY)
+    resources = Resources(resolve=models.__getitem__, trust=learned)
+    services = services_of(
+        {**models, "panel": Ensemble(name="panel", plan=plan, resources=resources)}, writer=RunList()
+    )
+    answer = asked(services, model="panel")
+    assert answer.headers["x-quorate-confidence"] == "0.7500"
+    ours = answer.json["quorate"]
+    assert (ours["calibrated"], ours["confidence"]) == (True, 0.75)
 
 
 def test_the_usage_of_all_for_who_asks() -> None:
