@@ -10,6 +10,7 @@ from quorate.config.load import Settings, load_settings
 from quorate.config.provider_setup import ProviderSetup, set_up_all
 from quorate.core.secret import Secret
 from quorate.engine import Catalog
+from quorate.engine.learned_trust import LearnedTrust
 from quorate.providers.transport import Transport
 from quorate.resilience.gates import Gates
 
@@ -18,7 +19,7 @@ from quorate.resilience.gates import Gates
 class Built:
     """Everything a configuration describes, wired up. `close` it when done.
 
-    `gates` are what requests to providers pass. `secrets` are all that were fetched, for removing them from texts.
+    `gates` are what requests to providers pass. `trust` is what is known of models, and may learn more. `secrets` are all that were fetched, for removing them from texts.
     """
 
     settings: Settings
@@ -26,6 +27,7 @@ class Built:
     defaults: Defaults
     providers: Mapping[str, ProviderSetup]
     gates: Gates
+    trust: LearnedTrust
     secrets: tuple[Secret, ...] = ()
     transports: tuple[Transport, ...] = ()
 
@@ -55,13 +57,15 @@ def build(settings: Settings) -> Built:
     """
     providers = set_up_all(settings)
     gates = Gates()
-    maker = EntryMaker(settings=settings, providers=providers, gates=gates)
+    trust = LearnedTrust(learn_from=settings.config.consensus.learn)
+    maker = EntryMaker(settings=settings, providers=providers, gates=gates, trust=trust)
     return Built(
         settings=settings,
         catalog=maker.catalog(),
         defaults=settings.config.defaults.defaults(),
         providers=providers,
         gates=gates,
+        trust=trust,
         secrets=tuple(secret for setup in providers.values() for secret in setup.secrets),
         transports=tuple(maker.transports.values()),
     )

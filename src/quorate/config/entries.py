@@ -15,6 +15,7 @@ from quorate.config.plan_section import EnsembleSection
 from quorate.config.provider_section import ReplayProviderSection, SimulatedProviderSection
 from quorate.config.provider_setup import ProviderSetup, limited
 from quorate.config.schema import Config, ModelSection
+from quorate.consensus.trust import NO_TRUST, Trust
 from quorate.core.errors import InvalidRequest, Misconfigured, NotFound
 from quorate.core.net import OutboundGate
 from quorate.engine import Catalog, Entry, ModelCard, ModelKind
@@ -44,6 +45,7 @@ class EntryMaker:
     settings: Settings
     providers: Mapping[str, ProviderSetup]
     gates: Gates = field(default_factory=Gates)
+    trust: Trust = NO_TRUST
     transports: dict[TransportSettings, Transport] = field(default_factory=dict[TransportSettings, Transport])
     _replays: dict[Path, "ReplayFile"] = field(default_factory=dict[Path, "ReplayFile"])
     _prices: PriceCatalog = field(init=False)
@@ -59,7 +61,7 @@ class EntryMaker:
         """Return the catalog of all models."""
         config = self.settings.config
         names = {*self.providers, *config.providers}
-        catalog = Catalog({name: partial(self._unlisted, name) for name in names})
+        catalog = Catalog({name: partial(self._unlisted, name) for name in names}, trust=self.trust)
         for name, section in config.models.items():
             entry = _resilient(self._entry(name, section, catalog), section, catalog)
             catalog.add(entry.card, entry.make)

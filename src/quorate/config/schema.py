@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from quorate.config.budgets_section import BudgetSection
+from quorate.config.consensus_section import ConsensusSection
 from quorate.config.defaults_section import DefaultsSection
 from quorate.config.limits_section import RateLimitsSection
 from quorate.config.model_section import EndpointSection, ReplaySection, SimulatedSection
@@ -54,6 +55,7 @@ class Config(Section):
     budgets: dict[Name, BudgetSection] = Field(default_factory=dict)
     """How much may be spent through the gateway, by names of your own."""
     telemetry: TelemetrySection = TelemetrySection()
+    consensus: ConsensusSection = ConsensusSection()
 
 
 def config_schema() -> dict[str, Any]:

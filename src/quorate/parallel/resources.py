@@ -1,8 +1,8 @@
 """What a plan works with, besides the request: models by name, and what is known of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from quorate.consensus.trust import NO_TRUST, Trust
+from quorate.consensus.trust import NO_TRUST, Trust, TrustOfTenants
 from quorate.parallel.branch import Resolve
 
 
@@ -12,3 +12,9 @@ class Resources:
 
     resolve: Resolve
     trust: Trust = NO_TRUST
+
+    def for_tenant(self, tenant: str) -> "Resources":
+        """Return what a question of this tenant works with."""
+        if isinstance(self.trust, TrustOfTenants):
+            return replace(self, trust=self.trust.for_tenant(tenant))
+        return self

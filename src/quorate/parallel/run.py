@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from quorate.consensus.trust import Trust
 from quorate.core.errors import AllFailed, InvalidRequest
 from quorate.model import Call, Outcome
 from quorate.model.call import MoreAttempts
@@ -12,12 +13,14 @@ from quorate.parallel.ask import STAGE_NAMES, stage_request, wanted_tokens
 from quorate.parallel.branch import MAX_DEPTH, Branch, Resolve, expand
 from quorate.parallel.candidates import Candidates, Chosen
 from quorate.parallel.live import Live
+from quorate.parallel.peers import peer_warnings
 from quorate.parallel.plan import Plan, Select
 from quorate.parallel.resources import Resources
 from quorate.parallel.result import Latency, Result, sequential_s
 from quorate.parallel.select import select
 from quorate.parallel.stage import Stage
 from quorate.parallel.stop import min_models
+from quorate.parallel.votes import votes_of
 from quorate.templating import Template, TemplateError
 from quorate.wire.chat import ChatRequest
 
@@ -39,6 +42,7 @@ async def run_plan(
         raise InvalidRequest(f"ensembles are nested deeper than {MAX_DEPTH}: {call.branch}", param="models")
     limit = call.deadline.ahead(share=_RESERVE, most_s=_MOST_RESERVE_S) if call.depth else call.deadline
     call = msgspec.structs.replace(call, deadline=limit.capped(plan.deadline_s), budget=call.budget.child())
+    resources = resources.for_tenant(call.tenant)
     began_s = call.at_s
     branches = expand(plan, resources.resolve, call.params)
     call = _limited(plan, branches, call)
@@ -55,9 +59,9 @@ async def run_plan(
         done.append(stage)
         await stage.run()
         _require_answer(plan, stage)
-    candidates = _candidates(plan, done[-1], live)
+    candidates = _candidates(plan, done[-1], resources.trust, live)
     chosen = await select(candidates, resources.resolve)
-    call.emit(_selected(chosen, call))
+    call.emit(_selected(chosen, candidates))
     return _result(plan, done, candidates, chosen, began_s)
 
 
@@ -130,7 +134,7 @@ def _require_answer(plan: Plan, stage: Stage) -> None:
     raise AllFailed(f"none of {len(errors)} models answered ({plan.mode}): {listed}", errors=errors)
 
 
-def _candidates(plan: Plan, stage: Stage, live: Live | None) -> Candidates:
+def _candidates(plan: Plan, stage: Stage, trust: Trust, live: Live | None) -> Candidates:
     return Candidates(
         plan=plan,
         request=stage.request,
@@ -138,6 +142,7 @@ def _candidates(plan: Plan, stage: Stage, live: Live | None) -> Candidates:
         outcomes=stage.answers,
         members={branch.index: branch.member for branch in stage.branches},
         agreement=stage.agreement,
+        trust=trust,
         live=live if plan.selector is Select.SYNTHESIS else None,
     )
 
@@ -167,7 +172,11 @@ def _result(plan: Plan, stages: Sequence[Stage], candidates: Candidates, chosen:
             sequential_s=sum(sequential_s(outcome) for outcome in (*outcomes, *helpers)),
         ),
         stopped=last.stopped,
-        warnings=(*_warnings((*outcomes, *helpers), answered, needed), *_lowered(plan, stages)),
+        warnings=(
+            *_warnings((*outcomes, *helpers), answered, needed),
+            *_lowered(plan, stages),
+            *peer_warnings(plan, candidates),
+        ),
     )
 
 
@@ -214,7 +223,8 @@ def _started(plan: Plan, branches: Sequence[Branch], call: Call) -> PlanStarted:
     )
 
 
-def _selected(chosen: Chosen, call: Call) -> Selected:
+def _selected(chosen: Chosen, candidates: Candidates) -> Selected:
+    call, agreement = candidates.call, candidates.agreement
     return Selected(
         call_id=call.id,
         at_s=call.at_s,
@@ -222,4 +232,6 @@ def _selected(chosen: Chosen, call: Call) -> Selected:
         branch=None if chosen.outcome is None else chosen.outcome.branch,
         method=chosen.method.value,
         reason=chosen.reason,
+        votes=votes_of(candidates),
+        weighting=None if agreement is None else agreement.weighting.value,
     )

@@ -187,6 +187,7 @@ class CallWatch:
             estimated=spend.estimated,
             agreement=recorder.agreement,
             agreement_kind=recorder.agreement_kind,
+            weighting=recorder.weighting,
             error_code=None if error is None else error.code,
             trace_id=call.trace.traceparent[3:35] if call.trace is not None else None,
             prompt=self.prompt,

@@ -30,6 +30,8 @@ from quorate.core.clock import Clock, SystemClock
 from quorate.core.errors import Conflict
 from quorate.core.secret import Secret
 from quorate.core.tasks import background
+from quorate.engine.label_follower import LabelFollower
+from quorate.engine.learned_trust import LearnFrom
 from quorate.server.call_handler import AD_HOC
 from quorate.server.embeddings import HASHED
 from quorate.server.gate_metrics import gate_values
@@ -62,13 +64,14 @@ _TELLS_REQUESTS = frozenset({LogLevel.DEBUG, LogLevel.INFO})
 class Opened:
     """Services, and what was built for them; `first_key` is the admin key made at the very first start.
 
-    `circuits` link this process with others; `None` without Redis.
+    `circuits` link this process with others; `None` without Redis. `labels` is what learns from labels.
     """
 
     services: Services
     built: Built
     logs: Logs
     first_key: Secret | None
+    labels: LabelFollower
     circuits: "SharedCircuits | None" = None
 
 
@@ -117,6 +120,7 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         clock=clock,
         relays=Relays(built.catalog),
         gates=built.gates,
+        trust=built.trust,
         budgets=open_budgets(settings, database, clock),
         metrics=CallMetrics(clock, version=__version__) if config.telemetry.metrics.enabled else None,
         metrics_access=config.telemetry.metrics.access,
@@ -136,7 +140,8 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         first_key = first_admin_key(database, clock)
         keys.refresh()
     circuits = None if redis_url is None else _shared_circuits(redis_url, built.gates, clock)
-    return Opened(services=services, built=built, logs=logs, first_key=first_key, circuits=circuits)
+    labels = LabelFollower(built.trust, database.feedback)
+    return Opened(services=services, built=built, logs=logs, first_key=first_key, labels=labels, circuits=circuits)
 
 
 def _shared_circuits(url: str, gates: "Gates", clock: Clock) -> "SharedCircuits":
@@ -233,6 +238,9 @@ async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services
         stack.push_async_callback(asyncio.to_thread, opened.logs.close, _FLUSH_S)  # last: the others log while they end
         stack.push_async_callback(opened.built.close)
         stack.push_async_callback(asyncio.to_thread, services.database.close)
+        stack.push_async_callback(asyncio.to_thread, opened.labels.close)
+        if services.trust.learns_from is not LearnFrom.OFF:
+            opened.labels.start()
         stack.push_async_callback(services.limiter.close)
         if services.budgets is not None:
             stack.push_async_callback(services.budgets.close)
