@@ -19,7 +19,8 @@ from quorate.resilience.gates import Gates
 class Built:
     """Everything a configuration describes, wired up. `close` it when done.
 
-    `gates` are what requests to providers pass. `trust` is what is known of models, and may learn more. `secrets` are all that were fetched, for removing them from texts.
+    `gates` are what requests to providers pass. `trust` is what is known of models, and may learn more. `secrets` are
+    all that were fetched, for removing them from texts.
     """
 
     settings: Settings

@@ -30,18 +30,19 @@ def verdict_of(run: CheckedRun) -> Verdict:
 
     A right answer of the run makes everybody right who gave it and everybody else wrong who answered; a wrong one makes
     those wrong who gave it and tells nothing of the others. A label of a branch tells of that branch and of those that
-    agree with it. Where the two contradict each other, the label of the branch counts.
+    agree with it. Of answers that agree and are labelled differently only those that have labels are known.
     """
     said = dict(run.verdicts)
     chosen = next((place for place, voter in enumerate(run.voters) if voter.selected), None)
     of_answers = {place: said[voter.branch] for place, voter in enumerate(run.voters) if voter.branch in said}
     if "" in said and chosen is not None:
         of_answers.setdefault(chosen, said[""])
-    clusters: dict[int, bool] = {}
+    said_of: defaultdict[int, set[bool]] = defaultdict(set)
     for place, correct in of_answers.items():
         cluster = run.voters[place].cluster
         if cluster is not None:
-            clusters.setdefault(cluster, correct)
+            said_of[cluster].add(correct)
+    clusters = {cluster: next(iter(words)) for cluster, words in said_of.items() if len(words) == 1}
     if any(clusters.values()):
         clusters = {voter.cluster: False for voter in run.voters if voter.cluster is not None} | clusters
     of_clusters = {place: clusters[each.cluster] for place, each in enumerate(run.voters) if each.cluster in clusters}

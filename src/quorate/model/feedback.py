@@ -1,6 +1,12 @@
 """What somebody said of an answer, and what a checked run shows of the models in it."""
 
+from typing import Final
+
 import msgspec
+
+from quorate.core.errors import InvalidRequest
+
+MOST_NOTE: Final = 1000
 
 
 class Feedback(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,3 +49,10 @@ class CheckedRun(msgspec.Struct, frozen=True, kw_only=True):
     score: float | None
     voters: tuple[Voter, ...]
     verdicts: tuple[tuple[str, bool], ...]
+
+
+def checked_note(note: str | None) -> str | None:
+    """Return the note of a label. Raises `InvalidRequest` for one that is too long."""
+    if note is not None and len(note) > MOST_NOTE:
+        raise InvalidRequest(f"the note has {len(note)} characters; use {MOST_NOTE} at most", param="note")
+    return note

@@ -177,6 +177,7 @@ def _result(plan: Plan, stages: Sequence[Stage], candidates: Candidates, chosen:
             *_lowered(plan, stages),
             *peer_warnings(plan, candidates),
         ),
+        run_id=last.call.id,
     )
 
 

@@ -10,13 +10,12 @@ from quorate.analytics.intervals import wilson
 from quorate.core.ids import RunId, TenantId, new_id
 from quorate.engine.learned_trust import ModelRecord
 from quorate.model.call import LOCAL
-from quorate.model.feedback import Feedback
+from quorate.model.feedback import MOST_NOTE, Feedback
 from quorate.server.route import Answer, Exchange, Route
 from quorate.server.visible import tenant_scope
 from quorate.storage.scope import ALL_TENANTS, Scope
 
 DEFAULT_PAGE = 50
-MOST_NOTE = 1000
 
 
 class NewFeedback(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -123,7 +122,8 @@ async def list_records(exchange: Exchange) -> Answer:
 
 def known_record(record: ModelRecord) -> KnownRecord:
     """Return a record with its interval (Wilson 1927)."""
-    rate = wilson(record.right, record.total)
+    count = max(round(record.total), 1)  # the total of discounted answers may be a fraction
+    rate = wilson(count * record.right / record.total, count)
     return KnownRecord(
         model=record.model,
         kind=record.kind,

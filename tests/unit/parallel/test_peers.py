@@ -12,6 +12,7 @@ from quorate.consensus.trust import TrackRecord
 from quorate.core.errors import Rejected
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.peers import are_peers, known_accuracies
+from quorate.parallel.plan import Mode, Select
 from quorate.parallel.resources import Resources
 from quorate.parallel.result import Result
 from quorate.testing import ScriptedAnswer, run_virtual
@@ -43,8 +44,8 @@ SPREAD = known({"strong": 0.9, "weak": 0.6, "poor": 0.5})
 
 def test_a_weak_majority_does_not_outvote_the_best() -> None:
     assert ask(WEAK_MAJORITY, SPREAD).answer == "371"
-    result = ask(WEAK_MAJORITY, SPREAD, select="auto")
-    assert (result.answer, result.chosen, result.method) == ("391", "strong", "auto")
+    result = ask(WEAK_MAJORITY, SPREAD, select=Select.AUTO)
+    assert (result.answer, result.chosen, result.method) == ("391", "strong", Select.AUTO)
     assert result.reason == (
         "the majority (2 of 3) is made of weaker models: strong answers for the peers of the best "
         "(strong 90%, weak 60%, poor 50%)"
@@ -54,18 +55,18 @@ def test_a_weak_majority_does_not_outvote_the_best() -> None:
 def test_of_peers_the_majority_answers() -> None:
     trust = known({"best": 0.9, "good": 0.85, "fair": 0.82, "poor": 0.5, "bad": 0.4, "worst": 0.3})
     answers = {"best": "391", "good": "381", "fair": "381", "poor": "371", "bad": "371", "worst": "371"}
-    assert ask(answers, trust, select="auto").answer == "381"
+    assert ask(answers, trust, select=Select.AUTO).answer == "381"
 
 
 def test_of_peers_who_differ_the_best_answers() -> None:
     trust = known({"good": 0.85, "best": 0.9, "poor": 0.5, "bad": 0.4})
-    assert ask({"good": "381", "best": "391", "poor": "371", "bad": "371"}, trust, select="auto").chosen == "best"
+    assert ask({"good": "381", "best": "391", "poor": "371", "bad": "371"}, trust, select=Select.AUTO).chosen == "best"
 
 
 @pytest.mark.parametrize(
     ("trust", "reason"),
     [
-        (known({}), "no member has a track record of 100 answers, so all have a vote: 2 of 3"),
+        (known({}), "no member has a track record of 100 answers, so all have a vote: no consensus: 2 of 3"),
         (known({"strong": 0.9, "weak": 0.5}, total=99), "no member has a track record"),
         (known({"strong": 0.9, "weak": 0.82, "poor": 0.8}), "all members are peers (strong 90%, weak 82%, poor 80%): "),
         (known({"strong": 0.6, "weak": 0.9, "poor": 0.85}), "the majority has the peers of the best with it"),
@@ -73,18 +74,18 @@ def test_of_peers_who_differ_the_best_answers() -> None:
     ids=["nothing known", "too little known", "peers", "the strong ones are the majority"],
 )
 def test_otherwise_it_is_the_plain_consensus(trust: Calibration, reason: str) -> None:
-    result = ask(WEAK_MAJORITY, trust, select="auto")
+    result = ask(WEAK_MAJORITY, trust, select=Select.AUTO)
     assert result.answer == "371"
     assert result.reason.startswith(reason)
 
 
 def test_whoever_is_not_known_does_not_outvote_one_who_is() -> None:
-    assert ask(WEAK_MAJORITY, known({"strong": 0.9}), select="auto").answer == "391"
+    assert ask(WEAK_MAJORITY, known({"strong": 0.9}), select=Select.AUTO).answer == "391"
 
 
 def test_the_best_of_those_that_answered_counts() -> None:
     trust = known({"away": 0.99, "strong": 0.8, "weak": 0.5, "poor": 0.4})
-    result = ask({"away": ScriptedAnswer(error=Rejected("x")), **WEAK_MAJORITY}, trust, select="auto")
+    result = ask({"away": ScriptedAnswer(error=Rejected("x")), **WEAK_MAJORITY}, trust, select=Select.AUTO)
     assert result.answer == "391"
 
 
@@ -101,8 +102,8 @@ def test_a_vote_among_unequals_warns() -> None:
     [
         (known({"strong": 0.9, "weak": 0.8, "poor": 0.82}), {}),
         (known({"strong": 0.9}), {}),
-        (SPREAD, {"select": "auto"}),
-        (SPREAD, {"select": "first"}),
+        (SPREAD, {"select": Select.AUTO}),
+        (SPREAD, {"select": Select.FIRST}),
     ],
     ids=["peers", "one known", "auto", "no vote"],
 )
@@ -130,4 +131,4 @@ def test_ten_points_apart_are_peers() -> None:
 
 def test_a_late_best_is_not_waited_for_in_a_race() -> None:
     answers = {"strong": after(9.0, "391"), "weak": after(1.0, "371"), "poor": after(2.0, "371")}
-    assert ask(answers, SPREAD, select="auto", mode="race").chosen == "weak"
+    assert ask(answers, SPREAD, select=Select.AUTO, mode=Mode.RACE).chosen == "weak"
