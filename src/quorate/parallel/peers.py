@@ -63,10 +63,11 @@ def peer_warnings(plan: Plan, candidates: Candidates) -> list[str]:
 
 
 def among_peers(candidates: Candidates) -> tuple[Outcome | None, str]:
-    """Return the answer that the peers of the best model give, or `None` where the plain consensus is as good, and why.
+    """Return the answer of the best model's peers and why; `None` where all are peers or nobody is known.
 
     Peers are the members within ten points of the best one that answered; whoever has no track record is none of them.
-    Of several answers of the peers that with the most votes of theirs is taken, of equals the one of the best model.
+    Of several answers of the peers that with the most votes of theirs is taken, of equals the one of the best model; in
+    the words of the best that gave it, for what counts as the same answer is not always the same.
     """
     agreement = candidates.agreement
     if agreement is None:
@@ -86,9 +87,9 @@ def among_peers(candidates: Candidates) -> tuple[Outcome | None, str]:
     # Of equal votes the first in this order has won: that of the best peer.
     order = list(dict.fromkeys(cluster_of[peer.index] for peer in best_first))
     won = max(order, key=lambda cluster: votes[cluster])
-    if won == 0:
-        return None, f"the majority has the peers of the best with it ({_listed(known)})"
     answer = next(peer for peer in best_first if cluster_of[peer.index] == won)
+    if won == 0:
+        return answer, f"{answer.branch} answers for the peers of the best, and the majority agrees ({_listed(known)})"
     share = f"{len(agreement.clusters[0].members)} of {len(voters)}"
     return answer, (
         f"the majority ({share}) is made of weaker models: {answer.branch} answers for the peers of the best "
