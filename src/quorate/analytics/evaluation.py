@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from quorate.analytics.intervals import Resamples, wilson
 from quorate.analytics.report import Bin, ConsensusReport, EarlyStop, Group, ModelAccuracy
 from quorate.analytics.trial import LEAST_ANSWERS, PanelTrial, Rules, Trial, run_trial
+from quorate.analytics.trust_report import trust_reports
 from quorate.core.errors import InvalidRequest
 from quorate.providers.recorded import Recording
 
@@ -74,6 +75,7 @@ def evaluate_consensus(
         tracks=tuple(_group(track, "", chosen, best, rules) for track, chosen in tracks.items()),
         tasks=tuple(_group(track, task, chosen, best, rules) for (track, task), chosen in tasks.items()),
         bins=_bins(trials),
+        trust=trust_reports(trials, rules),
     )
 
 

@@ -79,11 +79,48 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreFigures:
+    """How well a score tells right from wrong leading answers (`auc`), and how far it is from a probability (`ece`).
+
+    `ece` is the expected calibration error: the mean distance between score and share of right answers, in ten bins.
+    """
+
+    votes: str
+    score: str
+    accuracy: Rate
+    auc: Rate | None
+    ece: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopFigures:
+    """Panels that stop early by one form: how many are right, answers waited for, and these over the panel's size."""
+
+    votes: str
+    form: str
+    accuracy: Rate
+    mean_calls: float
+    relative_calls: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrustReport:
+    """The figures of one track: `fitted` prompts taught, the other `judged` ones were judged."""
+
+    track: str
+    fitted: int
+    judged: int
+    scores: tuple[ScoreFigures, ...]
+    stops: tuple[StopFigures, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConsensusReport:
     """An evaluation: its parameters, then its figures.
 
     `skipped` recordings had no known truth or fewer than two answers.
-    `kinds` counts the prompts by the kind of answer that was detected.
+    `kinds` counts the prompts by the kind of answer that was detected. `trust` has what track records and calibration
+    are worth on each track that has prompts enough to learn from one half and judge on the other.
     """
 
     panel_size: int
@@ -99,6 +136,7 @@ class ConsensusReport:
     tracks: tuple[Group, ...]
     tasks: tuple[Group, ...]
     bins: tuple[Bin, ...]
+    trust: tuple[TrustReport, ...] = ()
 
     def to_dict(self) -> dict[str, object]:
         """Return the report as JSON-able values."""

@@ -1,6 +1,7 @@
 """A report as plain text."""
 
 from quorate.analytics.report import ConsensusReport, Group, Rate
+from quorate.analytics.trust_text import trust_lines
 
 _RULE_WIDTH = 120
 
@@ -12,6 +13,7 @@ def render_text(report: ConsensusReport) -> str:
         _groups(report),
         _calibration(report),
         _early(report),
+        *map(trust_lines, report.trust),
         _models(report),
         _notes(report),
     ]

@@ -1,5 +1,6 @@
 """One recording put through consensus: the vote of all, random panels, and panels that stop early."""
 
+import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,20 +28,42 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """Who says the same after some answers, the largest group first, and of each group whether it is right.
+
+    `members` are positions in the recording, those that abstained included.
+    """
+
+    kind: Kind
+    members: tuple[int, ...]
+    groups: tuple[tuple[int, ...], ...]
+    right: tuple[bool, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PanelTrial:
-    """One random panel: its members in order of arrival (positions in the recording), full and stopped early."""
+    """One random panel: its members in order of arrival (positions in the recording), full and stopped early.
+
+    `standings` are the groups after two answers, three, ... and all.
+    """
 
     members: tuple[int, ...]
     score: float
     right: bool
     calls: int
     early_right: bool
+    standings: tuple[Standing, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """What one recording yields: which models were right, the vote of all, and the panels."""
+    """What one recording yields: which models were right, the vote of all, and the panels.
 
+    `digest` is the SHA-256 of the prompt, `everybody` how all its models stand.
+    """
+
+    digest: str
+    everybody: Standing
     track: str
     task: str
     models: tuple[str, ...]
@@ -67,6 +90,8 @@ def run_trial(recording: Recording, rules: Rules) -> Trial | None:
     rng = random.Random(f"{rules.seed}/{recording.track}/{recording.prompt_id}")
     size = min(rules.panel_size, len(readings))
     return Trial(
+        digest=hashlib.sha256(recording.prompt.encode("utf-8", "surrogatepass")).hexdigest(),
+        everybody=bench.standing(range(len(readings))),
         track=recording.track,
         task=recording.task,
         models=tuple(answer.model for answer in recording.answers),
@@ -110,6 +135,16 @@ class _Bench:
             right=self.leader_right(full),
             calls=calls,
             early_right=self.leader_right(early),
+            standings=tuple(self.standing(order[:received]) for received in range(LEAST_ANSWERS, len(order) + 1)),
+        )
+
+    def standing(self, indexes: Sequence[int]) -> Standing:
+        found = self.measured(indexes)
+        return Standing(
+            kind=found.kind,
+            members=found.indexes,
+            groups=tuple(cluster.members for cluster in found.clusters),
+            right=tuple(self.right[cluster.medoid] for cluster in found.clusters),
         )
 
     def stopped(self, order: Sequence[int]) -> tuple[int, Agreement]:

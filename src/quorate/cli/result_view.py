@@ -55,6 +55,10 @@ def _agreement(result: Result) -> list[RenderableType]:
     lines: list[RenderableType] = [
         agreement_line(agreement.score, agreement.kind.value, answered, len(result.branches))
     ]
+    if agreement.confidence is not None:
+        lines.append(
+            Text("confidence ") + bar(agreement.confidence) + Text(f"  {agreement.confidence:.0%}", style="bold")
+        )
     names = {outcome.index: outcome.branch for outcome in result.branches}
     for cluster in agreement.clusters[:5] if len(agreement.clusters) > 1 else ():
         who = ", ".join(names[index] for index in cluster.members)
@@ -73,6 +77,8 @@ def summary(result: Result) -> str:
     parts = [f"{answered} of {len(result.branches)} answered"]
     if result.agreement is not None:
         parts.append(f"agreement {result.agreement.score:.2f} ({result.agreement.kind.value})")
+        if result.agreement.confidence is not None:
+            parts.append(f"confidence {result.agreement.confidence:.2f}")
     about = "about " if result.spend.estimated else ""
     parts.append(f"{about}{format_usd(result.cost_microusd)}" if result.cost_microusd is not None else "cost unknown")
     faster = f", {result.speedup:.1f}x faster than one after another" if len(result.branches) > 1 else ""

@@ -9,7 +9,8 @@ from quorate.config.gate_section import Breaker, BreakerSection
 from quorate.config.plan_section import RetrySection
 from quorate.config.section import ModelName, ModelNames, Seconds, Section, Share, Usd, microusd
 from quorate.consensus import Kind
-from quorate.parallel.plan import Mode, Plan, Select
+from quorate.consensus.trust import Weighting
+from quorate.parallel.plan import Mode, Plan, Select, StopForm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +28,8 @@ class Defaults:
 class DefaultsSection(Section):
     """What a question gets when it does not say itself.
 
-    `timeout_s`, `max_concurrent`, `retry`, `judge`, `synthesiser`, `max_tokens` and `helper_max_tokens` hold for
-    ensembles as well.
+    `timeout_s`, `max_concurrent`, `retry`, `weighting`, `stop`, `stop_confidence`, `judge`, `synthesiser`, `max_tokens`
+    and `helper_max_tokens` hold for ensembles as well.
     """
 
     models: ModelNames = ()
@@ -41,6 +42,12 @@ class DefaultsSection(Section):
     """Answers needed."""
     threshold: Share | None = None
     """Agreement (0 to 1) that a quorum needs."""
+    weighting: Weighting | None = None
+    """Where votes come from: `equal`, `given` or `learned`."""
+    stop: StopForm | None = None
+    """What ends a quorum early: `share`, `lead`, `posterior` or `beta`."""
+    stop_confidence: Annotated[float, Field(ge=0.5, lt=1)] | None = None
+    """How sure `stop: posterior` and `stop: beta` have to be."""
     kind: Kind | None = None
     """What the answers are; not given: found out from them."""
     timeout_s: Seconds | None = None
@@ -76,6 +83,9 @@ class DefaultsSection(Section):
                 select=self.select,
                 min_models=self.min_models,
                 threshold=plan.threshold if self.threshold is None else self.threshold,
+                weighting=self.weighting or plan.weighting,
+                stop=self.stop or plan.stop,
+                stop_confidence=self.stop_confidence or plan.stop_confidence,
                 kind=self.kind,
                 timeout_s=self.timeout_s or plan.timeout_s,
                 deadline_s=self.deadline_s,

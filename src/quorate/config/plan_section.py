@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from quorate.config.section import ModelName, Seconds, Section, Share, Texts, model_of_name
 from quorate.consensus import Kind
+from quorate.consensus.trust import Weighting
 from quorate.parallel.plan import (
     FailureStrategy,
     Member,
@@ -16,6 +17,7 @@ from quorate.parallel.plan import (
     Plan,
     Score,
     Select,
+    StopForm,
     Synthesis,
 )
 from quorate.resilience.retry_policy import Backoff, RetryPolicy
@@ -152,7 +154,8 @@ class EnsembleSection(Section):
     group_prompts: dict[Annotated[int, Field(ge=0)], str] = Field(default_factory=dict)
     """A template per later group; it sees `prompt`, `answers` and `groups`."""
     min_models: Annotated[int, Field(ge=1)] | None = None
-    """Answers needed; not given: half of the branches (at least two) in a quorum, else one."""
+    """Answers needed; not given: three in a quorum (two if up to three run at once, or if `stop` is not `share`), else
+    one."""
     max_models: Annotated[int, Field(ge=1)] | None = None
     """At most this many branches; the highest priorities stay."""
     max_concurrent: Annotated[int, Field(ge=1, le=1000)] | None = None
@@ -167,6 +170,14 @@ class EnsembleSection(Section):
     """Not given: the one of `defaults`."""
     threshold: Share = _PLAN.threshold
     """Agreement (0 to 1) that a quorum needs."""
+    weighting: Weighting | None = None
+    """`equal`: one vote each; `given`: the members' weights; `learned`: by how often each model was right, as the
+    calibration says. Not given: the one of `defaults`, else `given`."""
+    stop: StopForm | None = None
+    """What ends a quorum early: `share`, `lead`, `posterior` or `beta`. Not given: the one of `defaults`, else `share`.
+    """
+    stop_confidence: Annotated[float, Field(ge=0.5, lt=1)] | None = None
+    """How sure `stop: posterior` and `stop: beta` have to be; not given: the one of `defaults`, else 0.95."""
     kind: Kind | None = None
     """What the answers are, which decides how they are compared; not given: found out from them."""
     select: Select | None = None
@@ -238,6 +249,9 @@ class EnsembleSection(Section):
             failure_strategy=self.failure_strategy,
             retry=self.retry.policy() if self.retry else defaults.retry,
             threshold=self.threshold,
+            weighting=self.weighting or defaults.weighting,
+            stop=self.stop or defaults.stop,
+            stop_confidence=self.stop_confidence or defaults.stop_confidence,
             kind=self.kind,
             select=self.select,
             score=self.score,

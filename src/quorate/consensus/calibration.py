@@ -8,6 +8,7 @@ that somebody checked, per cell of kind, panel size and weighting; where a cell 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from quorate.consensus.accuracy import accuracy
 from quorate.consensus.isotonic import Curve, isotonic
@@ -17,19 +18,36 @@ from quorate.consensus.trust import Evidence, TrackRecord, Weighting
 
 #: A cell with fewer checked answers says nothing: its intervals would be wider than 20 points.
 LEAST_LABELS = 100
+#: A combination has eight weights to learn besides: it takes this many.
+LEAST_COMBINED = 200
+#: How many numbers `features` returns.
+FEATURES = 8
+#: Where one kind has a larger share of the labels, what they teach is about that kind and no other.
+_MOST_OF_ONE_KIND = 0.8
 
 Records = Mapping[tuple[str, Kind], TrackRecord]
-#: The features of a checked agreement, and whether its leading answer was right.
-_Point = tuple[tuple[float, ...], bool]
+
+
+class _Point(NamedTuple):
+    """A checked agreement, read once; `row` are its features, `None` where a model of the panel has no record."""
+
+    share: float
+    row: tuple[float, ...] | None
+    right: bool
+    question: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Label:
-    """A checked agreement: whether its leading answer was `correct`, and of each model, where known, its own answer."""
+    """A checked agreement: whether its leading answer was `correct`, and of each model, where known, its own answer.
+
+    Labels of one `question` depend on each other and count as one towards what is enough; '' is a question of its own.
+    """
 
     evidence: Evidence
     correct: bool
     right: Mapping[str, bool] = field(default_factory=dict[str, bool])
+    question: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,22 +60,34 @@ class CellKey:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Combined:
+    """A probability from all that is known of a panel: `curve` over the sum of the features times `weights`."""
+
+    weights: tuple[float, ...]
+    curve: Curve
+
+    def at(self, row: Sequence[float]) -> float:
+        """Return the probability for a row of features."""
+        return self.curve.at(dot(self.weights, row))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
     """What was learned of the agreements of one key.
 
-    `labels` were checked, `right` of them right. `curve` gives the probability for a score, `None` while there are too
-    few labels; the score is the share, or for learned votes the weighted sum of the features with `combination`.
+    `labels` were checked, `right` of them right. `by_share` gives the probability for a share, `combined` for a panel
+    whose models all have a track record; each is `None` while there are too few labels.
     """
 
     labels: int
     right: int
-    curve: Curve | None = None
-    combination: tuple[float, ...] = ()
+    by_share: Curve | None = None
+    combined: Combined | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """Cells and track records; a `Trust`. Its calls cost a few microseconds."""
+    """Cells and track records; a `Trust`. Its calls take some 30 us."""
 
     cells: Mapping[CellKey, Cell]
     records: Records
@@ -70,10 +100,13 @@ class Calibration:
         """Return the probability that the leading answer is right, from the finest cell with enough labels."""
         if not evidence.supporters:
             return None
+        known = _is_known(evidence, self.records)
         for key in cells_of(evidence):
             cell = self.cells.get(key)
-            if cell is not None and cell.curve is not None:
-                return cell.curve.at(_score(cell.combination, evidence, self.records))
+            if cell is not None and known and cell.combined is not None:
+                return cell.combined.at(features(evidence, self.records))
+            if cell is not None and cell.by_share is not None:
+                return cell.by_share.at(evidence.share)
         return None
 
 
@@ -89,19 +122,36 @@ def cells_of(evidence: Evidence) -> tuple[CellKey, CellKey, CellKey]:
 def fit(labels: Iterable[Label]) -> Calibration:
     """Return what labels teach. The same labels in any order give the same; no label gives an empty calibration.
 
-    Shares become probabilities by isotonic regression. With learned votes a logistic regression first combines share,
-    lead, number of answers and the track records of supporters and panel, which tells right from wrong far better.
-    Cost: plain Python, about 0.1 ms per label.
+    Shares become probabilities by isotonic regression. For panels whose models all have a track record a logistic
+    regression first combines share, lead, number of answers and the records of supporters and panel, which tells right
+    from wrong far better. A kind without enough labels is judged by all kinds together, unless nearly all labels are of
+    one other kind. Cost: plain Python, about 0.1 ms per label.
     """
     chosen = [label for label in labels if label.evidence.supporters]
     records = track_records(chosen)
     groups: defaultdict[CellKey, list[_Point]] = defaultdict(list)
     for label in chosen:
-        learned = label.evidence.weighting is Weighting.LEARNED
-        row = features(label.evidence, records) if learned else (label.evidence.share,)
-        for key in cells_of(label.evidence):
-            groups[key].append((row, label.correct))
-    return Calibration(cells={key: _cell(key, groups[key]) for key in sorted(groups, key=str)}, records=records)
+        evidence = label.evidence
+        row = features(evidence, records) if _is_known(evidence, records) else None
+        for key in cells_of(evidence):
+            groups[key].append(_Point(share=evidence.share, row=row, right=label.correct, question=label.question))
+    cells: dict[CellKey, Cell] = {}
+    for key in sorted(groups, key=_coarse_first):
+        wider = cells.get(_wider(key))
+        points = groups[key]
+        same = wider is not None and len(points) == len(groups[_wider(key)])
+        cells[key] = wider if wider is not None and same else _cell(points, wider)
+    _keep_mixed(cells)
+    return Calibration(cells=cells, records=records)
+
+
+def _keep_mixed(cells: dict[CellKey, Cell]) -> None:
+    """Take the curves from cells of any kind that are nearly all of one: a share of sums says nothing of essays."""
+    for key, cell in cells.items():
+        if key.kind is None:
+            parts = [other.labels for at, other in cells.items() if _wider(at) == key and at != key]
+            if max(parts) > _MOST_OF_ONE_KIND * cell.labels:
+                cells[key] = Cell(labels=cell.labels, right=cell.right)
 
 
 def track_records(labels: Iterable[Label]) -> dict[tuple[str, Kind], TrackRecord]:
@@ -115,19 +165,45 @@ def track_records(labels: Iterable[Label]) -> dict[tuple[str, Kind], TrackRecord
     return {key: TrackRecord(right=right, total=total) for key, (right, total) in sorted(counts.items())}
 
 
-def _cell(key: CellKey, points: Sequence[_Point]) -> Cell:
-    right = sum(correct for _, correct in points)
-    if len(points) < LEAST_LABELS:
+def _is_known(evidence: Evidence, records: Records) -> bool:
+    return all((model, evidence.kind) in records for model in evidence.panel)
+
+
+def _coarse_first(key: CellKey) -> tuple[bool, bool, str, str, int]:
+    return key.kind is not None, key.panel_size is not None, key.weighting, key.kind or "", key.panel_size or 0
+
+
+def _wider(key: CellKey) -> CellKey:
+    """Return the next coarser cell; of the coarsest that cell itself."""
+    return CellKey(weighting=key.weighting, kind=key.kind if key.panel_size is not None else None)
+
+
+def _cell(points: Sequence[_Point], wider: Cell | None) -> Cell:
+    right = sum(point.right for point in points)
+    known = [point for point in points if point.row is not None]
+    if _questions(points) < LEAST_LABELS:
         return Cell(labels=len(points), right=right)
-    if key.weighting is not Weighting.LEARNED:
-        return Cell(labels=len(points), right=right, curve=isotonic((row[0], correct) for row, correct in points))
-    combination = fit_logistic([row for row, _ in points], [correct for _, correct in points])
-    curve = isotonic((dot(combination, row), correct) for row, correct in points)
-    return Cell(labels=len(points), right=right, curve=curve, combination=combination)
+    start = wider.combined.weights if wider is not None and wider.combined is not None else None
+    return Cell(
+        labels=len(points),
+        right=right,
+        by_share=isotonic((point.share, point.right) for point in points),
+        combined=_combined(known, start) if _questions(known) >= LEAST_COMBINED else None,
+    )
 
 
-def _score(combination: Sequence[float], evidence: Evidence, records: Records) -> float:
-    return dot(combination, features(evidence, records)) if combination else evidence.share
+def _questions(points: Sequence[_Point]) -> int:
+    """Return how many different questions the points are about."""
+    return len({point.question for point in points if point.question}) + sum(not point.question for point in points)
+
+
+def _combined(points: Sequence[_Point], start: Sequence[float] | None) -> Combined:
+    rows = [point.row or () for point in points]
+    right = [point.right for point in points]
+    weights = fit_logistic(rows, right, start=start)
+    return Combined(
+        weights=weights, curve=isotonic((dot(weights, row), ok) for row, ok in zip(rows, right, strict=True))
+    )
 
 
 def features(evidence: Evidence, records: Records) -> tuple[float, ...]:

@@ -12,6 +12,8 @@ from quorate.consensus.pairs import compare
 from quorate.consensus.question import Question
 from quorate.consensus.reading import Reading
 from quorate.consensus.result import Agreement, Answer, Cluster, Pair, Reason
+from quorate.consensus.trust import Weighting
+from quorate.consensus.votes import Vote, entropy, votes
 
 _FREE_KINDS = frozenset({Kind.SHORT, Kind.PROSE})
 
@@ -50,16 +52,18 @@ class Comparer:
 
 
 def measure(
-    comparer: Comparer, members: Sequence[Member], *, kind: Kind | None, threshold: float, detailed: bool = True
+    comparer: Comparer,
+    members: Sequence[Member],
+    *,
+    kind: Kind | None,
+    threshold: float,
+    weighting: Weighting = Weighting.EQUAL,
+    detailed: bool = True,
 ) -> Agreement:
     """Return the agreement of members in index order; `detailed=False` leaves out what only `explain` needs."""
-    reasons = {
-        member.index: member.reading.cleaned.abstention
-        for member in members
-        if member.reading.cleaned.abstention is not None
-    }
+    reasons = _abstentions(members)
     voters = [member for member in members if member.index not in reasons]
-    found = kind or detect_kind(comparer.question, [member.reading for member in voters])
+    found = kind or kind_of(comparer.question, voters)
     if found not in _FREE_KINDS:
         reasons |= {member.index: Abstention.NO_ANSWER for member in voters if member.reading.answer(found) is None}
         voters = [member for member in voters if member.index not in reasons]
@@ -67,8 +71,7 @@ def measure(
     if refused:
         voters, reasons = list(members), {}
     table = _Table(comparer=comparer, kind=found, voters=voters, refused=refused)
-    total = math.fsum(member.answer.weight for member in members)
-    clusters = table.clusters(threshold, total)
+    clusters = table.clusters(threshold, [member.answer.weight for member in members if member.index in reasons])
     return Agreement(
         score=clusters[0].share if clusters else 0.0,
         kind=found,
@@ -76,12 +79,29 @@ def measure(
         abstentions=tuple(sorted(reasons)),
         threshold=threshold,
         method=_method(found, refused=refused, judged=bool(comparer.judged)),
+        weighting=weighting,
+        entropy=entropy(clusters),
+        dissent=tuple(_said(cluster, members) for cluster in clusters[1:]) if detailed else (),
         pairs=tuple(table.pairs.values()) if detailed else (),
         reasons=tuple(Reason(index=index, reason=reasons[index]) for index in sorted(reasons)),
         indexes=tuple(member.index for member in members),
         names=tuple(member.answer.name for member in members) if detailed else (),
         answers=_answers(found, members, reasons) if detailed else (),
     )
+
+
+def kind_of(question: Question, members: Sequence[Member]) -> Kind:
+    """Return the kind of the members' answers; those that abstain say nothing about it."""
+    reasons = _abstentions(members)
+    return detect_kind(question, [member.reading for member in members if member.index not in reasons])
+
+
+def _abstentions(members: Sequence[Member]) -> dict[int, Abstention]:
+    return {
+        member.index: member.reading.cleaned.abstention
+        for member in members
+        if member.reading.cleaned.abstention is not None
+    }
 
 
 def _method(kind: Kind, *, refused: bool, judged: bool) -> str:
@@ -94,6 +114,11 @@ def _method(kind: Kind, *, refused: bool, judged: bool) -> str:
 
 def _answers(kind: Kind, members: Sequence[Member], reasons: Mapping[int, Abstention]) -> tuple[str | None, ...]:
     return tuple(None if member.index in reasons else member.reading.answer(kind) for member in members)
+
+
+def _said(cluster: Cluster, members: Sequence[Member]) -> str:
+    """Return a cluster's answer; of prose, which has none, the text of the medoid."""
+    return cluster.answer or next(member.reading.text for member in members if member.index == cluster.medoid)
 
 
 class _Table:
@@ -109,21 +134,27 @@ class _Table:
                 for other in voters[position + 1 :]:
                     self.pairs[one.index, other.index] = comparer.pair(kind, one, other)
 
-    def clusters(self, threshold: float, total: float) -> tuple[Cluster, ...]:
+    def clusters(self, threshold: float, abstained: Sequence[float]) -> tuple[Cluster, ...]:
         """Return the clusters, heaviest first; ties go to the more cohesive, then by content, last by index."""
+        parts = self._parts(threshold)
+        total = math.fsum([*abstained, *(vote for part in parts for vote in _votes(part))])
+        if len(parts) > 1:
+            parts = [part for _, part in sorted((self._precedence(part), part) for part in parts)]
+        return tuple(self._cluster(part, total) for part in parts)
+
+    def _parts(self, threshold: float) -> list[Sequence[Member]]:
         voters = self.voters
         if voters and all(pair.score >= threshold for pair in self.pairs.values()):
-            return (self._cluster(voters, total),)
+            return [voters]
         by_content = sorted(range(len(voters)), key=lambda at: (voters[at].reading.text, voters[at].index))
         order = {position: rank for rank, position in enumerate(by_content)}
-        parts = complete_linkage(
+        found = complete_linkage(
             [order[position] for position in range(len(voters))],
             [member.answer.weight for member in voters],
             lambda one, other: self.score(voters[one], voters[other]),
             threshold,
         )
-        ranked = sorted((self._precedence(part), part) for part in ([voters[at] for at in part] for part in parts))
-        return tuple(self._cluster(part, total) for _, part in ranked)
+        return [[voters[at] for at in part] for part in found]
 
     def score(self, one: Member, other: Member) -> float:
         """Return the score of two voters."""
@@ -134,7 +165,7 @@ class _Table:
 
     def _cluster(self, part: Sequence[Member], total: float) -> Cluster:
         medoid = self._medoid(part)
-        weight = math.fsum(member.answer.weight for member in part)
+        weight = math.fsum(_votes(part))
         return Cluster(
             members=tuple(sorted(member.index for member in part)),
             share=min(weight / total, 1.0) if total else 0.0,
@@ -158,8 +189,12 @@ class _Table:
 
     def _precedence(self, part: Iterable[Member]) -> tuple[float, float, list[str], int]:
         members = list(part)
-        weight = math.fsum(member.answer.weight for member in members)
+        weight = math.fsum(_votes(members))
         scores = sorted(self.score(one, other) for at, one in enumerate(members) for other in members[at + 1 :])
         cohesion = math.fsum(scores) / len(scores) if scores else 1.0
         texts = sorted(member.reading.text for member in members)
         return (-weight, -cohesion, texts, min(member.index for member in members))
+
+
+def _votes(part: Iterable[Member]) -> list[float]:
+    return votes(Vote(member.answer.weight, member.answer.family) for member in part)

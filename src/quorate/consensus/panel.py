@@ -1,13 +1,17 @@
 """Agreement of replies that arrive one by one: what was read and compared once is not read or compared again."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
+from quorate.consensus.ballot import Ballot
 from quorate.consensus.kind import Kind
-from quorate.consensus.measure import Comparer, Member, measure
+from quorate.consensus.measure import Comparer, Member, kind_of, measure
 from quorate.consensus.question import Question
 from quorate.consensus.reading import Reading
 from quorate.consensus.result import Agreement, Answer
+from quorate.consensus.trust import Weighting
+from quorate.consensus.votes import Vote, votes
 from quorate.core.errors import InvalidRequest
 
 DEFAULT_THRESHOLD = 0.7
@@ -35,7 +39,11 @@ def agreement(
 
 
 class Panel:
-    """The answers received so far; `agreement()` equals the function of that name over them in index order."""
+    """The answers received so far; `agreement()` equals the function of that name over them in index order.
+
+    With a `ballot`, which has to hold a voter for every index, the votes are the ballot's instead of the answers' own,
+    and an agreement has a confidence where one is known.
+    """
 
     def __init__(
         self,
@@ -44,6 +52,7 @@ class Panel:
         kind: Kind | None = None,
         threshold: float = DEFAULT_THRESHOLD,
         key_fields: Sequence[str] = (),
+        ballot: Ballot | None = None,
     ) -> None:
         if not 0.0 < threshold <= 1.0:
             raise InvalidRequest(f"the threshold {threshold!r} is not in (0, 1]; 0.7 is usual", param="threshold")
@@ -53,6 +62,8 @@ class Panel:
         self._members: dict[int, Member] = {}
         self._readings: dict[tuple[str, bool], Reading] = {}
         self._latest: Agreement | None = None
+        self._ballot = ballot
+        self._counted: Mapping[int, Answer] = {}
 
     def add(self, index: int, answer: Answer) -> None:
         """Add one answer under its index in the panel, in any order; each index at most once."""
@@ -86,9 +97,25 @@ class Panel:
     def agreement(self) -> Agreement:
         """Return the agreement of the answers added so far; the same object until something is added."""
         if self._latest is None:
-            members = [self._members[index] for index in sorted(self._members)]
-            self._latest = measure(self._comparer, members, kind=self._declared, threshold=self._threshold)
+            self._latest = self._measured()
         return self._latest
+
+    def _measured(self) -> Agreement:
+        members = [self._members[index] for index in sorted(self._members)]
+        kind = self._declared or kind_of(self._comparer.question, members)
+        answers = {member.index: member.answer for member in members}
+        ballot = self._ballot
+        self._counted = answers if ballot is None else ballot.weighed(answers, kind)
+        same = len({answer.weight for answer in answers.values()}) <= 1
+        own = Weighting.EQUAL if same else Weighting.GIVEN
+        found = measure(
+            self._comparer,
+            [replace(member, answer=self._counted[member.index]) for member in members],
+            kind=kind,
+            threshold=self._threshold,
+            weighting=own if ballot is None else ballot.weighting_for(kind),
+        )
+        return found if ballot is None else ballot.judged(found)
 
     def cannot_be_overtaken(self, outstanding: int | Sequence[float]) -> bool:
         """Whether the leader stays ahead even if all outstanding answers join the runner-up.
@@ -104,5 +131,10 @@ class Panel:
         runner_up = self._weight(clusters[1].members) if len(clusters) > 1 else 0.0
         return leader > runner_up + math.fsum(weights)
 
+    def posterior(self) -> float | None:
+        """Return how likely the leading answer is right by track records alone; `None` if the ballot has none."""
+        return None if self._ballot is None else self._ballot.posterior(self.agreement())
+
     def _weight(self, indexes: Sequence[int]) -> float:
-        return math.fsum(self._members[index].answer.weight for index in indexes)
+        counted = (self._counted[index] for index in indexes)
+        return math.fsum(votes(Vote(answer.weight, answer.family) for answer in counted))

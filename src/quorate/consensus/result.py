@@ -15,13 +15,15 @@ class Answer:
     """One reply to be compared.
 
     `name` is shown in explanations only; `weight` (finite, >= 0) is the reply's vote; `complete=False` marks a
-    truncated reply, which abstains.
+    truncated reply, which abstains. Replies of one `family` (a vendor, say) that agree count less and less: the
+    heaviest its whole vote, the next half of it, a third, ...; '' belongs to none.
     """
 
     text: str
     name: str = ""
     weight: float = 1.0
     complete: bool = True
+    family: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

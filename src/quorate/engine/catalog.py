@@ -75,7 +75,7 @@ class Catalog:
         self._entries: dict[str, Entry] = {}
         self._unlisted: dict[str, Entry] = {}
         self._models: dict[str, Model] = {}
-        self.resources = Resources(resolve=self.resolve, trust=trust)
+        self.resources = Resources(resolve=self.resolve, trust=trust, vendor=self._vendor)
 
     def add(self, card: ModelCard, make: Callable[[], Model]) -> None:
         """Add a model, replacing one of the same name. `make` runs when the model is first asked for."""
@@ -111,6 +111,12 @@ class Catalog:
             return self._add_unlisted(name, self._providers[provider](model_id))
         raise self._not_found(name, provider if colon else None)
 
+    def _vendor(self, name: str) -> str:
+        try:
+            return vendor_of(self.card(name)) or name
+        except NotFound:  # a model that only a request knows: it is its own
+            return name
+
     def _add_unlisted(self, name: str, entry: Entry) -> Entry:
         if len(self._unlisted) >= MOST_UNLISTED:
             for known in self._unlisted:
@@ -131,6 +137,12 @@ class Catalog:
             )
         known = sorted(self._entries)
         return NotFound(f"no model {name!r}{_closest(name, known)} (models: {_list(known)})", param="model")
+
+
+def vendor_of(card: ModelCard) -> str:
+    """Return who made the model: as configured, else the part of its id before a slash, else its provider."""
+    maker, slash, _ = card.model_id.partition("/")
+    return (card.vendor or (maker if slash else "") or card.provider).casefold()
 
 
 def _closest(name: str, known: list[str]) -> str:

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from quorate.core.errors import InvalidRequest
 from quorate.core.units import MICROUSD_PER_USD
-from quorate.engine.catalog import ModelCard, ModelKind
+from quorate.engine.catalog import ModelCard, ModelKind, vendor_of
 from quorate.providers.estimate import count_images, estimate_prompt_tokens
 from quorate.wire.chat import ChatRequest
 
@@ -157,12 +157,6 @@ def _vendors_apart(ranked: Sequence[_Scored]) -> list[_Scored]:
         turns.append((seen[vendor], place))
         seen[vendor] += 1
     return [ranked[place] for _, place in sorted(turns)]
-
-
-def vendor_of(card: ModelCard) -> str:
-    """Return who made the model: as configured, else the part of its id before a slash, else its provider."""
-    maker, slash, _ = card.model_id.partition("/")
-    return (card.vendor or (maker if slash else "") or card.provider).casefold()
 
 
 def _fit(card: ModelCard, hint: str) -> float:

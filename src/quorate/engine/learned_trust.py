@@ -53,8 +53,11 @@ class LabelledTrust:
         for key in cells_of(evidence):
             for source in (self.labels, self.base):
                 cell = source.cells.get(key)
-                if cell is not None and cell.curve is not None:
-                    return replace(source, cells={key: cell}).confidence(evidence)
+                if cell is None or (source is self.labels and cell.labels < LEAST_LABELS):
+                    continue
+                found = replace(source, cells={key: cell}).confidence(evidence)
+                if found is not None:
+                    return found
         return None
 
 

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypedDict, TypeVar, cast
 import msgspec
 
 from quorate.consensus import Kind
+from quorate.consensus.trust import Weighting
 from quorate.core.errors import InvalidRequest
 from quorate.core.units import MICROUSD_PER_USD
 from quorate.model import EventSink
@@ -21,6 +22,7 @@ from quorate.parallel.plan import (
     Plan,
     Score,
     Select,
+    StopForm,
     Synthesis,
 )
 from quorate.wire.chat import ChatRequest, Message
@@ -51,6 +53,9 @@ class AskOptions(TypedDict, total=False):
     max_models: int
     max_concurrent: int
     threshold: float
+    weighting: Weighting | str
+    stop: StopForm | str
+    stop_confidence: float
     timeout_s: float
     deadline_s: float
     count: int
@@ -75,6 +80,8 @@ _ENUMS: dict[str, type[StrEnum]] = {
     "score": Score,
     "synthesis": Synthesis,
     "kind": Kind,
+    "weighting": Weighting,
+    "stop": StopForm,
     "failure_strategy": FailureStrategy,
 }
 _PLAIN = (
@@ -82,6 +89,7 @@ _PLAIN = (
     "max_models",
     "max_concurrent",
     "threshold",
+    "stop_confidence",
     "timeout_s",
     "deadline_s",
     "enabled",

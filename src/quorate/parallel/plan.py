@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from quorate.consensus import Kind
+from quorate.consensus.trust import Weighting
 from quorate.resilience.retry_policy import RetryPolicy
 
 
@@ -74,6 +75,20 @@ class Score(StrEnum):
     SHORTEST = "shortest"
 
 
+class StopForm(StrEnum):
+    """What ends a quorum early, besides a lead that the outstanding votes cannot turn, which ends it in every form.
+
+    `share`: the leading answer has the plan's `threshold` of the votes received. `lead`: nothing else. `posterior`:
+    by the track records of the models the leading answer is right with the probability `stop_confidence`. `beta`: so
+    sure is it that the leader would stay ahead if as many more were asked as one likes.
+    """
+
+    SHARE = "share"
+    LEAD = "lead"
+    POSTERIOR = "posterior"
+    BETA = "beta"
+
+
 class Synthesis(StrEnum):
     """`weighted_merge`: one answer in which better supported answers count for more. `best_parts`: the best of each."""
 
@@ -122,13 +137,17 @@ class Plan:
     group of every answer so far) and `groups` (number -> answers). With such a group a new stage begins: its answers
     replace the earlier ones as candidates.
 
-    `min_models`: answers needed (quorum default: half of the branches, at least 2; otherwise 1). `max_models`: caps the
+    `min_models`: answers needed (not given: 1; for a quorum 3, or 2 if up to 3 run at once and where track records or
+    odds say when to stop). `max_models`: caps the
     branches, the highest priorities stay. `max_concurrent`: branches running at once. `timeout_s`: per branch.
     `deadline_s`: the whole plan. `enabled=False` runs the same plan one branch at a time.
     `max_tokens` bounds the answer of every branch and `helper_max_tokens` that of a judge or synthesiser, whatever the
     caller asks for. `max_attempts`: requests that all branches may make together, retries, fallbacks and hedges
     included; every branch has its first. `judge` and `synthesiser` name models for selectors that need one;
     `instructions` is the judge's own prompt.
+    `weighting`: where the votes come from; learned ones need track records (`Resources.trust`) and fall back to the
+    given ones. `stop` says what ends a quorum early, `stop_confidence` how sure its forms `posterior` and `beta` are to
+    be.
     """
 
     members: tuple[Member, ...]
@@ -146,6 +165,9 @@ class Plan:
     failure_strategy: FailureStrategy = FailureStrategy.BEST_EFFORT
     retry: RetryPolicy = field(default_factory=RetryPolicy)
     threshold: float = 0.7
+    weighting: Weighting = Weighting.GIVEN
+    stop: StopForm = StopForm.SHARE
+    stop_confidence: float = 0.95
     kind: Kind | None = None
     select: Select | None = None
     score: Score = Score.AGREEMENT

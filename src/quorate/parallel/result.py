@@ -155,6 +155,10 @@ def _agreement_dict(agreement: Agreement, branches: tuple[Outcome, ...]) -> dict
         "method": agreement.method,
         "threshold": agreement.threshold,
         "calibrated": agreement.calibrated,
+        "confidence": agreement.confidence,
+        "weighting": agreement.weighting.value,
+        "entropy": agreement.entropy,
+        "dissent": list(agreement.dissent),
         "clusters": [
             {"answer": cluster.answer, "share": cluster.share, "members": [names[index] for index in cluster.members]}
             for cluster in agreement.clusters

@@ -1,10 +1,12 @@
 """The one engine: runs any plan, stage by stage, to one result."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
-from quorate.consensus.trust import Trust
+from quorate.consensus.ballot import Ballot, Voter
+from quorate.consensus.trust import Trust, Weighting
 from quorate.core.errors import AllFailed, InvalidRequest
 from quorate.model import Call, Outcome
 from quorate.model.call import MoreAttempts
@@ -14,7 +16,7 @@ from quorate.parallel.branch import MAX_DEPTH, Branch, Resolve, expand
 from quorate.parallel.candidates import Candidates, Chosen
 from quorate.parallel.live import Live
 from quorate.parallel.peers import peer_warnings
-from quorate.parallel.plan import Plan, Select
+from quorate.parallel.plan import Member, Mode, Plan, Select, StopForm
 from quorate.parallel.resources import Resources
 from quorate.parallel.result import Latency, Result, sequential_s
 from quorate.parallel.select import select
@@ -55,7 +57,8 @@ async def run_plan(
         asked = stage_request(request, template, _outcomes(done)) if template is not None else request
         last = i == len(stages) - 1
         speaker = _speaker(plan, live, last=last)
-        stage = Stage(plan=plan, branches=members, request=asked, call=call, taken=taken, live=speaker)
+        ballot = _ballot(plan, members, resources)
+        stage = Stage(plan=plan, branches=members, request=asked, call=call, taken=taken, ballot=ballot, live=speaker)
         done.append(stage)
         await stage.run()
         _require_answer(plan, stage)
@@ -134,13 +137,32 @@ def _require_answer(plan: Plan, stage: Stage) -> None:
     raise AllFailed(f"none of {len(errors)} models answered ({plan.mode}): {listed}", errors=errors)
 
 
+def _ballot(plan: Plan, branches: Sequence[Branch], resources: Resources) -> Ballot:
+    """Return the votes of a stage; a copy votes like its member, and copies of one model are one family."""
+    voters = {
+        branch.index: Voter(
+            model=branch.member.model, weight=branch.member.weight, family=resources.vendor(branch.member.model)
+        )
+        for branch in branches
+    }
+    return Ballot(voters=voters, weighting=plan.weighting, trust=resources.trust)
+
+
+def _voting(stage: Stage) -> dict[int, Member]:
+    """Return the members with the votes that counted, so that every selector goes by them."""
+    if stage.agreement is None:
+        return {branch.index: branch.member for branch in stage.branches}
+    weigh = stage.ballot.weigher(stage.agreement.kind)
+    return {branch.index: replace(branch.member, weight=weigh(branch.index)) for branch in stage.branches}
+
+
 def _candidates(plan: Plan, stage: Stage, trust: Trust, live: Live | None) -> Candidates:
     return Candidates(
         plan=plan,
         request=stage.request,
         call=stage.call,
         outcomes=stage.answers,
-        members={branch.index: branch.member for branch in stage.branches},
+        members=_voting(stage),
         agreement=stage.agreement,
         trust=trust,
         live=live if plan.selector is Select.SYNTHESIS else None,
@@ -175,6 +197,7 @@ def _result(plan: Plan, stages: Sequence[Stage], candidates: Candidates, chosen:
         warnings=(
             *_warnings((*outcomes, *helpers), answered, needed),
             *_lowered(plan, stages),
+            *_unknown(plan, last),
             *peer_warnings(plan, candidates),
         ),
         run_id=last.call.id,
@@ -210,6 +233,19 @@ def _lowered(plan: Plan, stages: Sequence[Stage]) -> list[str]:
     ]
     listed = ", ".join(lowered)
     return [f"max_tokens was lowered to {plan.max_tokens}, the plan's limit, for {listed}"] if lowered else []
+
+
+def _unknown(plan: Plan, stage: Stage) -> list[str]:
+    """Say what the plan wanted to go by and could not: nothing is known of its models."""
+    kind = None if stage.agreement is None else stage.agreement.kind
+    if kind is None or stage.ballot.knows(kind):
+        return []
+    wanted: list[str] = []
+    if plan.weighting is Weighting.LEARNED:
+        wanted.append("the members' given weights counted instead of learned ones")
+    if plan.mode is Mode.QUORUM and plan.stop is StopForm.POSTERIOR:
+        wanted.append("the share of votes decided when to stop")
+    return [f"no model has a track record in answers of kind {kind}: {' and '.join(wanted)}"] if wanted else []
 
 
 def _started(plan: Plan, branches: Sequence[Branch], call: Call) -> PlanStarted:

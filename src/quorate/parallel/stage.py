@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from quorate.consensus import Agreement, Answer, Panel
+from quorate.consensus.ballot import Ballot
 from quorate.core.errors import DeadlineExceeded, QuorateError
 from quorate.model import Call, Outcome, State
 from quorate.model.event import AgreementUpdated, BranchCancelled
@@ -33,7 +34,8 @@ class Stage:
     After `run`, `outcomes` holds one outcome for every branch, by its index. A failed branch is an outcome like any
     other; with `fail_fast` the first one ends the stage and `failure` is its error. `live` passes on the pieces of
     the one branch that may speak: the first with a token in a race for one answer, or the only branch there is.
-    `taken` are the models that run in the plan, to which those are added that stand in for one.
+    `taken` are the models that run in the plan, to which those are added that stand in for one. `ballot` holds the
+    votes of the branches.
     """
 
     plan: Plan
@@ -41,6 +43,7 @@ class Stage:
     request: ChatRequest
     call: Call
     taken: set[str]
+    ballot: Ballot
     live: Live | None = None
     outcomes: dict[int, Outcome] = field(default_factory=dict[int, Outcome])
     agreement: Agreement | None = None
@@ -59,7 +62,9 @@ class Stage:
 
     def __post_init__(self) -> None:
         """Begin an empty panel for the stage's question."""
-        self._panel = Panel(self.request.prompt_text, kind=self.plan.kind, threshold=self.plan.threshold)
+        self._panel = Panel(
+            self.request.prompt_text, kind=self.plan.kind, threshold=self.plan.threshold, ballot=self.ballot
+        )
 
     @property
     def answers(self) -> list[Outcome]:
@@ -196,11 +201,13 @@ class Stage:
 
     def _answer(self, outcome: Outcome) -> Answer:
         whole = outcome.completion is not None and outcome.completion.finish_reason not in _UNFINISHED
-        weight = next(branch.member.weight for branch in self.branches if branch.index == outcome.index)
-        return Answer(text=outcome.text, name=outcome.branch, weight=weight, complete=whole)
+        return Answer(text=outcome.text, name=outcome.branch, complete=whole)
 
     def _standing(self) -> Standing:
-        outstanding = [branch.member.weight for branch in self.branches if branch.index not in self._counted]
+        outstanding: list[float] = []
+        if self.agreement is not None:
+            weigh = self.ballot.weigher(self.agreement.kind)
+            outstanding = [weigh(branch.index) for branch in self.branches if branch.index not in self._counted]
         return Standing(answered=self._answered, agreement=self.agreement, panel=self._panel, outstanding=outstanding)
 
     def _counts(self, branch: Branch) -> bool:

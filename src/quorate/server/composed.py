@@ -64,6 +64,8 @@ def result_headers(completion: Completion) -> Headers:
     detail = completion.detail
     if isinstance(detail, Result) and detail.agreement is not None:
         headers.append((b"x-quorate-agreement", b"%.4f" % detail.agreement.score))
+        if detail.agreement.confidence is not None:
+            headers.append((b"x-quorate-confidence", b"%.4f" % detail.agreement.confidence))
     return headers
 
 
@@ -104,6 +106,7 @@ def _ours(completion: Completion, job: Job) -> dict[str, Any]:
             "answered_by": detail.chosen,
             "agreement": None if agreement is None else agreement.score,
             "calibrated": False if agreement is None else agreement.calibrated,
+            "confidence": None if agreement is None else agreement.confidence,
             "consensus": detail.consensus,
             "cost_microusd": detail.cost_microusd,
             "warnings": list(detail.warnings),

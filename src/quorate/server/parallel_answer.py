@@ -58,11 +58,20 @@ class ClusterAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AgreementAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """How the agreement was measured; `calibrated` false: the score is no probability of being right."""
+    """How the agreement was measured.
+
+    `confidence` is the probability that the leading answer is right, null and `calibrated` false where it is not known:
+    the score is none. `weighting` says where the votes came from, `entropy` (nats) how far they are spread, `dissent`
+    what the smaller clusters say.
+    """
 
     kind: str
     method: str
     calibrated: bool
+    confidence: float | None
+    weighting: str
+    entropy: float
+    dissent: tuple[str, ...]
     threshold: float
     clusters: tuple[ClusterAnswer, ...]
     abstentions: tuple[str, ...]
@@ -184,6 +193,10 @@ def _agreement(agreement: Agreement, branches: Sequence[Outcome]) -> AgreementAn
         kind=agreement.kind.value,
         method=agreement.method,
         calibrated=agreement.calibrated,
+        confidence=agreement.confidence,
+        weighting=agreement.weighting.value,
+        entropy=agreement.entropy,
+        dissent=agreement.dissent,
         threshold=agreement.threshold,
         clusters=tuple(
             ClusterAnswer(

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from quorate.consensus import Kind
+from quorate.consensus.trust import Weighting
 from quorate.core.errors import InvalidRequest
 from quorate.engine.choose import Chosen, Wish
 from quorate.parallel.branch import Resolve
@@ -20,6 +21,7 @@ from quorate.parallel.plan import (
     Plan,
     Score,
     Select,
+    StopForm,
     Synthesis,
 )
 from quorate.server.fan_out import branches_of, fan_out
@@ -82,6 +84,9 @@ class ParallelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     synthesis: Synthesis | None = None
     kind: Kind | None = None
     threshold: Share | None = None
+    weighting: Weighting | None = None
+    stop: StopForm | None = None
+    stop_confidence: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] | None = None
     judge: ModelName | None = None
     synthesiser: ModelName | None = None
     instructions: Prompt | None = None
@@ -234,6 +239,9 @@ def _plan(options: ParallelOptions, base: Plan, members: tuple[Member, ...], lim
         "synthesis": options.synthesis,
         "kind": options.kind,
         "threshold": options.threshold,
+        "weighting": options.weighting,
+        "stop": options.stop,
+        "stop_confidence": options.stop_confidence,
         "judge": options.judge,
         "synthesiser": options.synthesiser,
         "instructions": options.instructions,

@@ -13,7 +13,7 @@ from patience import until_it
 def gateways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Site]]:
     url = f"sqlite:///{tmp_path_factory.mktemp('shared')}/runs.db"
     more = "consensus: { learn: all }\n"
-    with site(more, storage__url=url) as one, site(more, storage__url=url, server__auth="none") as two:
+    with site(more, storage__url=url) as one, site(more, storage__url=url, server__auth="off") as two:
         yield one, two
 
 
@@ -25,7 +25,7 @@ async def test_a_label_at_one_gateway_teaches_the_other(gateways: tuple[Site, Si
         run = reply.headers["x-quorate-run-id"]
         await asyncio.to_thread(one.gateway.services.writer.flush, 5)
         shown = (await client.ask("GET", f"/api/v1/runs/{run}")).json["run"]
-        assert shown["weighting"] == "given"
+        assert shown["weighting"] == "equal"
         assert all(branch["vote"] == 1.0 and branch["cluster"] is not None for branch in shown["branches"])
         told = await client.ask("POST", "/api/v1/feedback", {"run_id": run, "correct": True, "branch": "left"})
         assert told.status == 200

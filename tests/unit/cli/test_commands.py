@@ -1,5 +1,6 @@
 """The other commands: models, config, doctor, demo, eval, help, completion."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -172,14 +173,72 @@ def test_eval_consensus(run: Run, machine: Path) -> None:
     assert (done.exit_code, done.stderr) == (ExitCode.USAGE, "error: there is no file 'gone.jsonl'\n")
 
 
+def sums(folder: Path, count: int) -> Path:
+    """So many sums; m0 and m1 are always right, m2 every third time."""
+    file = folder / "sums.jsonl"
+    lines = [
+        {
+            "prompt": f"What is {number} + {number}?",
+            "truth": str(2 * number),
+            "task": ("small", "large")[number >= 100],
+            "answers": [{"model": f"m{at}", "text": str(2 * number + (at == 2 and number % 3 > 0))} for at in range(3)],
+        }
+        for number in range(count)
+    ]
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return file
+
+
+def test_calibrate_consensus(run: Run, machine: Path) -> None:
+    file = sums(machine, 240)
+    arguments = ("calibrate", "consensus", "--data", str(file), "--panel-size", "3")
+    drawn = run(*arguments, "--out", "calibration.json", "--plot", "picture.svg").stdout
+    assert "Learned from 240 prompts" in drawn
+    assert "written to calibration.json" in drawn
+    assert (machine / "picture.svg").read_text().startswith("<?xml")
+    written = json.loads((machine / "calibration.json").read_text())
+    assert written["source"]["sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert {(row["model"], row["right"], row["total"]) for row in written["records"]} == {
+        ("m0", 240, 240),
+        ("m1", 240, 240),
+        ("m2", 80, 240),
+    }
+    report = json.loads(run(*arguments, "--task", "large", "--json").stdout)
+    assert (report["prompts"], report["out"]) == (140, None)
+    assert [path.name for path in machine.glob("calibration*")] == ["calibration.json"]
+
+
+def test_calibrate_consensus_refuses_what_it_cannot_learn_from(run: Run, machine: Path) -> None:
+    done = run("calibrate", "consensus", "--data", str(sums(machine, 99)))
+    assert done.exit_code == ExitCode.USAGE
+    assert "99 of 99 recordings can be learned from, and 100 are the least" in done.stderr
+    assert run("calibrate", "consensus", "--data", "gone.jsonl").stderr == "error: there is no file 'gone.jsonl'\n"
+
+
+def test_a_question_is_answered_with_its_confidence(run: Run, machine: Path) -> None:
+    file = sums(machine, 240)
+    run("calibrate", "consensus", "--data", str(file), "--panel-size", "3", "--out", "calibration.json")
+    models = "".join(f"  m{at}: {{type: replay, file: sums.jsonl, time_scale: 0}}\n" for at in range(3))
+    (machine / "quorate.yaml").write_text(
+        f"version: 1\nmodels:\n{models}consensus: {{calibration: calibration.json}}\n"
+        "defaults: {models: [m0, m1, m2], weighting: learned}\n"
+    )
+    result = json.loads(run("ask", "What is 4 + 4?", "--json").stdout)
+    assert result["answer"] == "8"
+    assert result["agreement"]["weighting"] == "learned"
+    assert result["agreement"]["calibrated"] is True
+    assert result["agreement"]["confidence"] > 0.95
+    assert result["agreement"]["dissent"] == ["9"]
+
+
 def test_version_and_help(run: Run) -> None:
     assert run("--version").stdout == run("version").stdout
     assert run("--version").stdout.startswith("quorate ")
     drawn = run("--help").stdout
-    for command in ("ask", "demo", "models", "config", "doctor", "eval"):
+    for command in ("ask", "demo", "models", "config", "doctor", "eval", "calibrate"):
         assert command in drawn
     assert "Exit codes" in drawn
-    for name in ("ask", "config show", "eval consensus"):
+    for name in ("ask", "config show", "eval consensus", "calibrate consensus"):
         assert run(*name.split(), "--help").exit_code == 0
 
 

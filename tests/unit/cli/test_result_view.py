@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,15 @@ def test_answers_that_differ_are_listed_with_who_gave_them(quick: Path) -> None:
     assert any("wrong" in line and "391" not in line and "░" in line for line in drawn.splitlines())
     assert "answer (simulated)" in drawn
     assert "3 of 3 answered, compared as number" in drawn
+
+
+def test_a_confidence_is_shown_where_one_is_known(quick: Path) -> None:
+    result = asked(quick, {"models": ["a", "b"]})
+    assert "confidence" not in shown(result)
+    assert result.agreement is not None
+    sure = replace(result, agreement=replace(result.agreement, confidence=0.93))
+    assert any("confidence" in line and "93%" in line for line in shown(sure).splitlines())
+    assert "confidence 0.93" in summary(sure)
 
 
 def test_a_failed_branch_says_why_and_a_single_answer_has_no_agreement(quick: Path) -> None:

@@ -255,6 +255,38 @@ def test_recorded_answers_that_are_not_there(tmp_path: Path, section: str, expec
         build(load_settings(file, environ={}))
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, "cannot be read .No such file or directory.; `quorate calibrate consensus` writes one"),
+        ("{", "no calibration"),
+        ('{"version": 2}', "format version 2, this release reads 1; make it again"),
+    ],
+)
+def test_a_calibration_that_cannot_be_used(tmp_path: Path, text: str | None, expected: str) -> None:
+    if text is not None:
+        (tmp_path / "calibration.json").write_text(text)
+    file = tmp_path / "quorate.yaml"
+    file.write_text("version: 1\nconsensus:\n  calibration: calibration.json\n")
+    with pytest.raises(Misconfigured, match=expected) as caught:
+        build(load_settings(file, environ={}, probe=False))
+    assert caught.value.where == f"{file}:3:16"
+    assert str(tmp_path / "calibration.json") in caught.value.message
+
+
+def test_votes_and_stop_of_defaults_hold_for_ensembles() -> None:
+    found = built(
+        "models:\n"
+        "  a: {type: simulated}\n"
+        "  panel: {type: ensemble, members: [a], stop: beta}\n"
+        "defaults: {weighting: learned, stop: posterior, stop_confidence: 0.9}\n"
+    )
+    panel = found.catalog.resolve("panel")
+    assert isinstance(panel, Ensemble)
+    assert (panel.plan.weighting, panel.plan.stop, panel.plan.stop_confidence) == ("learned", "beta", 0.9)
+    assert found.defaults.plan.stop == "posterior"
+
+
 def test_simulated_profiles() -> None:
     catalog = built(
         "models:\n"

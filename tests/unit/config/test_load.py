@@ -300,12 +300,14 @@ def test_a_named_file_is_the_only_one(tmp_path: Path) -> None:
 
 
 def test_problems_of_the_environment_name_the_variable(tmp_path: Path) -> None:
-    environ = {"QUORATE_DEFAULTS__MODE": "rac", "QUORATE_NONSENSE__X": "1"}
+    environ = {"QUORATE_DEFAULTS__MODE": "rac", "QUORATE_GIBBERISH__X": "1"}
     with pytest.raises(BadConfiguration) as caught:
         load_settings(environ=environ, folder=tmp_path, probe=False)
-    mode, nonsense = (str(problem) for problem in caught.value.problems)
+    mode, gibberish = (str(problem) for problem in caught.value.problems)
     assert mode.startswith("environment variable QUORATE_DEFAULTS__MODE: defaults.mode: 'rac' is not one of all, race")
-    assert nonsense.startswith("environment variable QUORATE_NONSENSE__X: nonsense: unknown key; known here: version")
+    assert gibberish.startswith(
+        "environment variable QUORATE_GIBBERISH__X: gibberish: unknown key; known here: version"
+    )
 
 
 def test_models_from_the_environment_alone(tmp_path: Path) -> None:

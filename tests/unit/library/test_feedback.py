@@ -34,7 +34,7 @@ async def test_a_run_is_on_record_with_its_votes(tmp_path: Path) -> None:
         result = await q.ask(SUM)
     run = (await asyncio.to_thread(stored, tmp_path / "runs.db", result.run_id)).run
     assert (run.tenant, run.model, run.mode, run.status, run.agreement_kind) == ("local", "ask", "all", 200, "number")
-    assert run.weighting == "given"
+    assert run.weighting == "equal"
     assert {branch.branch: (branch.cluster, branch.vote) for branch in run.branches} == {
         "a": (0, 1.0),
         "b": (0, 1.0),

@@ -46,6 +46,9 @@ def test_every_branch_and_the_consensus() -> None:
     assert (synthesis["method"], synthesis["consensus"]) == ("consensus", False)
     assert synthesis["agreement"]["kind"] == "short"
     assert synthesis["agreement"]["calibrated"] is False
+    assert synthesis["agreement"]["confidence"] is None
+    assert synthesis["agreement"]["weighting"] == "equal"
+    assert synthesis["agreement"]["dissent"] == ["Lyon"]
     assert synthesis["agreement"]["clusters"][0]["branches"] == ["a", "b"]
     assert body["usage"] == {
         "prompt_tokens": 30,

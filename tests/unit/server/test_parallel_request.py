@@ -52,6 +52,9 @@ def test_the_whole_field_in_camel_case_and_in_snake_case() -> None:
         "select": "best",
         "score": "cheapest",
         "threshold": 0.9,
+        "weighting": "learned",
+        "stop": "posterior",
+        "stopConfidence": 0.9,
         "kind": "number",
         "judge": "j",
         "synthesiser": "s",
@@ -68,6 +71,7 @@ def test_the_whole_field_in_camel_case_and_in_snake_case() -> None:
         "deadline_ms": 3000,
         "failure_strategy": "fail_fast",
         "max_concurrent": 5,
+        "stop_confidence": 0.9,
         "models": ["a", {"model": "b", "weight": 2, "max_tokens": 9, "top_p": 0.5, "timeout_ms": 100, "count": 2}],
     }
     rest = {name: value for name, value in camel.items() if name.islower()}
@@ -76,6 +80,7 @@ def test_the_whole_field_in_camel_case_and_in_snake_case() -> None:
     assert read(msgspec.json.encode(camel)) == request
     assert read(msgspec.Raw(msgspec.json.encode(camel))) == request
     plan = request.plan
+    assert (plan.weighting, plan.stop, plan.stop_confidence) == ("learned", "posterior", 0.9)
     assert plan.members == (
         Member(model="a"),
         Member(model="b", weight=2, count=2, timeout_s=0.1, params=Params(max_tokens=9, top_p=0.5)),
@@ -110,6 +115,8 @@ WRONG: list[tuple[object, str, str]] = [
     ({"models": [{"model": "a", "modle": 1}]}, "parallel.models[0].modle", "does not exist"),
     ({"domainHints": ["code", 3]}, "parallel.domainHints[1]", "is 3"),
     ({"threshold": 1.5}, "parallel.threshold", "is 1.5"),
+    ({"weighting": "fair"}, "parallel.weighting", "fair"),
+    ({"stopConfidence": 1}, "parallel.stopConfidence", "is 1"),
     ({"models": ["a"], "minModels": 3, "maxModels": 2}, "parallel.minModels", "more than parallel.maxModels 2"),
     ({"models": ["a"], "minModels": 3}, "parallel.minModels", "the plan has 1 branches"),
     ({"models": ["a"] * 17}, "parallel.models", "at most 16"),
