@@ -1,6 +1,5 @@
 """From a question to what was learned, through two running gateways on one database."""
 
-import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -22,8 +21,8 @@ async def test_a_label_at_one_gateway_teaches_the_other(gateways: tuple[Site, Si
     async with one.client() as client:
         reply = await client.ask("POST", "/v1/chat/completions", chat("panel"))
         assert reply.status == 200
-        run = reply.headers["x-quorate-run-id"]
-        await asyncio.to_thread(one.gateway.services.writer.flush, 5)
+        run = (await one.run(reply.headers["x-request-id"])).id
+        assert run == reply.headers["x-quorate-run-id"]
         shown = (await client.ask("GET", f"/api/v1/runs/{run}")).json["run"]
         assert shown["weighting"] == "equal"
         assert all(branch["vote"] == 1.0 and branch["cluster"] is not None for branch in shown["branches"])
