@@ -36,6 +36,7 @@ ALSO_MET = (
     ("quorate.model", "Charge"),
     ("quorate.model", "Spend"),
     ("quorate.model", "Usage"),
+    ("quorate.model.feedback", "Feedback"),
     ("quorate.parallel.plan", "FailureStrategy"),
     ("quorate.parallel.plan", "Parallelization"),
     ("quorate.parallel.result", "Latency"),

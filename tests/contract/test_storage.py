@@ -135,6 +135,7 @@ def full_run(**changed: Any) -> RunRecord:
         "estimated": True,
         "agreement": 2 / 3,
         "agreement_kind": "number",
+        "weighting": "learned",
         "error_code": "none",
         "parent_id": "run_parent",
         "trace_id": "0af7651916cd43dd8448eb211c80319c",
@@ -143,7 +144,7 @@ def full_run(**changed: Any) -> RunRecord:
         "branches": (
             branch("panel/b", first_token_at_s=1_750_000_000.75, group=1, attempts=3, estimated=True, selected=True),
             branch("panel/a", prompt_tokens=1, completion_tokens=2, cost_microusd=None, leaf=False, error_code="x"),
-            branch("panel/a"),
+            branch("panel/a", cluster=1, vote=0.5),
         ),
         "ledger": (
             budget_books.attempt(1, 7, branch="panel/b", attempt=2, estimated=True),
@@ -179,7 +180,7 @@ def test_schema_is_the_same_made_at_once_or_migrated(url: str, make: Callable[[C
         revisions = connection.execute(text("SELECT version_num FROM quorate_revision")).scalars().all()
     connections.close()
     assert differences == []
-    assert [tuple(row) for row in generation] == [("generation", 1)]
+    assert sorted(tuple(row) for row in generation) == [("feedback", 0), ("generation", 1)]
     assert revisions == [HEAD]
 
 
@@ -437,13 +438,15 @@ WITHOUT_SCOPE = {
     "RunStore.insert": "each record names its tenant",
     "RunStore.cursor": "the record was given out already",
     "RunStore.purge": "retention is the operator's, for all tenants",
+    "FeedbackStore.cursor": "a place, no row",
+    "FeedbackStore.generation": "one number for all labels: whoever learns reads them all",
     "AnswerStore.purge": "time is up for all tenants alike",
 }
 
 
 def test_scope_is_the_first_parameter_of_every_query(database: Database) -> None:
     seen: set[str] = set()
-    for store in (database.keys, database.runs, database.answers):
+    for store in (database.keys, database.runs, database.answers, database.feedback):
         for name, method in inspect.getmembers(store, inspect.ismethod):
             if name.startswith("_"):
                 continue

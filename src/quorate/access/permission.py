@@ -10,6 +10,7 @@ class Permission(StrEnum):
     EMBEDDINGS = "embeddings"
     MODELS_READ = "models.read"
     RUNS_READ = "runs.read"
+    FEEDBACK_WRITE = "feedback.write"
     SELF_READ = "self.read"
     KEYS_READ = "keys.read"
     KEYS_WRITE = "keys.write"
@@ -33,9 +34,10 @@ class Scope(StrEnum):
 _ANY_KEY = frozenset({Permission.SELF_READ})
 
 GRANTS: dict[Scope, frozenset[Permission]] = {
-    Scope.CHAT: frozenset({Permission.CHAT, Permission.MODELS_READ}) | _ANY_KEY,
+    # Who asks is who sees whether the answer was right.
+    Scope.CHAT: frozenset({Permission.CHAT, Permission.MODELS_READ, Permission.FEEDBACK_WRITE}) | _ANY_KEY,
     Scope.EMBEDDINGS: frozenset({Permission.EMBEDDINGS, Permission.MODELS_READ}) | _ANY_KEY,
-    Scope.RUNS: frozenset({Permission.RUNS_READ}) | _ANY_KEY,
+    Scope.RUNS: frozenset({Permission.RUNS_READ, Permission.FEEDBACK_WRITE}) | _ANY_KEY,
     Scope.METRICS: frozenset({Permission.METRICS_READ, Permission.STATUS_READ}) | _ANY_KEY,
     Scope.ADMIN: frozenset(Permission),
 }

@@ -13,21 +13,33 @@ _OK = 200
 
 
 def get_json(url: str, path: str, api_key: str | None) -> bytes:
-    """Return the body of the answer to `GET path`. Blocking, 10 s at most for each step.
+    """Return the body of the answer to `GET path`. Blocking, 10 s at most for each step; raises as `post_json` does."""
+    return _ask(url, "GET", path, None, api_key)
+
+
+def post_json(url: str, path: str, value: object, api_key: str | None) -> bytes:
+    """Return the body of the answer to `POST path` with a JSON value. Blocking, 10 s at most for each step.
 
     Raises `InvalidRequest` for an address that is none, `QuorateError` if there is no answer or another than 200.
     """
+    return _ask(url, "POST", path, json.dumps(value), api_key)
+
+
+def _ask(url: str, method: str, path: str, sent: str | None, api_key: str | None) -> bytes:
     parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise InvalidRequest(f"{url!r} is no address of a gateway; write http://host:port")
     make = HTTPSConnection if parts.scheme == "https" else HTTPConnection
     headers = {"accept": "application/json"}
+    if sent is not None:
+        headers["content-type"] = "application/json"
     if api_key:
         headers["authorization"] = f"Bearer {api_key}"
     try:
         connection = make(parts.hostname, parts.port, timeout=_ANSWER_S)
         try:
-            connection.request("GET", parts.path.rstrip("/").removesuffix("/v1") + path, headers=headers)
+            asked = parts.path.rstrip("/").removesuffix("/v1") + path
+            connection.request(method, asked, body=None if sent is None else sent.encode(), headers=headers)
             response = connection.getresponse()
             body = response.read(_MOST_BYTES)
         finally:

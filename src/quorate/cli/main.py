@@ -17,6 +17,7 @@ from quorate.cli import (
     demo,
     doctor,
     evaluate,
+    feedback,
     keys,
     models,
     prices,
@@ -118,6 +119,7 @@ app.add_typer(prices.app, name="prices")
 app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(runs.app, name="runs")
+app.add_typer(feedback.app, name="feedback")
 app.command("costs")(costs.costs)
 app.command("budgets")(budgets.budgets)
 app.command("upstream")(upstream.upstream)

@@ -1,7 +1,8 @@
 """`quorate models`: what can be asked."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,11 +10,25 @@ from quorate.cli.options import ConfigOption, JsonOption
 from quorate.cli.price_view import in_and_out, price_dict
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from quorate.engine import ModelCard
 
 
-def models(config: ConfigOption = None, json_output: JsonOption = False) -> None:
+def models(
+    records: Annotated[
+        bool, typer.Option("--records", help="Show instead how often each was right, as learned from labels.")
+    ] = False,
+    tenant: Annotated[
+        str | None, typer.Option("--tenant", metavar="ID", help="With --records: for this tenant; not given: `local`.")
+    ] = None,
+    config: ConfigOption = None,
+    json_output: JsonOption = False,
+) -> None:
     """List the models that can be asked, with their prices."""
+    if records:
+        _records(tenant, config, json_output=json_output)
+        return
     # slow: pydantic and yaml, needed only to read the configuration
     from quorate.config import configure  # noqa: PLC0415
 
@@ -23,6 +38,25 @@ def models(config: ConfigOption = None, json_output: JsonOption = False) -> None
         typer.echo(json.dumps([card_dict(card, built.defaults.models) for card in cards], indent=2))
         return
     _show(cards, built.defaults.models, built.settings.found)
+
+
+def _records(tenant: str | None, config: "Path | None", *, json_output: bool) -> None:
+    # slow: pydantic, yaml and SQLAlchemy, needed by the commands that read the database
+    from quorate.cli.feedback_view import print_records  # noqa: PLC0415
+    from quorate.cli.runs import open_database  # noqa: PLC0415
+    from quorate.config import configure  # noqa: PLC0415
+    from quorate.engine.label_follower import LabelFollower  # noqa: PLC0415
+    from quorate.model.call import LOCAL  # noqa: PLC0415
+
+    trust = configure(config, probe=False).trust
+    with open_database(config) as database:
+        LabelFollower(trust, database.feedback).look()
+        where = database.url_for_display
+    found = trust.records(tenant or LOCAL)
+    if json_output:
+        typer.echo(json.dumps([asdict(record) for record in found], indent=2))
+        return
+    print_records(found, where=where)
 
 
 def card_dict(card: "ModelCard", defaults: tuple[str, ...]) -> dict[str, Any]:

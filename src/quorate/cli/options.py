@@ -8,7 +8,7 @@ import typer
 from quorate.cli.failure import note_json
 
 ModeName = Literal["all", "race", "quorum"]
-SelectName = Literal["first", "random", "best", "prompt_selector", "consensus", "synthesis"]
+SelectName = Literal["first", "random", "best", "prompt_selector", "consensus", "synthesis", "auto"]
 KindName = Literal["choice", "number", "boolean", "date", "list", "tool_call", "json", "code", "short", "prose"]
 
 ConfigOption = Annotated[

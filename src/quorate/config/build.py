@@ -4,12 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from quorate.config.calibration import read_calibration
 from quorate.config.defaults_section import Defaults
 from quorate.config.entries import EntryMaker
 from quorate.config.load import Settings, load_settings
 from quorate.config.provider_setup import ProviderSetup, set_up_all
+from quorate.consensus.calibration import Calibration
+from quorate.core.errors import InvalidRequest, Misconfigured
 from quorate.core.secret import Secret
 from quorate.engine import Catalog
+from quorate.engine.checked import NOTHING_LEARNED
+from quorate.engine.learned_trust import LearnedTrust
 from quorate.providers.transport import Transport
 from quorate.resilience.gates import Gates
 
@@ -18,7 +23,8 @@ from quorate.resilience.gates import Gates
 class Built:
     """Everything a configuration describes, wired up. `close` it when done.
 
-    `gates` are what requests to providers pass. `secrets` are all that were fetched, for removing them from texts.
+    `gates` are what requests to providers pass. `trust` is what is known of models, and may learn more. `secrets` are
+    all that were fetched, for removing them from texts.
     """
 
     settings: Settings
@@ -26,6 +32,7 @@ class Built:
     defaults: Defaults
     providers: Mapping[str, ProviderSetup]
     gates: Gates
+    trust: LearnedTrust
     secrets: tuple[Secret, ...] = ()
     transports: tuple[Transport, ...] = ()
 
@@ -55,13 +62,27 @@ def build(settings: Settings) -> Built:
     """
     providers = set_up_all(settings)
     gates = Gates()
-    maker = EntryMaker(settings=settings, providers=providers, gates=gates)
+    trust = LearnedTrust(known_before(settings), learn_from=settings.config.consensus.learn)
+    maker = EntryMaker(settings=settings, providers=providers, gates=gates, trust=trust)
     return Built(
         settings=settings,
         catalog=maker.catalog(),
         defaults=settings.config.defaults.defaults(),
         providers=providers,
         gates=gates,
+        trust=trust,
         secrets=tuple(secret for setup in providers.values() for secret in setup.secrets),
         transports=tuple(maker.transports.values()),
     )
+
+
+def known_before(settings: Settings) -> Calibration:
+    """Return what the configured calibration says of models and agreements; nothing without one."""
+    path = ("consensus", "calibration")
+    file = settings.config.consensus.calibration
+    if file is None:
+        return NOTHING_LEARNED
+    try:
+        return read_calibration(settings.resolved(file, *path))[0]
+    except InvalidRequest as error:
+        raise Misconfigured(error.message, where=settings.origin(*path).where) from None

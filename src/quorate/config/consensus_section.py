@@ -1,6 +1,7 @@
 """What agreement goes by besides the answers."""
 
 from quorate.config.section import FilePath, Section
+from quorate.engine.learned_trust import LearnFrom
 
 
 class ConsensusSection(Section):
@@ -9,3 +10,6 @@ class ConsensusSection(Section):
     calibration: FilePath | None = None
     """A file of `quorate calibrate consensus`: agreements get a confidence, models learned votes. A relative path
     begins beside this file."""
+    learn: LearnFrom = LearnFrom.TENANT
+    """Whose labels count for a tenant's questions: `tenant`, its own; `all`, those of all tenants together, where they
+    may trust each other; `off`, nobody's."""

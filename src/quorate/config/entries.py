@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
-from quorate.config.calibration import read_calibration
 from quorate.config.connections import transport_for
 from quorate.config.gate_section import breaker_policy
 from quorate.config.load import Settings
@@ -44,6 +43,7 @@ class EntryMaker:
     settings: Settings
     providers: Mapping[str, ProviderSetup]
     gates: Gates = field(default_factory=Gates)
+    trust: Trust = NO_TRUST
     transports: dict[TransportSettings, Transport] = field(default_factory=dict[TransportSettings, Transport])
     _replays: dict[Path, "ReplayFile"] = field(default_factory=dict[Path, "ReplayFile"])
     _prices: PriceCatalog = field(init=False)
@@ -59,22 +59,11 @@ class EntryMaker:
         """Return the catalog of all models."""
         config = self.settings.config
         names = {*self.providers, *config.providers}
-        catalog = Catalog({name: partial(self._unlisted, name) for name in names}, trust=self._trust())
+        catalog = Catalog({name: partial(self._unlisted, name) for name in names}, trust=self.trust)
         for name, section in config.models.items():
             entry = _resilient(self._entry(name, section, catalog), section, catalog)
             catalog.add(entry.card, entry.make)
         return catalog
-
-    def _trust(self) -> Trust:
-        """Return what is known of models: what the configured calibration says."""
-        path = ("consensus", "calibration")
-        file = self.settings.config.consensus.calibration
-        if file is None:
-            return NO_TRUST
-        try:
-            return read_calibration(self.settings.resolved(file, *path))[0]
-        except InvalidRequest as error:
-            raise Misconfigured(error.message, where=self.settings.origin(*path).where) from None
 
     def _entry(self, name: str, section: ModelSection, catalog: Catalog) -> Entry:
         match section:

@@ -1,5 +1,6 @@
 """What is known before a question is asked: how often models were right, and what an agreement has been worth."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -56,6 +57,22 @@ class Trust(Protocol):
     def confidence(self, evidence: Evidence) -> float | None:
         """Return the probability that the leading answer is right; `None` while too few labels tell."""
         ...
+
+
+class TrustOfTenants(ABC):
+    """A `Trust` that knows more for one tenant than for another; what it says itself holds for all of them."""
+
+    @abstractmethod
+    def track_record(self, model: str, kind: Kind) -> TrackRecord | None:
+        """As `Trust.track_record`."""
+
+    @abstractmethod
+    def confidence(self, evidence: Evidence) -> float | None:
+        """As `Trust.confidence`."""
+
+    @abstractmethod
+    def for_tenant(self, tenant: str) -> Trust:
+        """Return what is known for this tenant's questions, at this moment. Does not wait."""
 
 
 class NoTrust:

@@ -18,6 +18,7 @@ from quorate.model.event import (
     PlanStarted,
     Selected,
     State,
+    Vote,
 )
 from quorate.model.run import BranchRecord
 
@@ -59,20 +60,23 @@ class _Branch:
 class Recorder:
     """An event sink that knows, at any time, what a call's branches did; a live object.
 
-    `agreement`, its `agreement_kind`, `mode` and `selected` are those of the outermost plan; `single` says that this
-    plan only stands for one model. `fallbacks` are the models that others were asked in place of, in order.
+    `agreement`, its `agreement_kind`, `weighting`, `mode` and `selected` are those of the outermost plan;
+    `single` says that this plan only stands for one model. `fallbacks` are the models that others were asked in place
+    of, in order.
     """
 
     __slots__ = (
         "_branches",
         "_latest",
         "_plans",
+        "_votes",
         "agreement",
         "agreement_kind",
         "fallbacks",
         "mode",
         "selected",
         "single",
+        "weighting",
     )
 
     def __init__(self) -> None:
@@ -80,11 +84,13 @@ class Recorder:
         # By path and model, for a path alone may be that of two: of `a/b`, and of the member `b` of the ensemble `a`.
         self._latest: dict[tuple[str, str], _Branch] = {}
         self._plans: set[str] = set()
+        self._votes: dict[str, Vote] = {}
         self.fallbacks: list[BranchFallback] = []
         self.mode = "single"
         self.single = False
         self.agreement: float | None = None
         self.agreement_kind: str | None = None
+        self.weighting: str | None = None
         self.selected: str | None = None
 
     def __call__(self, event: Event) -> None:
@@ -107,7 +113,8 @@ class Recorder:
             case AgreementUpdated() if not event.path:
                 self.agreement, self.agreement_kind = event.score, event.kind
             case Selected() if not event.path:
-                self.selected = event.branch or "synthesiser"
+                self.selected, self.weighting = event.branch or "synthesiser", event.weighting
+                self._votes = {vote.branch: vote for vote in event.votes}
             case _:
                 pass
 
@@ -126,6 +133,8 @@ class Recorder:
         started, end = branch.started, branch.end
         path = started.branch
         first_s = branch.first_token_s
+        # Of a branch in which one model stood in for another, the one that answered has voted.
+        vote = self._votes.get(path) if isinstance(end, BranchFinished) else None
         return BranchRecord(
             branch=path,
             model=started.model,
@@ -143,6 +152,8 @@ class Recorder:
             selected=path == self.selected and not isinstance(end, BranchFallback),
             leaf=path not in self._plans if branch.leaf is None else branch.leaf,
             error_code=end.code if isinstance(end, BranchFailed | BranchFallback) else None,
+            cluster=None if vote is None else vote.cluster,
+            vote=None if vote is None else vote.weight,
         )
 
     def _start(self, event: BranchStarted) -> None:

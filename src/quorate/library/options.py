@@ -29,7 +29,7 @@ from quorate.wire.chat import ChatRequest, Message
 from quorate.wire.open import load
 
 ModeName = Mode | Literal["all", "race", "quorum"]
-SelectName = Select | Literal["first", "random", "best", "prompt_selector", "consensus", "synthesis"]
+SelectName = Select | Literal["first", "random", "best", "prompt_selector", "consensus", "synthesis", "auto"]
 Prompt = str | Sequence[Message | Mapping[str, Any]] | ChatRequest
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -27,10 +27,14 @@ from quorate.library.options import (
 from quorate.library.setup import Setup, configured, of_models, simulated
 from quorate.model import Call, Model, new_call
 from quorate.model.event import ignore_events
+from quorate.model.feedback import Feedback
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Plan
 from quorate.parallel.result import Result
 from quorate.wire.chat import ChatRequest
+
+#: The name of a plan that was made for one question.
+_AD_HOC = "ask"
 
 
 class Quorate:
@@ -47,25 +51,44 @@ class Quorate:
         self._clock = clock or SystemClock()
 
     @classmethod
-    def from_file(cls, path: str | Path | None = None, *, overrides: Mapping[str, object] | None = None) -> Self:
+    def from_file(
+        cls, path: str | Path | None = None, *, overrides: Mapping[str, object] | None = None, records: bool = False
+    ) -> Self:
         """Return a Quorate for `quorate.yaml`.
 
         It is the file at `path`, else the one in the usual places; without any, what the environment offers is used.
-        `overrides` sets single values by their path, e.g. `{"defaults.mode": "race"}`. Files are read, and a local
+        `overrides` sets single values by their path, e.g. `{"defaults.mode": "race"}`. With `records`, runs are kept in
+        the configured database, so that `feedback` can be given and is learned from. Files are read, and a local
         Ollama asked for, when the context is entered (in a thread) or the catalog is first needed; that raises
         `Misconfigured`.
         """
-        return cls(lambda: configured(path, overrides))
+        return cls(lambda: configured(path, overrides, records=records))
 
     @classmethod
-    def simulated(cls, *, time_scale: float = 1.0) -> Self:
-        """Return a Quorate with five simulated models: no key, no network. `time_scale` below 1 makes them faster."""
-        return cls(simulated(time_scale))
+    def simulated(cls, *, time_scale: float = 1.0, records: str | Path | None = None) -> Self:
+        """Return a Quorate with five simulated models: no key, no network. `time_scale` below 1 makes them faster.
+
+        `records` is the file of a SQLite database to keep runs in, made if it is not there.
+        """
+        return cls(simulated(time_scale) if records is None else lambda: simulated(time_scale, Path(records)))
 
     @classmethod
-    def of(cls, models: Iterable[Model], *, plan: Plan | None = None, clock: Clock | None = None) -> Self:
-        """Return a Quorate with your own models; all of them answer when none are named."""
-        return cls(of_models(models, plan), clock=clock)
+    def of(
+        cls,
+        models: Iterable[Model],
+        *,
+        plan: Plan | None = None,
+        clock: Clock | None = None,
+        records: str | Path | None = None,
+    ) -> Self:
+        """Return a Quorate with your own models; all of them answer when none are named.
+
+        `records` is the file of a SQLite database to keep runs in, made if it is not there.
+        """
+        if records is None:
+            return cls(of_models(models, plan), clock=clock)
+        given, file = tuple(models), Path(records)
+        return cls(lambda: of_models(given, plan, file), clock=clock)
 
     @property
     def catalog(self) -> Catalog:
@@ -105,7 +128,8 @@ class Quorate:
         branch, plus those of the selector.
         """
         ensemble, request, call = self._prepare(prompt, options)
-        return await ensemble.run(request, call)
+        with self._recording(ensemble, call, stream=False) as call:
+            return await ensemble.run(request, call)
 
     def estimate(self, prompt: Prompt, **options: Unpack[AskOptions]) -> Estimate:
         """Return what `ask` would cost and take with the same options; nobody is asked.
@@ -124,8 +148,35 @@ class Quorate:
         only at the end. Leaving the context early cancels what still runs.
         """
         ensemble, request, call = self._prepare(prompt, options)
-        async with ensemble.open(msgspec.structs.replace(request, stream=True), call) as reply:
-            yield Answer(reply)
+        with self._recording(ensemble, call, stream=True) as call:
+            async with ensemble.open(msgspec.structs.replace(request, stream=True), call) as reply:
+                yield Answer(reply)
+
+    async def feedback(
+        self, run_id: str, *, correct: bool, branch: str | None = None, note: str | None = None
+    ) -> Feedback:
+        """Say whether the answer of a run (`Result.run_id`) was right, or, with `branch`, that of one branch.
+
+        Said again, it replaces what was said before. After a hundred such labels of a kind of question, plans go by
+        what they tell. Raises `InvalidRequest` for a Quorate without records, `NotFound` for a run or branch that is
+        not in them.
+        """
+        records = self._ready().records
+        if records is None:
+            raise InvalidRequest(
+                "this Quorate keeps no records; make it with `records`, e.g. Quorate.from_file(records=True)",
+                param="records",
+            )
+        return await records.feedback(run_id, correct=correct, branch=branch, note=note)
+
+    def _recording(self, ensemble: Ensemble, call: Call, *, stream: bool) -> AbstractContextManager[Call]:
+        """Give the call to make, whose record is kept when the block ends, if this Quorate keeps records."""
+        records = self._ready().records
+        if records is None:
+            return nullcontext(call)
+        members = ensemble.plan.members
+        model = members[0].model if ensemble.name == _AD_HOC and len(members) == 1 else ensemble.name
+        return records.recording(call, model=model, stream=stream)
 
     def _prepare(self, prompt: Prompt, options: AskOptions) -> tuple[Ensemble, ChatRequest, Call]:
         require_known(options)
@@ -147,11 +198,10 @@ class Quorate:
         members = members_from(models) or base.members
         if not members:
             raise InvalidRequest("no models are named and the configuration has no default models", param="models")
-        name = "ask"
         if "plan" not in options and members == (Member(model=members[0].model),):
             model = self.catalog.resolve(members[0].model)
             if isinstance(model, Ensemble):
                 return Ensemble(name=model.name, plan=plan_from(model.plan, options), resources=self.catalog.resources)
         return Ensemble(
-            name=name, plan=plan_from(replace(base, members=members), options), resources=self.catalog.resources
+            name=_AD_HOC, plan=plan_from(replace(base, members=members), options), resources=self.catalog.resources
         )

@@ -15,6 +15,7 @@ from quorate.library.answer import Answer
 from quorate.library.options import AskOptions, Prompt
 from quorate.library.quorate import Quorate
 from quorate.model import Model
+from quorate.model.feedback import Feedback
 from quorate.parallel.plan import Plan
 from quorate.parallel.result import Result
 
@@ -34,19 +35,21 @@ class SyncQuorate:
         self._lock = threading.Lock()
 
     @classmethod
-    def from_file(cls, path: str | Path | None = None, *, overrides: Mapping[str, object] | None = None) -> Self:
+    def from_file(
+        cls, path: str | Path | None = None, *, overrides: Mapping[str, object] | None = None, records: bool = False
+    ) -> Self:
         """As `Quorate.from_file`."""
-        return cls(Quorate.from_file(path, overrides=overrides))
+        return cls(Quorate.from_file(path, overrides=overrides, records=records))
 
     @classmethod
-    def simulated(cls, *, time_scale: float = 1.0) -> Self:
+    def simulated(cls, *, time_scale: float = 1.0, records: str | Path | None = None) -> Self:
         """As `Quorate.simulated`."""
-        return cls(Quorate.simulated(time_scale=time_scale))
+        return cls(Quorate.simulated(time_scale=time_scale, records=records))
 
     @classmethod
-    def of(cls, models: Iterable[Model], *, plan: Plan | None = None) -> Self:
+    def of(cls, models: Iterable[Model], *, plan: Plan | None = None, records: str | Path | None = None) -> Self:
         """As `Quorate.of`."""
-        return cls(Quorate.of(models, plan=plan))
+        return cls(Quorate.of(models, plan=plan, records=records))
 
     def __enter__(self) -> Self:
         if self._loop is not None:
@@ -93,6 +96,10 @@ class SyncQuorate:
     def estimate(self, prompt: Prompt, **options: Unpack[AskOptions]) -> Estimate:
         """As `Quorate.estimate`."""
         return self._quorate.estimate(prompt, **options)
+
+    def feedback(self, run_id: str, *, correct: bool, branch: str | None = None, note: str | None = None) -> Feedback:
+        """As `Quorate.feedback`."""
+        return self.wait(self._quorate.feedback(run_id, correct=correct, branch=branch, note=note))
 
     @contextmanager
     def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> Generator["SyncAnswer"]:

@@ -140,13 +140,27 @@ class AgreementUpdated(Event, frozen=True, kw_only=True, tag="agreement.updated"
     total: int
 
 
+class Vote(msgspec.Struct, frozen=True, kw_only=True):
+    """How the answer of a branch voted: for which cluster (0 is the largest; `None`: it abstained), how much."""
+
+    branch: str
+    cluster: int | None
+    weight: float
+
+
 class Selected(Event, frozen=True, kw_only=True, tag="selected"):
-    """The answer was chosen: `branch` is `None` for a synthesis; `reason` tells why, also of a fallback."""
+    """The answer was chosen: `branch` is `None` for a synthesis; `reason` tells why, also of a fallback.
+
+    `votes` are those of the answers that were compared, and `weighting` says where their weights come from; neither is
+    there where nothing was compared.
+    """
 
     path: str
     branch: str | None
     method: str
     reason: str
+    votes: tuple[Vote, ...] = ()
+    weighting: str | None = None
 
 
 class Warned(Event, frozen=True, kw_only=True, tag="warning"):

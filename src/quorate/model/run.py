@@ -11,7 +11,8 @@ class BranchRecord(msgspec.Struct, frozen=True, kw_only=True):
 
     `leaf` says whether it was a request to a provider itself: the costs of the leaves add up to the cost of the run,
     those of inner ensembles repeat their leaves. Times are Unix seconds. `cost_microusd` `None`: the price is not
-    known. `selected`: its answer is the run's answer.
+    known. `selected`: its answer is the run's answer. `cluster` says which answers of the outermost plan its own agrees
+    with (0: the largest cluster; `None`: it abstained, failed or was not compared), `vote` how much it counted.
     """
 
     branch: str
@@ -30,15 +31,17 @@ class BranchRecord(msgspec.Struct, frozen=True, kw_only=True):
     selected: bool = False
     leaf: bool = True
     error_code: str | None = None
+    cluster: int | None = None
+    vote: float | None = None
 
 
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One call: who asked, what answered, how it ended, what it used and cost.
 
     `operation` is `chat`, `embeddings` or `responses`; `mode` is `single` or the plan's mode. `status` is the HTTP
-    status the caller saw (499: the caller left). `agreement` is `None` where nothing was compared. `prompt` and
-    `answer` are set only where the operator keeps texts. Times are Unix seconds; costs are micro-USD. `ledger` are the
-    lines that are written with it.
+    status the caller saw (499: the caller left). `agreement` is `None` where nothing was compared; `weighting`
+    says where the votes came from. `prompt` and `answer` are set only where the operator keeps texts. Times are Unix
+    seconds; costs are micro-USD. `ledger` are the lines that are written with it.
     """
 
     id: str
@@ -62,6 +65,7 @@ class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     estimated: bool = False
     agreement: float | None = None
     agreement_kind: str | None = None
+    weighting: str | None = None
     error_code: str | None = None
     parent_id: str | None = None
     trace_id: str | None = None

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from quorate.consensus import Agreement, LabelledAnswer, PromptMessage
+from quorate.consensus.trust import NO_TRUST, Trust
 from quorate.model import Call, Completion, Model, Outcome
 from quorate.parallel.branch import Branch
 from quorate.parallel.live import Live
@@ -27,8 +28,8 @@ class Chosen:
 class Candidates:
     """A live object: the successful `outcomes` in plan order, their `members` by index, their agreement.
 
-    `agreement` is `None` for fewer than two answers. `helpers` collects the calls that a selector makes; they are
-    charged and reported like branches.
+    `agreement` is `None` for fewer than two answers; `trust` is what is known of the models. `helpers` collects the
+    calls that a selector makes; they are charged and reported like branches.
     """
 
     plan: Plan
@@ -37,6 +38,7 @@ class Candidates:
     outcomes: Sequence[Outcome]
     members: dict[int, Member]
     agreement: Agreement | None
+    trust: Trust = NO_TRUST
     live: Live | None = None
     helpers: list[Outcome] = field(default_factory=list[Outcome])
     _numbers: Iterator[int] = field(default_factory=count)

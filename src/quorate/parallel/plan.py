@@ -47,7 +47,11 @@ class Parallelization(StrEnum):
 
 
 class Select(StrEnum):
-    """How the answer is chosen among those that came in."""
+    """How the answer is chosen among those that came in.
+
+    `auto`: the consensus, but where track records tell that its majority is made of weaker models, that of the best
+    model's peers.
+    """
 
     FIRST = "first"
     RANDOM = "random"
@@ -55,6 +59,7 @@ class Select(StrEnum):
     PROMPT_SELECTOR = "prompt_selector"
     CONSENSUS = "consensus"
     SYNTHESIS = "synthesis"
+    AUTO = "auto"
 
 
 class Score(StrEnum):

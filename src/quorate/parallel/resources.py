@@ -1,9 +1,9 @@
 """What a plan works with, besides the request: models by name, and what is known of them."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from quorate.consensus.trust import NO_TRUST, Trust
+from quorate.consensus.trust import NO_TRUST, Trust, TrustOfTenants
 from quorate.parallel.branch import Resolve
 from quorate.parallel.verdicts import Verdicts
 
@@ -20,3 +20,9 @@ class Resources:
     trust: Trust = NO_TRUST
     verdicts: Verdicts = field(default_factory=Verdicts)
     vendor: Callable[[str], str] = str
+
+    def for_tenant(self, tenant: str) -> "Resources":
+        """Return what a question of this tenant works with."""
+        if isinstance(self.trust, TrustOfTenants):
+            return replace(self, trust=self.trust.for_tenant(tenant))
+        return self

@@ -37,7 +37,8 @@ class Result:
     `chosen` is the branch whose answer it is, `None` for a synthesis; `method` and `reason` tell how it was chosen,
     also when a selector fell back. `agreement` is `None` when fewer than two answers came in. `consensus` says whether
     the answers agree to the plan's threshold and enough of them came in. `branches` lists every branch in plan order,
-    `helpers` the calls a selector made. Printing a result prints its answer.
+    `helpers` the calls a selector made. `run_id` is the id of the call, which names it to whoever keeps records.
+    Printing a result prints its answer.
     """
 
     answer: str
@@ -53,6 +54,7 @@ class Result:
     latency: Latency
     stopped: Stopped
     warnings: tuple[str, ...] = ()
+    run_id: str = ""
 
     def __str__(self) -> str:
         return self.answer
@@ -80,6 +82,7 @@ class Result:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values; costs in micro-USD and dollars, times in seconds."""
         return {
+            "run_id": self.run_id,
             "answer": self.answer,
             "method": self.method.value,
             "reason": self.reason,

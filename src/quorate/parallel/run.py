@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 
 from quorate.consensus.ballot import Ballot, Voter
-from quorate.consensus.trust import Weighting
+from quorate.consensus.trust import Trust, Weighting
 from quorate.core.errors import AllFailed, InvalidRequest
 from quorate.model import Call, Outcome
 from quorate.model.call import MoreAttempts
@@ -16,12 +16,14 @@ from quorate.parallel.branch import MAX_DEPTH, Branch, Resolve, expand
 from quorate.parallel.candidates import Candidates, Chosen
 from quorate.parallel.live import Live
 from quorate.parallel.pair_judge import PairJudge
+from quorate.parallel.peers import peer_warnings
 from quorate.parallel.plan import Member, Mode, Plan, Select, StopForm
 from quorate.parallel.resources import Resources
 from quorate.parallel.result import Latency, Result, sequential_s
 from quorate.parallel.select import select
 from quorate.parallel.stage import Stage
 from quorate.parallel.stop import min_models
+from quorate.parallel.votes import votes_of
 from quorate.templating import Template, TemplateError
 from quorate.wire.chat import ChatRequest
 
@@ -44,6 +46,7 @@ async def run_plan(
     limit = call.deadline.ahead(share=_RESERVE, most_s=_MOST_RESERVE_S) if call.depth else call.deadline
     budget = call.budget.child(limit_microusd=plan.max_cost_microusd)
     call = msgspec.structs.replace(call, deadline=limit.capped(plan.deadline_s), budget=budget)
+    resources = resources.for_tenant(call.tenant)
     began_s = call.at_s
     branches = expand(plan, resources.resolve, call.params)
     call = _limited(plan, branches, call)
@@ -64,9 +67,9 @@ async def run_plan(
         done.append(stage)
         await stage.run()
         _require_answer(plan, stage)
-    candidates = _candidates(plan, done[-1], live)
+    candidates = _candidates(plan, done[-1], resources.trust, live)
     chosen = await select(candidates, resources.resolve)
-    call.emit(_selected(chosen, call))
+    call.emit(_selected(chosen, candidates))
     return _result(plan, done, candidates, chosen, began_s, pair_judge)
 
 
@@ -166,7 +169,7 @@ def _voting(stage: Stage) -> dict[int, Member]:
     return {branch.index: replace(branch.member, weight=weigh(branch.index)) for branch in stage.branches}
 
 
-def _candidates(plan: Plan, stage: Stage, live: Live | None) -> Candidates:
+def _candidates(plan: Plan, stage: Stage, trust: Trust, live: Live | None) -> Candidates:
     return Candidates(
         plan=plan,
         request=stage.request,
@@ -174,6 +177,7 @@ def _candidates(plan: Plan, stage: Stage, live: Live | None) -> Candidates:
         outcomes=stage.answers,
         members=_voting(stage),
         agreement=stage.agreement,
+        trust=trust,
         live=live if plan.selector is Select.SYNTHESIS else None,
     )
 
@@ -217,7 +221,9 @@ def _result(
             *_lowered(plan, stages),
             *_unknown(plan, last),
             *(() if pair_judge is None else pair_judge.warnings),
+            *peer_warnings(plan, candidates),
         ),
+        run_id=last.call.id,
     )
 
 
@@ -277,7 +283,8 @@ def _started(plan: Plan, branches: Sequence[Branch], call: Call) -> PlanStarted:
     )
 
 
-def _selected(chosen: Chosen, call: Call) -> Selected:
+def _selected(chosen: Chosen, candidates: Candidates) -> Selected:
+    call, agreement = candidates.call, candidates.agreement
     return Selected(
         call_id=call.id,
         at_s=call.at_s,
@@ -285,4 +292,6 @@ def _selected(chosen: Chosen, call: Call) -> Selected:
         branch=None if chosen.outcome is None else chosen.outcome.branch,
         method=chosen.method.value,
         reason=chosen.reason,
+        votes=votes_of(candidates),
+        weighting=None if agreement is None else agreement.weighting.value,
     )

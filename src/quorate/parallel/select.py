@@ -7,6 +7,7 @@ from quorate.parallel.best import best
 from quorate.parallel.branch import Resolve
 from quorate.parallel.candidates import Candidates, Chosen
 from quorate.parallel.judged import judged
+from quorate.parallel.peers import among_peers
 from quorate.parallel.plan import Select
 from quorate.parallel.synthesised import synthesised
 
@@ -29,6 +30,12 @@ async def select(candidates: Candidates, resolve: Resolve) -> Chosen:
         case Select.CONSENSUS:
             outcome, reason = consensus(candidates)
             return _of(outcome, method, reason)
+        case Select.AUTO:
+            found, reason = among_peers(candidates)
+            if found is None:
+                found, plain = consensus(candidates)
+                reason = f"{reason}: {plain}"
+            return _of(found, method, reason)
         case Select.PROMPT_SELECTOR:
             verdict, reason = await judged(candidates, _helper(candidates, candidates.plan.judge, resolve))
             return _of(verdict, method, reason) if verdict is not None else _fallback(candidates, reason)

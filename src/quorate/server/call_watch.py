@@ -1,7 +1,6 @@
 """One call from its admission to its record: the events, the trace, the metrics, the row."""
 
 import random
-from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,11 +9,12 @@ import msgspec
 from quorate.core.clock import Deadline
 from quorate.core.errors import QuorateError
 from quorate.core.ids import RunId
+from quorate.engine.charges import charged
 from quorate.engine.recorder import Recorder
 from quorate.model.call import Call, TraceContext
 from quorate.model.completion import Delta
 from quorate.model.event import EventSink, State, fan_out, ignore_events
-from quorate.model.ledger import LedgerLine, Move
+from quorate.model.ledger import LedgerLine
 from quorate.model.run import BranchRecord, RunRecord
 from quorate.model.usage import Budget
 
@@ -133,29 +133,7 @@ class CallWatch:
 
     def ledger(self) -> tuple[LedgerLine, ...]:
         """Return a line for everything that was charged by now."""
-        at_s = self.began_at_s + self.call.at_s
-        tries = Counter[tuple[str, str]]()
-        lines: list[LedgerLine] = []
-        for position, attempt in enumerate(self.call.budget.attempts, 1):
-            model = attempt.model or self.model
-            branch = attempt.branch or model
-            tries[branch, model] += 1
-            charge = attempt.charge
-            lines.append(
-                LedgerLine(
-                    move=Move.SETTLE,
-                    at_s=at_s,
-                    amount_microusd=charge.cost_microusd,
-                    position=position,
-                    branch=branch,
-                    model=model,
-                    attempt=tries[branch, model],
-                    prompt_tokens=charge.usage.prompt_tokens,
-                    completion_tokens=charge.usage.completion_tokens,
-                    estimated=charge.estimated,
-                )
-            )
-        return tuple(lines)
+        return charged(self.call, model=self.model, at_s=self.began_at_s + self.call.at_s)
 
     def end(
         self, *, status: int, error: QuorateError | None, route: str, client: str, lines: Sequence[LedgerLine] = ()
@@ -187,6 +165,7 @@ class CallWatch:
             estimated=spend.estimated,
             agreement=recorder.agreement,
             agreement_kind=recorder.agreement_kind,
+            weighting=recorder.weighting,
             error_code=None if error is None else error.code,
             trace_id=call.trace.traceparent[3:35] if call.trace is not None else None,
             prompt=self.prompt,

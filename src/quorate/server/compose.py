@@ -31,6 +31,8 @@ from quorate.core.clock import Clock, SystemClock
 from quorate.core.errors import Conflict
 from quorate.core.secret import Secret
 from quorate.core.tasks import background
+from quorate.engine.label_follower import LabelFollower
+from quorate.engine.learned_trust import LearnFrom
 from quorate.server.call_handler import AD_HOC
 from quorate.server.embeddings import HASHED
 from quorate.server.gate_metrics import gate_values
@@ -65,7 +67,8 @@ _TELLS_REQUESTS = frozenset({LogLevel.DEBUG, LogLevel.INFO})
 class Opened:
     """Services, and what was built for them; `first_key` is the admin key made at the very first start.
 
-    `circuits` link this process with others; `None` without Redis. `webhooks` send while the gateway runs.
+    `circuits` link this process with others; `None` without Redis. `webhooks` send while the gateway runs. `labels` is
+    what learns from labels.
     """
 
     services: Services
@@ -73,6 +76,7 @@ class Opened:
     logs: Logs
     first_key: Secret | None
     webhooks: Webhooks
+    labels: LabelFollower
     circuits: "SharedCircuits | None" = None
 
 
@@ -122,6 +126,7 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         clock=clock,
         relays=Relays(built.catalog),
         gates=built.gates,
+        trust=built.trust,
         budgets=open_budgets(settings, database, clock, webhooks.notify_of_budget),
         metrics=CallMetrics(clock, version=__version__) if config.telemetry.metrics.enabled else None,
         metrics_access=config.telemetry.metrics.access,
@@ -141,7 +146,15 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         first_key = first_admin_key(database, clock)
         keys.refresh()
     circuits = None if redis_url is None else _shared_circuits(redis_url, built.gates, clock)
-    return Opened(services=services, built=built, logs=logs, first_key=first_key, circuits=circuits, webhooks=webhooks)
+    return Opened(
+        services=services,
+        built=built,
+        logs=logs,
+        first_key=first_key,
+        labels=LabelFollower(built.trust, database.feedback),
+        circuits=circuits,
+        webhooks=webhooks,
+    )
 
 
 def _shared_circuits(url: str, gates: "Gates", clock: Clock) -> "SharedCircuits":
@@ -240,6 +253,9 @@ async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services
         stack.push_async_callback(asyncio.to_thread, opened.logs.close, _FLUSH_S)  # last: the others log while they end
         stack.push_async_callback(opened.built.close)
         stack.push_async_callback(asyncio.to_thread, services.database.close)
+        stack.push_async_callback(asyncio.to_thread, opened.labels.close)
+        if services.trust.learns_from is not LearnFrom.OFF:
+            opened.labels.start()
         stack.push_async_callback(services.limiter.close)
         if services.budgets is not None:
             stack.push_async_callback(services.budgets.close)

@@ -4,6 +4,7 @@ from quorate.config.telemetry_section import MetricsAccess
 from quorate.server import (
     budgets_api,
     costs_api,
+    feedback_api,
     health,
     keys_api,
     models_api,
@@ -25,6 +26,7 @@ def all_routes(metrics: MetricsAccess = MetricsAccess.KEY) -> tuple[Route, ...]:
         *health.routes(metrics),
         *models_api.ROUTES,
         *runs_api.ROUTES,
+        *feedback_api.ROUTES,
         *costs_api.ROUTES,
         *budgets_api.ROUTES,
         *keys_api.ROUTES,

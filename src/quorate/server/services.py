@@ -13,6 +13,7 @@ from quorate.config.telemetry_section import MetricsAccess
 from quorate.core.clock import Clock
 from quorate.core.errors import NotFound
 from quorate.engine.catalog import MOST_UNLISTED, Catalog
+from quorate.engine.learned_trust import LearnedTrust
 from quorate.resilience.gates import Gates
 from quorate.server.relays import Relays
 from quorate.storage.database import Database
@@ -28,7 +29,7 @@ class Services:
 
     `keys` `None` means that no key is needed, `budgets` `None` that there are none. `draining` is set by SIGTERM: what
     runs is finished, nothing new begins. `in_flight` counts the calls under way. `settings` are the gateway's own.
-    `gates` are those before the providers.
+    `gates` are those before the providers. `trust` is what is known of models.
     `render_metrics` gives the text of the metrics and its content type. `storage_check` is the look at the database
     that is under way, or the last one.
     """
@@ -43,6 +44,7 @@ class Services:
     clock: Clock
     relays: Relays
     gates: Gates = field(default_factory=Gates)
+    trust: LearnedTrust = field(default_factory=LearnedTrust)
     budgets: Budgets | None = None
     metrics: CallMetrics | None = None
     metrics_access: MetricsAccess = MetricsAccess.KEY

@@ -16,6 +16,7 @@ from quorate.storage.budget_table import BudgetTable
 from quorate.storage.connections import Connections
 from quorate.storage.cursor import Cursors
 from quorate.storage.errors import StorageUnavailable, told
+from quorate.storage.feedback_store import FeedbackStore
 from quorate.storage.key_store import KeyStore
 from quorate.storage.ledger_store import LedgerStore
 from quorate.storage.location import Location, locate, make_private
@@ -36,6 +37,7 @@ class Database:
         self.tenants = TenantStore(connections, cursors)
         self.keys = KeyStore(connections, cursors)
         self.runs = RunStore(connections, cursors)
+        self.feedback = FeedbackStore(connections, cursors)
         self.answers = AnswerStore(connections, lease_s=lease_s)
         self.ledger = LedgerStore(connections)
         self.budgets = BudgetTable(connections)

@@ -1,19 +1,24 @@
-"""A number that changes with every write to keys or tenants, so that whoever caches them knows when to look again."""
+"""Numbers that change with every write to a part of the database: whoever caches it knows when to look again."""
+
+from enum import StrEnum
 
 from sqlalchemy import Connection, select, update
 
 from quorate.storage.schema import meta
 
-_THIS = meta.c.name == "generation"
-_NEXT = update(meta).where(_THIS).values(number=meta.c.number + 1)
-_READ = select(meta.c.number).where(_THIS)
+
+class Part(StrEnum):
+    """What a number is about: keys and tenants together, or labels."""
+
+    KEYS = "generation"
+    FEEDBACK = "feedback"
 
 
-def bump(connection: Connection) -> None:
+def bump(connection: Connection, part: Part = Part.KEYS) -> None:
     """Change the number, in the transaction of the write itself."""
-    connection.execute(_NEXT)
+    connection.execute(update(meta).where(meta.c.name == part).values(number=meta.c.number + 1))
 
 
-def read_generation(connection: Connection) -> int:
+def read_generation(connection: Connection, part: Part = Part.KEYS) -> int:
     """Return the number: one row by its primary key."""
-    return connection.execute(_READ).scalar_one()
+    return connection.execute(select(meta.c.number).where(meta.c.name == part)).scalar_one()

@@ -11,7 +11,7 @@ from quorate.storage.columns import storable
 
 _MAX_INT = 2**63 - 1
 #: Columns that are narrower than 64 bits.
-_MAX_OF = {"status": 2**15 - 1, "group": 2**31 - 1, "attempts": 2**31 - 1, "attempt": 2**31 - 1}
+_MAX_OF = {"status": 2**15 - 1, "group": 2**31 - 1, "attempts": 2**31 - 1, "attempt": 2**31 - 1, "cluster": 2**31 - 1}
 #: The end of the year 9999: the last that both databases and Python agree on.
 _MAX_TIME_S = 253_402_300_799.0
 

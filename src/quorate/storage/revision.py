@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 #: The newest revision in `migrations/versions`. It stands here so that Alembic, 120 ms of import, is loaded only when
 #: there is something to migrate.
-HEAD = "0002"
+HEAD = "0003"
 REVISION_TABLE = "quorate_revision"
 _STORED = text("SELECT version_num FROM quorate_revision")
 #: The table as Alembic makes it.
@@ -72,7 +72,7 @@ def bring_up_connection(connection: Connection) -> None:
 def create(connection: Connection) -> None:
     """Make everything in an empty database, as the migrations would: without Alembic, 120 ms and 10 MB."""
     metadata.create_all(connection, checkfirst=False)
-    connection.execute(meta.insert().values(name="generation", number=1))
+    connection.execute(meta.insert(), [{"name": "generation", "number": 1}, {"name": "feedback", "number": 0}])
     connection.execute(_MAKE_REVISION)
     connection.execute(_NOTE_REVISION, {"revision": HEAD})
 

@@ -80,6 +80,7 @@ def run_row(run: RunRecord, form: RowForm) -> Row:
         run.error_code,
         run.parent_id,
         run.trace_id,
+        run.weighting,
     )
 
 
@@ -106,6 +107,8 @@ def branch_row(run: RunRecord, position: int, branch: BranchRecord, form: RowFor
         flag(branch.selected),
         flag(branch.leaf),
         branch.error_code,
+        branch.cluster,
+        branch.vote,
     )
 
 
@@ -164,6 +167,7 @@ def run_record(found: RowMapping) -> RunRecord:
         error_code=found["error_code"],
         parent_id=found["parent_id"],
         trace_id=found["trace_id"],
+        weighting=found["weighting"],
     )
 
 
@@ -186,6 +190,8 @@ def branch_record(found: RowMapping) -> BranchRecord:
         selected=found["selected"],
         leaf=found["leaf"],
         error_code=found["error_code"],
+        cluster=found["cluster"],
+        vote=found["vote"],
     )
 
 

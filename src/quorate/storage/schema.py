@@ -22,7 +22,8 @@ from quorate.storage.columns import Names, PlainText, UtcTime
 
 metadata = MetaData()
 
-#: Counters and secrets of the database itself: `generation` of keys and tenants, `cursor_secret`.
+#: Counters and secrets of the database itself: `generation` of keys and tenants, `feedback` of labels,
+#: `cursor_secret`.
 meta = Table(
     "meta",
     metadata,
@@ -95,6 +96,7 @@ runs = Table(
     Column("error_code", PlainText),
     Column("parent_id", PlainText),
     Column("trace_id", PlainText),
+    Column("weighting", PlainText),
     Index("runs_of_tenant", "tenant", "started_at", "id"),
     Index("runs_in_order", "started_at", "id"),
     # SQLite leaves out rows without a value. The same for PostgreSQL would load its dialect for every database: 22 ms.
@@ -125,6 +127,8 @@ branches = Table(
     Column("selected", Boolean, nullable=False),
     Column("leaf", Boolean, nullable=False),
     Column("error_code", PlainText),
+    Column("cluster", Integer),
+    Column("vote", Double),
     sqlite_with_rowid=False,
 )
 
@@ -138,6 +142,23 @@ texts = Table(
     Column("prompt", PlainText),
     Column("answer", PlainText),
     Index("texts_in_order", "kept_at"),
+)
+
+#: What people said of answers. It goes with its run: nobody can learn from it without. `branch` is empty for the run's.
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", PlainText, primary_key=True),
+    Column("run_id", PlainText, ForeignKey("runs.id", name="feedback_run", ondelete="CASCADE"), nullable=False),
+    Column("branch", PlainText, nullable=False),
+    Column("principal", PlainText, nullable=False),
+    Column("tenant", PlainText, nullable=False),
+    Column("correct", Boolean, nullable=False),
+    Column("note", PlainText),
+    Column("at", UtcTime, nullable=False),
+    Index("feedback_once", "run_id", "branch", "principal", unique=True),
+    Index("feedback_of_tenant", "tenant", "at", "id"),
+    Index("feedback_in_order", "at", "id"),
 )
 
 #: Requests that carried an Idempotency-Key and their answers; `status` is NULL while one is under way.

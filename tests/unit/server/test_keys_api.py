@@ -198,7 +198,8 @@ async def test_me(api: AdminApi) -> None:
     reader = await api.principal(scopes=[Scope.CHAT], models=("gpt-*",))
     me = (await api.ask(ME, reader)).value
     assert (me.key, me.tenant, me.scopes, me.models) == (reader.key_id, ACME, (Scope.CHAT,), ("gpt-*",))
-    assert set(me.permissions) == {Permission.CHAT, Permission.MODELS_READ, Permission.SELF_READ}
+    granted = {Permission.CHAT, Permission.MODELS_READ, Permission.FEEDBACK_WRITE, Permission.SELF_READ}
+    assert set(me.permissions) == granted
     assert ME.permission in reader.permissions
 
 
