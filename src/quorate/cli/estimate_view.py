@@ -41,14 +41,14 @@ def print_estimate(question: str, options: dict[str, Any], config: Path | None, 
 
 def _most(found: Estimate) -> str:
     """Return the most it can cost, and who makes it unknown."""
-    parts = [*found.branches, *([] if found.helper is None else [found.helper])]
+    parts = (*found.branches, *found.helpers)
     unpriced = dict.fromkeys(part.model for part in parts if part.most_microusd is None)
     told = format_usd(found.most_microusd)
     return printable(f"{told} (no price is known for {', '.join(unpriced)})" if unpriced else told)
 
 
 def _rows(found: Estimate) -> Iterator[Sequence[Text]]:
-    for part in (*found.branches, *([] if found.helper is None else [found.helper])):
+    for part in (*found.branches, *found.helpers):
         yield (
             Text(printable(part.branch)),
             Text(f"{part.prompt_tokens:,}"),

@@ -27,8 +27,8 @@ class Defaults:
 class DefaultsSection(Section):
     """What a question gets when it does not say itself.
 
-    `timeout_s`, `max_concurrent`, `retry`, `judge`, `synthesiser`, `max_tokens` and `helper_max_tokens` hold for
-    ensembles as well.
+    `floor`, `timeout_s`, `max_concurrent`, `retry`, `judge`, `synthesiser`, `max_tokens` and `helper_max_tokens` hold
+    for ensembles as well.
     """
 
     models: ModelNames = ()
@@ -41,6 +41,8 @@ class DefaultsSection(Section):
     """Answers needed."""
     threshold: Share | None = None
     """Agreement (0 to 1) that a quorum needs."""
+    floor: Share | None = None
+    """Agreement (0 to 1) below which a vote or synthesis gives way to the best-weighted member's answer."""
     kind: Kind | None = None
     """What the answers are; not given: found out from them."""
     timeout_s: Seconds | None = None
@@ -59,9 +61,9 @@ class DefaultsSection(Section):
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """The most tokens that the answer of a branch may have, whatever the caller asks for."""
     helper_max_tokens: Annotated[int, Field(ge=1)] | None = None
-    """The same for a judge or synthesiser."""
+    """The same for a judge, reviewer or synthesiser."""
     max_attempts: Annotated[int, Field(ge=1)] | None = None
-    """Requests that all branches of a plan may make together, retries, fallbacks and hedges included."""
+    """Requests that all branches of a plan may make together, retries, fallbacks, hedges and peer reviews included."""
     max_cost_usd: Usd | None = None
     """What one question may spend, in US dollars."""
 
@@ -76,6 +78,7 @@ class DefaultsSection(Section):
                 select=self.select,
                 min_models=self.min_models,
                 threshold=plan.threshold if self.threshold is None else self.threshold,
+                floor=plan.floor if self.floor is None else self.floor,
                 kind=self.kind,
                 timeout_s=self.timeout_s or plan.timeout_s,
                 deadline_s=self.deadline_s,

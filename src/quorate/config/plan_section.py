@@ -167,6 +167,9 @@ class EnsembleSection(Section):
     """Not given: the one of `defaults`."""
     threshold: Share = _PLAN.threshold
     """Agreement (0 to 1) that a quorum needs."""
+    floor: Share | None = None
+    """Agreement (0 to 1) below which a vote or synthesis gives way to the best-weighted member's answer; not given: the
+    one of `defaults`."""
     kind: Kind | None = None
     """What the answers are, which decides how they are compared; not given: found out from them."""
     select: Select | None = None
@@ -175,6 +178,10 @@ class EnsembleSection(Section):
     """What `select: best` means by best."""
     synthesis: Synthesis = _PLAN.synthesis
     """How `select: synthesis` merges the answers."""
+    fuse_top: Annotated[int, Field(ge=1, le=100)] = _PLAN.fuse_top
+    """How many of the reviewed answers `synthesis: rank_then_fuse` fuses."""
+    provenance: bool = _PLAN.provenance
+    """Whether a further call asks which answers support which part of a synthesis."""
     judge: ModelName | None = None
     """The model that judges, for selectors that need one; not given: the one of `defaults`."""
     synthesiser: ModelName | None = None
@@ -184,10 +191,10 @@ class EnsembleSection(Section):
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """The most tokens that the answer of a branch may have; not given: the one of `defaults`."""
     helper_max_tokens: Annotated[int, Field(ge=1)] | None = None
-    """The same for the judge or synthesiser; not given: the one of `defaults`."""
+    """The same for a judge, reviewer or synthesiser; not given: the one of `defaults`."""
     max_attempts: Annotated[int, Field(ge=1)] | None = None
-    """Requests that all branches may make together, retries, fallbacks and hedges included; each has its first. Not
-    given: the one of `defaults`."""
+    """Requests that all branches may make together, retries, fallbacks, hedges and peer reviews included; each has its
+    first. Not given: the one of `defaults`."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -238,10 +245,13 @@ class EnsembleSection(Section):
             failure_strategy=self.failure_strategy,
             retry=self.retry.policy() if self.retry else defaults.retry,
             threshold=self.threshold,
+            floor=defaults.floor if self.floor is None else self.floor,
             kind=self.kind,
             select=self.select,
             score=self.score,
             synthesis=self.synthesis,
+            fuse_top=self.fuse_top,
+            provenance=self.provenance,
             judge=self.judge or defaults.judge,
             synthesiser=self.synthesiser or defaults.synthesiser,
             instructions=self.instructions,

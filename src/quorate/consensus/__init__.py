@@ -4,8 +4,11 @@ Pure logic over text: no I/O, no clock, no randomness, the same result for the s
 Agreement is not truth: models share errors. It tells how far the replies say the same.
 """
 
+from quorate.consensus.attribution import MAX_PARTS, attribution_messages, parse_attribution, parts_of
 from quorate.consensus.clean import Abstention
 from quorate.consensus.extraction import extract
+from quorate.consensus.field_vote import Ballot, Field, FieldVote, Rival, ballot, vote_fields
+from quorate.consensus.floor import DEFAULT_FLOOR, below_floor
 from quorate.consensus.framing import LabelledAnswer, PromptMessage, labels
 from quorate.consensus.judge import (
     PairVerdict,
@@ -19,31 +22,48 @@ from quorate.consensus.judge import (
 from quorate.consensus.kind import Kind
 from quorate.consensus.panel import Panel, agreement
 from quorate.consensus.result import Agreement, Answer, Cluster, Pair, Reason
+from quorate.consensus.review import Ranking, borda, parse_ranking, ranking_messages
 from quorate.consensus.synthesis import Contradiction, SynthesisMethod, open_contradictions, synthesis_messages
 
 __all__ = [
+    "DEFAULT_FLOOR",
+    "MAX_PARTS",
     "Abstention",
     "Agreement",
     "Answer",
+    "Ballot",
     "Cluster",
     "Contradiction",
+    "Field",
+    "FieldVote",
     "Kind",
     "LabelledAnswer",
     "Pair",
     "PairVerdict",
     "Panel",
     "PromptMessage",
+    "Ranking",
     "Reason",
+    "Rival",
     "SynthesisMethod",
     "agreement",
+    "attribution_messages",
+    "ballot",
+    "below_floor",
+    "borda",
     "extract",
     "grey_pairs",
     "joint_score",
     "labels",
     "open_contradictions",
     "pair_judge_messages",
+    "parse_attribution",
     "parse_pair_verdict",
+    "parse_ranking",
     "parse_selection",
+    "parts_of",
+    "ranking_messages",
     "selection_messages",
     "synthesis_messages",
+    "vote_fields",
 ]

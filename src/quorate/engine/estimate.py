@@ -26,7 +26,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartEstimate:
-    """A branch, or the calls of a judge or synthesiser together; costs and times as in `Estimate`.
+    """A branch, or the calls of a helper together; costs and times as in `Estimate`.
 
     `attempts` is how often the model is asked at most. `measured`: answers of the model are on record, and the expected
     figures are theirs.
@@ -55,7 +55,7 @@ class Estimate:
     """
 
     branches: tuple[PartEstimate, ...]
-    helper: PartEstimate | None
+    helpers: tuple[PartEstimate, ...]
     most_microusd: int | None
     expected_microusd: int | None
     expected_latency_s: float | None
@@ -81,10 +81,10 @@ def estimate(
     most = Reckoning(resolve=resolve, params=params or {}).parts(plan, ask)
     expected = Reckoning(resolve=resolve, params=params or {}, past=past).parts(plan, ask)
     branches = zip(most.branches, expected.branches, strict=True)
-    helper = None if most.helper is None or expected.helper is None else _part(most.helper, expected.helper, past)
+    helpers = zip(most.helpers, expected.helpers, strict=True)
     return Estimate(
         branches=tuple(_part(*both, past) for both in branches),
-        helper=helper,
+        helpers=tuple(_part(*both, past) for both in helpers),
         most_microusd=most.whole.cost_microusd,
         expected_microusd=expected.whole.cost_microusd,
         expected_latency_s=expected.whole.latency_s,
@@ -122,7 +122,7 @@ def worst_case_microusd(
     price, cache writes included, and `max_output_tokens` (`None`: the model's own limit, else `DEFAULT_OUTPUT_TOKENS`)
     at its dearest output price; a model without a `price` is not known. A wrapper that shows its model as `inner` costs
     what that does. An ensemble: all branches that may start, each with all its attempts, as if nothing
-    stopped early, and its judge (asked twice) or synthesiser, whose prompts hold all answers.
+    stopped early, and its helpers (a judge asked twice, reviews, a synthesiser), whose prompts hold all answers.
 
     The counts of tokens, and of `images` in the prompt, are the caller's: an estimate of the prompt bounds the cost as
     well as it counts. `params` are the run's named parameters. Raises `InvalidRequest` for a plan that cannot run and

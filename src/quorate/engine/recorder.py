@@ -21,6 +21,8 @@ from quorate.model.event import (
 )
 from quorate.model.run import BranchRecord
 
+#: Selectors whose answer is that of a call of their own -> the name of that call.
+_WRITERS = {"synthesis": "synthesiser"}
 _End = BranchFinished | BranchFailed | BranchFallback | BranchCancelled
 
 
@@ -107,7 +109,7 @@ class Recorder:
             case AgreementUpdated() if not event.path:
                 self.agreement, self.agreement_kind = event.score, event.kind
             case Selected() if not event.path:
-                self.selected = event.branch or "synthesiser"
+                self.selected = event.branch or _WRITERS.get(event.method)
             case _:
                 pass
 

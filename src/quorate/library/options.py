@@ -27,7 +27,20 @@ from quorate.wire.chat import ChatRequest, Message
 from quorate.wire.open import load
 
 ModeName = Mode | Literal["all", "race", "quorum"]
-SelectName = Select | Literal["first", "random", "best", "prompt_selector", "consensus", "synthesis"]
+SelectName = (
+    Select
+    | Literal[
+        "first",
+        "random",
+        "best",
+        "prompt_selector",
+        "consensus",
+        "majority",
+        "medoid",
+        "field_vote",
+        "synthesis",
+    ]
+)
 Prompt = str | Sequence[Message | Mapping[str, Any]] | ChatRequest
 
 
@@ -51,6 +64,9 @@ class AskOptions(TypedDict, total=False):
     max_models: int
     max_concurrent: int
     threshold: float
+    floor: float
+    fuse_top: int
+    provenance: bool
     timeout_s: float
     deadline_s: float
     count: int
@@ -82,6 +98,9 @@ _PLAIN = (
     "max_models",
     "max_concurrent",
     "threshold",
+    "floor",
+    "fuse_top",
+    "provenance",
     "timeout_s",
     "deadline_s",
     "enabled",

@@ -10,7 +10,9 @@ from quorate.model.call import MoreAttempts
 from quorate.model.event import PlanStarted, Selected
 from quorate.parallel.ask import STAGE_NAMES, stage_request, wanted_tokens
 from quorate.parallel.branch import MAX_DEPTH, Branch, Resolve, expand
-from quorate.parallel.candidates import Candidates, Chosen
+from quorate.parallel.candidates import Candidates
+from quorate.parallel.chosen import Chosen
+from quorate.parallel.helpers import Role, helpers_of
 from quorate.parallel.live import Live
 from quorate.parallel.plan import Plan, Select
 from quorate.parallel.resources import Resources
@@ -41,8 +43,8 @@ async def run_plan(
     call = msgspec.structs.replace(call, deadline=limit.capped(plan.deadline_s), budget=call.budget.child())
     began_s = call.at_s
     branches = expand(plan, resources.resolve, call.params)
-    call = _limited(plan, branches, call)
     stages = stages_of(plan, branches)
+    call = _limited(plan, branches, stages[-1][1], call)
     _require_helper(plan, resources.resolve)
     call.emit(_started(plan, branches, call))
     done: list[Stage] = []
@@ -55,8 +57,8 @@ async def run_plan(
         done.append(stage)
         await stage.run()
         _require_answer(plan, stage)
-    candidates = _candidates(plan, done[-1], live)
-    chosen = await select(candidates, resources.resolve)
+    candidates = _candidates(plan, done[-1], resources.resolve, live)
+    chosen = await select(candidates)
     call.emit(_selected(chosen, call))
     return _result(plan, done, candidates, chosen, began_s)
 
@@ -85,14 +87,17 @@ def _template(source: str, group: int) -> Template:
     return template
 
 
-def _limited(plan: Plan, branches: Sequence[Branch], call: Call) -> Call:
-    """Return the call with what the plan allows beyond the first attempt of each branch."""
+def _limited(plan: Plan, branches: Sequence[Branch], last: Sequence[Branch], call: Call) -> Call:
+    """Return the call with what the plan allows beyond the first attempt of each branch, and of each peer review."""
     if plan.max_attempts is None:
         return call
-    if plan.max_attempts < len(branches):
-        many = f"there are {len(branches)} branches; each makes one attempt at least"
+    reviews = sum(helper.role is Role.REVIEW for helper in helpers_of(plan, [branch.member for branch in last]))
+    left = plan.max_attempts - len(branches) - reviews
+    if left < 0:
+        listed = f"{len(branches)} branches and {reviews} reviews" if reviews else f"{len(branches)} branches"
+        many = f"there are {listed}; each makes one attempt at least"
         raise InvalidRequest(f"max_attempts is {plan.max_attempts} and {many}", param="max_attempts")
-    return msgspec.structs.replace(call, more_attempts=MoreAttempts(plan.max_attempts - len(branches)))
+    return msgspec.structs.replace(call, more_attempts=MoreAttempts(left))
 
 
 def _require_helper(plan: Plan, resolve: Resolve) -> None:
@@ -130,7 +135,7 @@ def _require_answer(plan: Plan, stage: Stage) -> None:
     raise AllFailed(f"none of {len(errors)} models answered ({plan.mode}): {listed}", errors=errors)
 
 
-def _candidates(plan: Plan, stage: Stage, live: Live | None) -> Candidates:
+def _candidates(plan: Plan, stage: Stage, resolve: Resolve, live: Live | None) -> Candidates:
     return Candidates(
         plan=plan,
         request=stage.request,
@@ -138,6 +143,7 @@ def _candidates(plan: Plan, stage: Stage, live: Live | None) -> Candidates:
         outcomes=stage.answers,
         members={branch.index: branch.member for branch in stage.branches},
         agreement=stage.agreement,
+        resolve=resolve,
         live=live if plan.selector is Select.SYNTHESIS else None,
     )
 
@@ -157,18 +163,29 @@ def _result(plan: Plan, stages: Sequence[Stage], candidates: Candidates, chosen:
         chosen=None if chosen.outcome is None else chosen.outcome.branch,
         agreement=candidates.agreement,
         consensus=agreed and answered >= needed,
+        no_consensus=chosen.no_consensus,
+        provenance=chosen.provenance,
+        contradictions=chosen.contradictions,
         branches=outcomes,
         helpers=helpers,
         spend=last.call.budget.spend,
         latency=Latency(
             total_s=last.call.at_s - began_s,
-            critical_path_s=sum(stage.critical_path_s for stage in stages)
-            + max((outcome.latency_s for outcome in helpers), default=0.0),
+            critical_path_s=sum(stage.critical_path_s for stage in stages) + _helpers_path_s(helpers),
             sequential_s=sum(sequential_s(outcome) for outcome in (*outcomes, *helpers)),
         ),
         stopped=last.stopped,
         warnings=(*_warnings((*outcomes, *helpers), answered, needed), *_lowered(plan, stages)),
     )
+
+
+def _helpers_path_s(helpers: Sequence[Outcome]) -> float:
+    """Return how long the selector's calls took: those of one role run together, the roles one after another."""
+    slowest: dict[str, float] = {}
+    for outcome in helpers:
+        role = outcome.branch.partition("#")[0]
+        slowest[role] = max(slowest.get(role, 0.0), outcome.latency_s)
+    return sum(slowest.values())
 
 
 def _warnings(outcomes: Sequence[Outcome], answered: int, needed: int) -> list[str]:

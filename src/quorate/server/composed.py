@@ -105,6 +105,9 @@ def _ours(completion: Completion, job: Job) -> dict[str, Any]:
             "agreement": None if agreement is None else agreement.score,
             "calibrated": False if agreement is None else agreement.calibrated,
             "consensus": detail.consensus,
+            "no_consensus": detail.no_consensus,
+            "basis": detail.provenance.basis.value,
+            "contradictions": len(detail.contradictions),
             "cost_microusd": detail.cost_microusd,
             "warnings": list(detail.warnings),
         }

@@ -33,8 +33,8 @@ class ParallelEstimate(msgspec.Struct, frozen=True, kw_only=True):
 
     `max_cost_usd`: all branches with all their attempts and whole limits, and the helpers. `expected_cost_usd`: each of
     them asked once, nothing stopped early. `expected_latency_ms`: the slowest branch of each group, of a race the
-    quickest. Null where a price is not known, or a time not on record. `helpers` are the calls of a judge or
-    synthesiser.
+    quickest. Null where a price is not known, or a time not on record. `helpers` are the calls that the
+    selector makes: a judge's, reviews, a synthesiser's.
     """
 
     id: str
@@ -55,7 +55,7 @@ def estimate_body(found: Estimate, *, id: str, created: int, model: str) -> byte
         created=created,
         model=model,
         branches=tuple(map(_branch, found.branches)),
-        helpers=() if found.helper is None else (_branch(found.helper),),
+        helpers=tuple(map(_branch, found.helpers)),
         max_cost_usd=_usd(found.most_microusd),
         expected_cost_usd=_usd(found.expected_microusd),
         expected_latency_ms=_ms(found.expected_latency_s),

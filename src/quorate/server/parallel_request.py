@@ -80,8 +80,11 @@ class ParallelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     select: Select | None = None
     score: Score | None = None
     synthesis: Synthesis | None = None
+    fuse_top: Models | None = None
+    provenance: bool | None = None
     kind: Kind | None = None
     threshold: Share | None = None
+    floor: Share | None = None
     judge: ModelName | None = None
     synthesiser: ModelName | None = None
     instructions: Prompt | None = None
@@ -232,8 +235,11 @@ def _plan(options: ParallelOptions, base: Plan, members: tuple[Member, ...], lim
         "select": options.select,
         "score": options.score,
         "synthesis": options.synthesis,
+        "fuse_top": options.fuse_top,
+        "provenance": options.provenance,
         "kind": options.kind,
         "threshold": options.threshold,
+        "floor": options.floor,
         "judge": options.judge,
         "synthesiser": options.synthesiser,
         "instructions": options.instructions,
