@@ -19,7 +19,7 @@ async def attributed(candidates: Candidates, writer: Model, shown: Sequence[Outc
         return _unverified(candidates, shown, "nobody was asked; `provenance` asks")
     names, parts = labels(len(shown)), parts_of(text)
     messages = attribution_messages(candidates.question, candidates.labelled(shown, names), parts, nonce=new_nonce())
-    reply = await candidates.ask(writer, Role.SOURCES, messages)
+    reply = await candidates.ask(writer, Role.SOURCES.value, messages)
     if reply.error is not None:
         return _unverified(candidates, shown, f"{writer.name} failed: {reply.error.message}")
     try:

@@ -37,7 +37,7 @@ def helpers_of(plan: Plan, members: Sequence[Member]) -> tuple[Helper, ...]:
         return ()
     heaviest = max(members, key=lambda member: member.weight).model
     if plan.selector is Select.PROMPT_SELECTOR:
-        return (Helper(role=Role.JUDGE, branch=Role.JUDGE, model=plan.judge or heaviest, times=BOTH_ORDERS),)
+        return (Helper(role=Role.JUDGE, branch=Role.JUDGE.value, model=plan.judge or heaviest, times=BOTH_ORDERS),)
     if plan.selector is not Select.SYNTHESIS:
         return ()
     writer = plan.synthesiser or heaviest
@@ -46,9 +46,9 @@ def helpers_of(plan: Plan, members: Sequence[Member]) -> tuple[Helper, ...]:
         for number, position in enumerate(reviewers([member.weight for member in members]), 1)
         if plan.synthesis is Synthesis.RANK_THEN_FUSE
     ]
-    found.append(Helper(role=Role.SYNTHESISER, branch=Role.SYNTHESISER, model=writer))
+    found.append(Helper(role=Role.SYNTHESISER, branch=Role.SYNTHESISER.value, model=writer))
     if plan.provenance:
-        found.append(Helper(role=Role.SOURCES, branch=Role.SOURCES, model=writer))
+        found.append(Helper(role=Role.SOURCES, branch=Role.SOURCES.value, model=writer))
     return tuple(found)
 
 

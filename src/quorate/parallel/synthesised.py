@@ -52,7 +52,7 @@ async def _written(candidates: Candidates, synthesiser: Model, shown: Sequence[O
         method=candidates.plan.synthesis.value,
         nonce=new_nonce(),
     )
-    outcome = await candidates.ask(synthesiser, Role.SYNTHESISER, messages, live=candidates.live)
+    outcome = await candidates.ask(synthesiser, Role.SYNTHESISER.value, messages, live=candidates.live)
     if candidates.live is not None and not outcome.text.strip():
         if candidates.live.told and outcome.error is not None:
             raise outcome.error
