@@ -269,7 +269,8 @@ def _require_fan_out(
     if all_branches > limits.branches and not configured:
         raise _error(
             "models",
-            f"makes {all_branches} branches, those of ensembles and peer reviews counted; at most {limits.branches} are allowed",
+            f"makes {all_branches} branches, those of ensembles and peer reviews counted;"
+            f" at most {limits.branches} are allowed",
         )
     if not any(member.weight > 0 for member in plan.members):
         raise _error("models", "gives no model a weight above 0; one at least needs it")

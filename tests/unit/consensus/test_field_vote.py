@@ -1,6 +1,6 @@
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
@@ -142,7 +142,7 @@ def test_every_value_was_given_by_a_member_at_that_place(members: list[dict[str,
 
 def leaves(value: Any, path: str = "$") -> Iterator[tuple[str, str]]:
     if isinstance(value, dict) and value:
-        for name, inner in value.items():
+        for name, inner in cast("dict[str, Any]", value).items():
             yield from leaves(inner, f"{path}.{name}")
     else:
         yield path, json.dumps(value)

@@ -23,7 +23,7 @@ LIKES = (SALTY, WIDE, FISHY)
 
 
 def panel(**changes: Any) -> dict[str, Ranker]:
-    return {name: Ranker(name, text, **{"likes": LIKES, **changes}) for name, text in TEXTS.items()}
+    return {name: Ranker(name, text, likes=LIKES, **changes) for name, text in TEXTS.items()}
 
 
 def fused(named: dict[str, Ranker], **fields: Any) -> Result:
