@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from quorate.cli.options import KindName, ModeName, SelectName, complete_models
+from quorate.cli.options import KindName, ModeName, SelectName, SynthesisName, complete_models
 
 _plan = partial(typer.Option, rich_help_panel="How the models are combined")
 _request = partial(typer.Option, rich_help_panel="What the models are asked")
@@ -42,6 +42,13 @@ ModeFlag = Annotated[
     _plan("--mode", help="Wait for all, take the first, or stop when enough agree."),
 ]
 SelectFlag = Annotated[SelectName | None, _plan("--select", help="How the answer is chosen or made.")]
+SynthesisFlag = Annotated[
+    SynthesisName | None, _plan("--synthesis", help="How `--select synthesis` makes one answer of several.")
+]
+Provenance = Annotated[
+    bool | None,
+    _plan("--provenance", help="Ask once more which answers support which part of a synthesis.", show_default=False),
+]
 KindFlag = Annotated[KindName | None, _plan("--kind", help="What the answers are; found out if not given.")]
 MinModels = Annotated[int | None, _plan(metavar="N", min=1, help="Answers needed.")]
 MaxModels = Annotated[int | None, _plan(metavar="N", min=1, help="At most so many branches.")]
@@ -49,6 +56,11 @@ Threshold = Annotated[
     float | None,
     _plan(metavar="SHARE", min=0, max=1, help="Agreement that a quorum needs."),
 ]
+Floor = Annotated[
+    float | None,
+    _plan(metavar="SHARE", min=0, max=1, help="Below this agreement no vote or synthesis speaks for all."),
+]
+FuseTop = Annotated[int | None, _plan(metavar="N", min=1, help="How many answers `rank_then_fuse` fuses.")]
 Count = Annotated[int | None, _plan(metavar="N", min=1, help="Copies of each model.")]
 Judge = Annotated[
     str | None,

@@ -41,7 +41,7 @@ def print_estimate(question: str, options: dict[str, Any], config: Path | None, 
 
 def _most(found: Estimate) -> str:
     """Return the most it can cost, and who makes it unknown."""
-    parts = [*found.branches, *found.helpers]
+    parts = (*found.branches, *found.helpers)
     unpriced = dict.fromkeys(part.model for part in parts if part.most_microusd is None)
     told = format_usd(found.most_microusd)
     return printable(f"{told} (no price is known for {', '.join(unpriced)})" if unpriced else told)

@@ -8,7 +8,19 @@ import typer
 from quorate.cli.failure import note_json
 
 ModeName = Literal["all", "race", "quorum"]
-SelectName = Literal["first", "random", "best", "prompt_selector", "consensus", "synthesis", "auto"]
+SelectName = Literal[
+    "first",
+    "random",
+    "best",
+    "prompt_selector",
+    "consensus",
+    "majority",
+    "medoid",
+    "field_vote",
+    "synthesis",
+    "auto",
+]
+SynthesisName = Literal["weighted_merge", "best_parts", "rank_then_fuse"]
 KindName = Literal["choice", "number", "boolean", "date", "list", "tool_call", "json", "code", "short", "prose"]
 
 ConfigOption = Annotated[

@@ -1,5 +1,7 @@
 """A finished question on the terminal."""
 
+from collections.abc import Iterator
+
 from rich.console import Console, Group, RenderableType
 from rich.panel import Panel
 from rich.text import Text
@@ -9,9 +11,12 @@ from quorate.cli.draw import agreement_line, bar, branch_table
 from quorate.cli.printable import printable
 from quorate.core.units import format_usd
 from quorate.model import Outcome
+from quorate.parallel.provenance import Basis
 from quorate.parallel.result import Result
 
 _SHORT = 60
+#: So many parts of an answer and of what contradicts it are shown.
+_MOST = 8
 
 
 def show_result(result: Result, console: Console) -> None:
@@ -22,6 +27,10 @@ def show_result(result: Result, console: Console) -> None:
     console.print()
     if result.agreement is not None:
         console.print(Group(*_agreement(result)))
+    for line in _origin(result):
+        console.print(Text(printable(line), style="dim"))
+    if result.no_consensus:
+        console.print(Text("no consensus: the answer stands for one model alone", style="yellow"))
     for warning in result.warnings:
         console.print(Text(printable(f"note: {warning}"), style="yellow"))
     title = "answer (simulated)" if result.completion.metadata.get("simulated") else "answer"
@@ -69,6 +78,22 @@ def _agreement(result: Result) -> list[RenderableType]:
         )
     lines.append(Text())
     return lines
+
+
+def _origin(result: Result) -> Iterator[str]:
+    """Yield which branches an answer made of several comes from, and the fields that no majority decided."""
+    provenance = result.provenance
+    if provenance.basis is Basis.ANSWER:
+        return
+    shown = provenance.sources[:_MOST]
+    for source in shown:
+        part = " ".join(source.part.split())[:_SHORT]
+        branches = ", ".join(source.branches) or "no answer"
+        yield f"from {branches}{f': {part}' if part else ''} ({provenance.basis})"
+    if len(provenance.sources) > len(shown):
+        yield f"and {len(provenance.sources) - len(shown)} more parts (--json has them all)"
+    for dissent in [each for each in result.contradictions if each.part][:_MOST]:
+        yield f"open {dissent.part}: {dissent.answer[:_SHORT] or 'nothing'} says {', '.join(dissent.branches)}"
 
 
 def summary(result: Result) -> str:

@@ -28,7 +28,7 @@ class Defaults:
 class DefaultsSection(Section):
     """What a question gets when it does not say itself.
 
-    `timeout_s`, `max_concurrent`, `retry`, `weighting`, `stop`, `stop_confidence`, `judge`, `synthesiser`,
+    `floor`, `timeout_s`, `max_concurrent`, `retry`, `weighting`, `stop`, `stop_confidence`, `judge`, `synthesiser`,
     `pair_judge`, `max_judged_pairs`, `max_tokens` and `helper_max_tokens` hold for ensembles as well.
     """
 
@@ -48,6 +48,8 @@ class DefaultsSection(Section):
     """What ends a quorum early: `share`, `lead`, `posterior` or `beta`."""
     stop_confidence: Annotated[float, Field(ge=0.5, lt=1)] | None = None
     """How sure `stop: posterior` and `stop: beta` have to be."""
+    floor: Share | None = None
+    """Agreement (0 to 1) below which a vote or synthesis gives way to the best-weighted member's answer."""
     kind: Kind | None = None
     """What the answers are; not given: found out from them."""
     timeout_s: Seconds | None = None
@@ -70,9 +72,9 @@ class DefaultsSection(Section):
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """The most tokens that the answer of a branch may have, whatever the caller asks for."""
     helper_max_tokens: Annotated[int, Field(ge=1)] | None = None
-    """The same for a judge or synthesiser."""
+    """The same for a judge, reviewer or synthesiser."""
     max_attempts: Annotated[int, Field(ge=1)] | None = None
-    """Requests that all branches of a plan may make together, retries, fallbacks and hedges included."""
+    """Requests that all branches of a plan may make together, retries, fallbacks, hedges and peer reviews included."""
     max_cost_usd: Usd | None = None
     """What one question may spend, in US dollars."""
 
@@ -90,6 +92,7 @@ class DefaultsSection(Section):
                 weighting=self.weighting or plan.weighting,
                 stop=self.stop or plan.stop,
                 stop_confidence=self.stop_confidence or plan.stop_confidence,
+                floor=plan.floor if self.floor is None else self.floor,
                 kind=self.kind,
                 timeout_s=self.timeout_s or plan.timeout_s,
                 deadline_s=self.deadline_s,

@@ -178,6 +178,9 @@ class EnsembleSection(Section):
     """
     stop_confidence: Annotated[float, Field(ge=0.5, lt=1)] | None = None
     """How sure `stop: posterior` and `stop: beta` have to be; not given: the one of `defaults`, else 0.95."""
+    floor: Share | None = None
+    """Agreement (0 to 1) below which a vote or synthesis gives way to the best-weighted member's answer; not given: the
+    one of `defaults`."""
     kind: Kind | None = None
     """What the answers are, which decides how they are compared; not given: found out from them."""
     key_fields: tuple[Annotated[str, Field(min_length=1)], ...] = ()
@@ -188,6 +191,10 @@ class EnsembleSection(Section):
     """What `select: best` means by best."""
     synthesis: Synthesis = _PLAN.synthesis
     """How `select: synthesis` merges the answers."""
+    fuse_top: Annotated[int, Field(ge=1, le=100)] = _PLAN.fuse_top
+    """How many of the reviewed answers `synthesis: rank_then_fuse` fuses."""
+    provenance: bool = _PLAN.provenance
+    """Whether a further call asks which answers support which part of a synthesis."""
     judge: ModelName | None = None
     """The model that judges, for selectors that need one; not given: the one of `defaults`."""
     synthesiser: ModelName | None = None
@@ -202,10 +209,10 @@ class EnsembleSection(Section):
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """The most tokens that the answer of a branch may have; not given: the one of `defaults`."""
     helper_max_tokens: Annotated[int, Field(ge=1)] | None = None
-    """The same for the judge or synthesiser; not given: the one of `defaults`."""
+    """The same for a judge, reviewer or synthesiser; not given: the one of `defaults`."""
     max_attempts: Annotated[int, Field(ge=1)] | None = None
-    """Requests that all branches may make together, retries, fallbacks and hedges included; each has its first. Not
-    given: the one of `defaults`."""
+    """Requests that all branches may make together, retries, fallbacks, hedges and peer reviews included; each has its
+    first. Not given: the one of `defaults`."""
     max_cost_usd: Usd | None = None
     """US dollars that one answer may cost, judges and synthesisers included; what may cost more is not asked."""
 
@@ -261,11 +268,14 @@ class EnsembleSection(Section):
             weighting=self.weighting or defaults.weighting,
             stop=self.stop or defaults.stop,
             stop_confidence=self.stop_confidence or defaults.stop_confidence,
+            floor=defaults.floor if self.floor is None else self.floor,
             kind=self.kind,
             key_fields=self.key_fields,
             select=self.select,
             score=self.score,
             synthesis=self.synthesis,
+            fuse_top=self.fuse_top,
+            provenance=self.provenance,
             judge=self.judge or defaults.judge,
             synthesiser=self.synthesiser or defaults.synthesiser,
             instructions=self.instructions,

@@ -31,7 +31,8 @@ class ServerSection(Section):
     max_depth: Annotated[int, Field(ge=4, le=512)] = 64
     """How deep the JSON of a request may be nested."""
     max_branches: Annotated[int, Field(ge=1, le=256)] = 32
-    """The most branches of a request's own plan, those of ensembles counted; ensembles of this file may have more."""
+    """The most branches of a request's own plan, those of ensembles and peer reviews counted; ensembles of this file
+    may have more."""
     request_timeout_s: Seconds = 600.0
     """The longest a request may take."""
     heartbeat_s: Seconds = 15.0

@@ -200,3 +200,9 @@ def _text_matches(one: Counter[Leaf], other: Counter[Leaf]) -> float:
             mine, theirs = content_stems(text), content_stems(counterpart)
             matched += len(mine & theirs) / max(len(mine | theirs), 1)
     return matched
+
+
+def vote_key(value: object) -> tuple[Leaf, ...]:
+    """Return what two values have in common exactly if they are equal as `json_score` compares them, in order."""
+    leaves = tuple(sorted(_leaves(value, ordered=True)))
+    return leaves if len(leaves) < _MAX_LEAVES else (("$", json.dumps(value, sort_keys=True)),)

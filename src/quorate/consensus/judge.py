@@ -56,7 +56,7 @@ def pair_judge_messages(question: str, a: str, b: str, *, nonce: str) -> tuple[P
 
 def parse_pair_verdict(text: str) -> PairVerdict:
     """Return the verdict; raises ValueError, with the reason, for anything but one JSON object with two booleans."""
-    fields = _object(text)
+    fields = verdict_object(text)
     values = [fields.get(name) for name in ("a_implies_b", "b_implies_a")]
     if not all(isinstance(value, bool) for value in values):
         raise ValueError(f'the verdict needs "a_implies_b" and "b_implies_a" as true or false, got {values!r}')
@@ -88,15 +88,15 @@ def selection_messages(
 
 def parse_selection(text: str, labels: Collection[str]) -> str:
     """Return the chosen label; raises ValueError, with the reason, unless the reply names exactly one valid label."""
-    fields = _object(text)
+    fields = verdict_object(text)
     best = fields.get("best")
     if not isinstance(best, str) or best.strip() not in labels:
         raise ValueError(f'the selection needs "best" to be one of {sorted(labels)!r}, got {best!r}')
     return best.strip()
 
 
-def _object(text: str) -> dict[str, object]:
-    """Parse one JSON object that is the whole reply, or the whole content of its only code fence."""
+def verdict_object(text: str) -> dict[str, object]:
+    """Return the JSON object that is the whole reply, or the content of its only code fence; else raises ValueError."""
     bare = text.strip()
     if bare.count(_FENCE) == len(("open", "close")):
         bare = bare.split(_FENCE)[1].removeprefix("json").strip()

@@ -1,13 +1,13 @@
 """The prompt that merges several answers into one, and what the answers leave open."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, assert_never
 
 from quorate.consensus.framing import LabelledAnswer, PromptMessage, frame, framed_answers, untrusted_notice
 from quorate.consensus.result import Agreement, Answer, Cluster
 
-SynthesisMethod: TypeAlias = Literal["weighted_merge", "best_parts"]
+SynthesisMethod: TypeAlias = Literal["weighted_merge", "best_parts", "rank_then_fuse"]
 _SUMMARY_CHARS = 200
 _RULES = """You write one final answer to a question from several answers to it.
 Rules:
@@ -22,6 +22,8 @@ _WEIGHTED = """Method: weighted merge. Each answer has a weight, its share of tr
 emphasis or detail, follow the greater weight; a small weight is no reason to drop an undisputed point."""
 _BEST_PARTS = """Method: best parts. Take from each answer what it does best (the clearest explanation, the most
 complete list, the working example) and join the parts so that they read as one text without repetition."""
+_FUSE = """Method: fuse. The answers come in the order of a review by several readers, best first. Build on the first
+one; take from the others what it lacks or gets wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +35,19 @@ class Contradiction:
     answer: str
 
 
-def open_contradictions(agreement: Agreement, answers: Sequence[Answer]) -> tuple[Contradiction, ...]:
-    """Return the dissenting clusters, largest first, with their answer or the start of the medoid's text."""
+def open_contradictions(
+    agreement: Agreement, answers: Sequence[Answer] | Mapping[int, Answer], *, of: int | None = None
+) -> tuple[Contradiction, ...]:
+    """Return the dissenting clusters, largest first, with their answer or the start of the medoid's text.
+
+    They dissent from the answer `of` an index, without it from the leading cluster.
+    """
+    mine = next((each for each in agreement.clusters if of is not None and of in each.members), None)
+    standing = mine or (agreement.leader if of is None else None)
     return tuple(
         Contradiction(members=cluster.members, share=cluster.share, answer=_summary(cluster, answers))
-        for cluster in agreement.clusters[1:]
+        for cluster in agreement.clusters
+        if cluster is not standing
     )
 
 
@@ -52,13 +62,16 @@ def synthesis_messages(
     """Return the prompt for the synthesising model.
 
     `answers` stand at the indexes that `agreement` speaks of; `weighted_merge` shows their weights, normalised to sum
-    1. `nonce`: 8 to 128 characters that the authors of the answers cannot know, fresh per call.
+    1, `rank_then_fuse` takes them to be in the order of a review. `nonce`: 8 to 128 characters that the authors of the
+    answers cannot know, fresh per call.
     """
     match method:
         case "weighted_merge":
             rules, weights = _WEIGHTED, _weights(answers)
         case "best_parts":
             rules, weights = _BEST_PARTS, ""
+        case "rank_then_fuse":
+            rules, weights = _FUSE, ""
         case _:
             assert_never(method)
     material = [
@@ -101,6 +114,6 @@ def _names(cluster: Cluster, answers: Sequence[LabelledAnswer]) -> str:
     return ", ".join(answers[index].label for index in cluster.members)
 
 
-def _summary(cluster: Cluster, answers: Sequence[Answer]) -> str:
+def _summary(cluster: Cluster, answers: Sequence[Answer] | Mapping[int, Answer]) -> str:
     text = cluster.answer or " ".join(answers[cluster.medoid].text.split())
     return text if len(text) <= _SUMMARY_CHARS else text[: _SUMMARY_CHARS - 1] + "\u2026"

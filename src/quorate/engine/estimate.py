@@ -26,7 +26,7 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartEstimate:
-    """A branch, or the calls of a judge, synthesiser or pair judge together; costs and times as in `Estimate`.
+    """A branch, or the calls of a helper together; costs and times as in `Estimate`.
 
     `attempts` is how often the model is asked at most. `measured`: answers of the model are on record, and the expected
     figures are theirs.
@@ -123,8 +123,8 @@ def worst_case_microusd(
     price, cache writes included, and `max_output_tokens` (`None`: the model's own limit, else `DEFAULT_OUTPUT_TOKENS`)
     at its dearest output price; a model without a `price` is not known. A wrapper that shows its model as `inner` costs
     what that does. An ensemble: all branches that may start, each with all its attempts, as if nothing
-    stopped early, its judge (asked twice) or synthesiser, whose prompts hold all answers, and its pair judge (asked
-    twice about as many pairs as it may be).
+    stopped early, its helpers (a judge asked twice, reviews, a synthesiser), whose prompts hold all answers, and its
+    pair judge (asked twice about as many pairs as it may be).
 
     The counts of tokens, and of `images` in the prompt, are the caller's: an estimate of the prompt bounds the cost as
     well as it counts. `params` are the run's named parameters. Raises `InvalidRequest` for a plan that cannot run and

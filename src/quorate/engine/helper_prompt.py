@@ -3,13 +3,16 @@
 from collections.abc import Sequence
 
 from quorate.consensus import (
+    MAX_PARTS,
     Agreement,
     Cluster,
     Kind,
     LabelledAnswer,
     PromptMessage,
+    attribution_messages,
     labels,
     pair_judge_messages,
+    ranking_messages,
     selection_messages,
     synthesis_messages,
 )
@@ -29,8 +32,7 @@ _FIRST_ANSWER = 0xF0001
 
 def judge_tokens(plan: Plan, question_tokens: int, answer_tokens: Sequence[int]) -> int:
     """Return how long the prompt of the plan's judge is at most, with answers of so many tokens."""
-    answers = tuple(LabelledAnswer(label=label, text="") for label in labels(len(answer_tokens)))
-    messages = selection_messages("", answers, plan.instructions or "", nonce=_NONCE)
+    messages = selection_messages("", _blank(len(answer_tokens)), plan.instructions or "", nonce=_NONCE)
     return _tokens(messages) + question_tokens + sum(answer_tokens)
 
 
@@ -39,10 +41,22 @@ def pair_judge_tokens(question_tokens: int, answer_tokens: Sequence[int]) -> int
     return _tokens(pair_judge_messages("", "", "", nonce=_NONCE)) + question_tokens + sum(answer_tokens)
 
 
+def review_tokens(question_tokens: int, answer_tokens: Sequence[int]) -> int:
+    """Return how long the prompt of a peer review is at most, with answers of so many tokens."""
+    messages = ranking_messages("", _blank(len(answer_tokens)), nonce=_NONCE)
+    return _tokens(messages) + question_tokens + sum(answer_tokens)
+
+
+def sources_tokens(question_tokens: int, answer_tokens: Sequence[int], text_tokens: int) -> int:
+    """Return how long the prompt is at most that asks where the parts of a synthesis of `text_tokens` come from."""
+    messages = attribution_messages("", _blank(len(answer_tokens)), [""] * MAX_PARTS, nonce=_NONCE)
+    return _tokens(messages) + question_tokens + sum(answer_tokens) + text_tokens
+
+
 def synthesiser_tokens(plan: Plan, question_tokens: int, answer_tokens: Sequence[int]) -> int:
     """Return how long the prompt of the plan's synthesiser is at most: when none of the answers agree."""
     count = len(answer_tokens)
-    answers = tuple(LabelledAnswer(label=label, text="") for label in labels(count))
+    answers = _blank(count)
     clusters = tuple(Cluster(members=(i,), share=1 / count, answer=_DEAREST_SUMMARY, medoid=i) for i in range(count))
     apart = Agreement(score=0.0, kind=Kind.PROSE, clusters=clusters, abstentions=(), threshold=1.0, method="")
     messages = synthesis_messages("", answers, apart, method=plan.synthesis.value, nonce=_NONCE)
@@ -69,6 +83,10 @@ def stage_tokens(
     stood_for += sum(text.count(mark) * tokens for mark, tokens in zip(marks, answer_tokens, strict=True))
     bare = text.translate(dict.fromkeys(map(ord, (_QUESTION, *marks))))
     return estimate_prompt_tokens(user_request(bare)) + stood_for
+
+
+def _blank(count: int) -> tuple[LabelledAnswer, ...]:
+    return tuple(LabelledAnswer(label=label, text="") for label in labels(count))
 
 
 def _tokens(messages: Sequence[PromptMessage]) -> int:

@@ -4,18 +4,26 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import ceil
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
 from quorate.core.errors import InvalidRequest
-from quorate.engine.helper_prompt import judge_tokens, pair_judge_tokens, stage_tokens, synthesiser_tokens
+from quorate.engine.helper_prompt import (
+    judge_tokens,
+    pair_judge_tokens,
+    review_tokens,
+    sources_tokens,
+    stage_tokens,
+    synthesiser_tokens,
+)
 from quorate.model import Model, Usage, leaf
 from quorate.model.past import Past
 from quorate.parallel.ask import branch_request
 from quorate.parallel.branch import MAX_DEPTH, Branch, Resolve, expand
 from quorate.parallel.ensemble import Ensemble
-from quorate.parallel.plan import Member, Mode, Parallelization, Plan, Select
+from quorate.parallel.helpers import BOTH_ORDERS, Helper, Role, helpers_of
+from quorate.parallel.plan import Member, Mode, Parallelization, Plan, Select, Synthesis
 from quorate.parallel.run import stages_of
 from quorate.providers.endpoint import Endpoint
 from quorate.providers.estimate import DEFAULT_OUTPUT_TOKENS, MESSAGE_TOKENS, estimate_text_tokens
@@ -26,8 +34,6 @@ from quorate.wire.chat import ChatRequest
 
 #: What is expected of a model of which no answer is on record: answers of this share of the limit, 1,024 of 4,096.
 USUAL_SHARE = 0.25
-#: How often a judge is asked about the same answers.
-BOTH_ORDERS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +56,10 @@ class Reckoned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """A branch of a plan, or the calls of its judge or synthesiser together, with all their attempts.
+    """A branch of a plan, or the calls of a helper together, with all their attempts.
 
-    `model` answers, `prompt_tokens` is what it reads each time, `attempts` how often it is asked at most.
+    `role` is what a helper is asked for, `None` of a branch. `model` answers, `prompt_tokens` is what it reads each
+    time, `attempts` how often it is asked at most.
     """
 
     model: str
@@ -60,11 +67,12 @@ class Part:
     prompt_tokens: int
     attempts: int
     reckoned: Reckoned
+    role: Role | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """What a plan asks: its branches in their order, and its helpers: the pair judge, the selector's model."""
+    """What a plan asks: its branches in their order, and its helpers: the pair judge, the selector's models."""
 
     branches: tuple[Part, ...]
     helpers: tuple[Part, ...]
@@ -137,20 +145,21 @@ class Reckoning:
             done += zip(branches, candidates, strict=True)
             parts += stage
         members = [branch.member for branch, _ in done[-len(candidates) :]]
-        selector = self._helper(plan, members, ask, candidates, depth)
-        latency_s = _plan_latency_s(plan, [branch.group for branch, _ in done], parts, selector)
-        helpers = tuple(each for each in (self._pair_judge(plan, judging, depth), selector) if each is not None)
-        whole = _whole(plan, (*parts, *helpers), selector, candidates, latency_s)
-        return Parts(branches=tuple(parts), helpers=helpers, whole=whole)
+        helpers = self._helpers(plan, members, ask, candidates, depth)
+        latency_s = _plan_latency_s(plan, [branch.group for branch, _ in done], parts, helpers)
+        judging_parts = self._pair_judge(plan, judging, depth)
+        asked = [*judging_parts, *helpers]
+        whole = _whole([*parts, *asked], self._answers_tokens(plan, candidates, helpers), latency_s)
+        return Parts(branches=tuple(parts), helpers=tuple(asked), whole=whole)
 
-    def _pair_judge(self, plan: Plan, pairs: Sequence[Ask], depth: int) -> Part | None:
-        """Return what the pair judge's calls cost together; `None` if there is none. They may be none: no latency."""
+    def _pair_judge(self, plan: Plan, pairs: Sequence[Ask], depth: int) -> list[Part]:
+        """Return what the pair judge costs, all calls together; nothing without one. They may be none: no latency."""
         if plan.pair_judge is None or not pairs:
-            return None
+            return []
         asked = max(pairs, key=lambda ask: ask.prompt_tokens)
         once = replace(self.of(self.resolve(plan.pair_judge), asked, depth + 1), latency_s=None)
-        times = BOTH_ORDERS * min(len(pairs), plan.max_judged_pairs)
-        return self._part(plan.pair_judge, "pair_judge", asked, once, attempts=plan.retry.max_retries + 1, times=times)
+        times, attempts = BOTH_ORDERS * min(len(pairs), plan.max_judged_pairs), plan.retry.max_retries + 1
+        return [self._part(plan.pair_judge, "pair_judge", asked, once, attempts=attempts, times=times)]
 
     def _branch(self, plan: Plan, branch: Branch, ask: Ask, depth: int) -> Part:
         asked = _of_branch(ask, branch, plan.max_tokens)
@@ -158,25 +167,25 @@ class Reckoning:
         attempts = (branch.member.retry or plan.retry).max_retries + 1
         return self._part(branch.member.model, branch.id, asked, once, attempts=attempts)
 
-    def _helper(self, plan: Plan, members: list[Member], ask: Ask, candidates: list[int], depth: int) -> Part | None:
-        """Return what the selector's own calls cost together; `None` if it makes none."""
-        if len(candidates) < 2:  # noqa: PLR2004 - nothing to choose from
-            return None
-        match plan.selector:
-            case Select.PROMPT_SELECTOR:
-                name, branch, times = plan.judge, "judge", BOTH_ORDERS
-                prompt_tokens = judge_tokens(plan, ask.prompt_tokens, candidates)
-            case Select.SYNTHESIS:
-                name, branch, times = plan.synthesiser, "synthesiser", 1
-                prompt_tokens = synthesiser_tokens(plan, ask.prompt_tokens, candidates)
-            case _:
-                return None
-        model = name or max(members, key=lambda member: member.weight).model
-        asked = Ask(
-            prompt_tokens=prompt_tokens, images=0, request=ChatRequest(messages=(), max_tokens=plan.helper_max_tokens)
-        )
-        once = self.of(self.resolve(model), asked, depth + 1)
-        return self._part(model, branch, asked, once, attempts=plan.retry.max_retries + 1, times=times)
+    def _helpers(self, plan: Plan, members: list[Member], ask: Ask, candidates: list[int], depth: int) -> list[Part]:
+        """Return what each of the selector's helpers costs, in the order they are asked."""
+        parts: list[Part] = []
+        for helper in helpers_of(plan, members):
+            prompt_tokens = _helper_tokens(plan, helper, ask.prompt_tokens, candidates, parts)
+            request = ChatRequest(messages=(), max_tokens=plan.helper_max_tokens)
+            asked = Ask(prompt_tokens=prompt_tokens, images=0, request=request)
+            once = self.of(self.resolve(helper.model), asked, depth + 1)
+            attempts = plan.retry.max_retries + 1
+            part = self._part(helper.model, helper.branch, asked, once, attempts=attempts, times=helper.times)
+            parts.append(replace(part, role=helper.role))
+        return parts
+
+    def _answers_tokens(self, plan: Plan, candidates: Sequence[int], helpers: Sequence[Part]) -> int:
+        """Return how long the plan's answer is: a vote on fields may at worst take some of every answer."""
+        if plan.selector is Select.FIELD_VOTE and self.past is None:
+            return sum(candidates)
+        written = [part.reckoned.answer_tokens for part in helpers if part.role is Role.SYNTHESISER]
+        return max((*candidates, *written))
 
     def _part(self, model: str, branch: str, ask: Ask, once: Reckoned, *, attempts: int, times: int = 1) -> Part:
         counted = times * (attempts if self.past is None else 1)
@@ -225,21 +234,40 @@ def _costing(found: Reckoned, others: Sequence[Reckoned], more: Sequence[Reckone
     return replace(found, cost_microusd=whole, answer_tokens=tokens)
 
 
-def _whole(
-    plan: Plan, parts: Sequence[Part], selector: Part | None, candidates: Sequence[int], latency_s: float | None
-) -> Reckoned:
+def _helper_tokens(
+    plan: Plan, helper: Helper, question_tokens: int, candidates: Sequence[int], earlier: Sequence[Part]
+) -> int:
+    """Return how long the prompt of a helper is at most; `earlier` are those asked before it."""
+    fused = plan.synthesis is Synthesis.RANK_THEN_FUSE
+    shown = sorted(candidates, reverse=True)[: plan.fuse_top] if fused else candidates
+    match helper.role:
+        case Role.JUDGE:
+            return judge_tokens(plan, question_tokens, candidates)
+        case Role.REVIEW:
+            return review_tokens(question_tokens, candidates)
+        case Role.SYNTHESISER:
+            return synthesiser_tokens(plan, question_tokens, shown)
+        case Role.SOURCES:
+            return sources_tokens(question_tokens, shown, earlier[-1].reckoned.answer_tokens)
+        case _:
+            assert_never(helper.role)
+
+
+def _whole(parts: Sequence[Part], answer_tokens: int, latency_s: float | None) -> Reckoned:
     costs = [part.reckoned.cost_microusd for part in parts]
     known = [cost for cost in costs if cost is not None]
-    written = [selector.reckoned.answer_tokens] if selector is not None and plan.selector is Select.SYNTHESIS else []
     return Reckoned(
         cost_microusd=sum(known) if len(known) == len(costs) else None,
-        answer_tokens=max((*candidates, *written)),
+        answer_tokens=answer_tokens,
         latency_s=latency_s,
     )
 
 
-def _plan_latency_s(plan: Plan, groups: Sequence[int], parts: Sequence[Part], helper: Part | None) -> float | None:
-    """Return how long the plan takes: the slowest branch of each group, of a race the quickest of the first."""
+def _plan_latency_s(plan: Plan, groups: Sequence[int], parts: Sequence[Part], helpers: Sequence[Part]) -> float | None:
+    """Return how long the plan takes: the slowest branch of each group, of a race the quickest of the first.
+
+    Helpers of one role are asked together, the roles one after another.
+    """
     found: list[float | None] = []
     for _, members in groupby(zip(groups, parts, strict=True), key=lambda pair: pair[0]):
         times = [part.reckoned.latency_s for _, part in members]
@@ -248,8 +276,10 @@ def _plan_latency_s(plan: Plan, groups: Sequence[int], parts: Sequence[Part], he
         found.append(decides(known) if len(known) == len(times) else None)
     if plan.mode is Mode.RACE:
         found = found[:1]
-    if helper is not None:
-        found.append(helper.reckoned.latency_s)
+    for _, asked in groupby(helpers, key=lambda part: part.role):
+        times = [part.reckoned.latency_s for part in asked]
+        known = [each for each in times if each is not None]
+        found.append(max(known) if len(known) == len(times) else None)
     known = [each for each in found if each is not None]
     return sum(known) if len(known) == len(found) else None
 

@@ -22,6 +22,8 @@ from quorate.model.event import (
 )
 from quorate.model.run import BranchRecord
 
+#: Selectors whose answer is that of a call of their own -> the name of that call.
+_WRITERS = {"synthesis": "synthesiser"}
 _End = BranchFinished | BranchFailed | BranchFallback | BranchCancelled
 
 
@@ -113,7 +115,7 @@ class Recorder:
             case AgreementUpdated() if not event.path:
                 self.agreement, self.agreement_kind = event.score, event.kind
             case Selected() if not event.path:
-                self.selected, self.weighting = event.branch or "synthesiser", event.weighting
+                self.selected, self.weighting = event.branch or _WRITERS.get(event.method), event.weighting
                 self._votes = {vote.branch: vote for vote in event.votes}
             case _:
                 pass

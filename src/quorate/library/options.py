@@ -29,7 +29,21 @@ from quorate.wire.chat import ChatRequest, Message
 from quorate.wire.open import load
 
 ModeName = Mode | Literal["all", "race", "quorum"]
-SelectName = Select | Literal["first", "random", "best", "prompt_selector", "consensus", "synthesis", "auto"]
+SelectName = (
+    Select
+    | Literal[
+        "first",
+        "random",
+        "best",
+        "prompt_selector",
+        "consensus",
+        "majority",
+        "medoid",
+        "field_vote",
+        "synthesis",
+        "auto",
+    ]
+)
 Prompt = str | Sequence[Message | Mapping[str, Any]] | ChatRequest
 
 
@@ -58,6 +72,9 @@ class AskOptions(TypedDict, total=False):
     weighting: Weighting | str
     stop: StopForm | str
     stop_confidence: float
+    floor: float
+    fuse_top: int
+    provenance: bool
     timeout_s: float
     deadline_s: float
     count: int
@@ -94,6 +111,9 @@ _PLAIN = (
     "max_concurrent",
     "threshold",
     "stop_confidence",
+    "floor",
+    "fuse_top",
+    "provenance",
     "timeout_s",
     "deadline_s",
     "enabled",

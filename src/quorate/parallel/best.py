@@ -6,20 +6,23 @@ from typing import Any, assert_never
 
 from quorate.model import Outcome
 from quorate.parallel.candidates import Candidates
-from quorate.parallel.plan import Score
+from quorate.parallel.chosen import Chosen
+from quorate.parallel.plan import Score, Select
 
 _LOWEST = float("-inf")
 
 
-def best(candidates: Candidates) -> tuple[Outcome, str]:
-    """Return the best candidate and why; ties go to the earlier branch of the plan."""
+async def best(candidates: Candidates) -> Chosen:
+    """Return the best candidate; ties go to the earlier branch of the plan."""
     score = scorer(candidates)
     marks = [(score(outcome), outcome) for outcome in candidates.outcomes]
     mark, outcome = max(marks, key=lambda pair: (pair[0], -pair[1].index))
     name = candidates.plan.score
     if mark == _LOWEST:
-        return outcome, f"no candidate has a {name} score; the first of the plan was taken"
-    return outcome, f"highest {name} score ({mark:.4g}) of {len(marks)}"
+        reason = f"no candidate has a {name} score; the first of the plan was taken"
+    else:
+        reason = f"highest {name} score ({mark:.4g}) of {len(marks)}"
+    return candidates.chosen(outcome, Select.BEST, reason)
 
 
 def scorer(candidates: Candidates) -> Callable[[Outcome], float]:

@@ -70,10 +70,13 @@ def _require_limits(plan: Plan) -> None:
         "max_concurrent": plan.max_concurrent,
         "timeout_s": plan.timeout_s,
         "deadline_s": plan.deadline_s,
+        "fuse_top": plan.fuse_top,
     }
     for name, value in limits.items():
         if value is not None and not value > 0:
             raise InvalidRequest(f"{name} is {value!r}; it must be above 0", param=name)
+    if not 0 <= plan.floor <= 1:
+        raise InvalidRequest(f"floor is {plan.floor!r}; it must be from 0 to 1", param="floor")
     if plan.retry.max_retries < 0:
         raise InvalidRequest(f"retries is {plan.retry.max_retries!r}; it must be 0 or more", param="retries")
     for member in plan.members:

@@ -1,27 +1,28 @@
 """What a selector works with: the answers of a plan's last stage, and a way to ask a model about them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import count
+from math import fsum
 
-from quorate.consensus import Agreement, LabelledAnswer, PromptMessage
+from quorate.consensus import (
+    Agreement,
+    Answer,
+    Cluster,
+    LabelledAnswer,
+    PromptMessage,
+    below_floor,
+    open_contradictions,
+)
 from quorate.consensus.trust import NO_TRUST, Trust
-from quorate.model import Call, Completion, Model, Outcome
-from quorate.parallel.branch import Branch
+from quorate.model import Call, Model, Outcome
+from quorate.parallel.branch import Branch, Resolve
+from quorate.parallel.chosen import Chosen
 from quorate.parallel.live import Live
 from quorate.parallel.plan import Member, Plan, Select
+from quorate.parallel.provenance import Basis, Dissent, Provenance, Source
 from quorate.parallel.run_branch import BranchRun
 from quorate.wire.chat import ChatRequest, Message
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
-    """The answer: of `outcome`, or `completion` alone for a synthesis. `reason` tells why, also of a fallback."""
-
-    completion: Completion
-    outcome: Outcome | None
-    method: Select
-    reason: str
 
 
 @dataclass(slots=True, kw_only=True)
@@ -38,6 +39,7 @@ class Candidates:
     outcomes: Sequence[Outcome]
     members: dict[int, Member]
     agreement: Agreement | None
+    resolve: Resolve
     trust: Trust = NO_TRUST
     live: Live | None = None
     helpers: list[Outcome] = field(default_factory=list[Outcome])
@@ -51,6 +53,67 @@ class Candidates:
     def weight(self, outcome: Outcome) -> float:
         """Return the vote of the outcome's member."""
         return self.members[outcome.index].weight
+
+    def share(self, outcomes: Iterable[Outcome]) -> float:
+        """Return what the votes of some outcomes are of all votes, in [0, 1]."""
+        total = fsum(map(self.weight, self.outcomes))
+        return min(fsum(map(self.weight, outcomes)) / total, 1.0) if total else 0.0
+
+    @property
+    def no_consensus(self) -> bool:
+        """Whether the answers are known to agree less than the plan's floor."""
+        return below_floor(self.agreement, self.plan.floor)
+
+    def heaviest(self, among: Iterable[Outcome]) -> Outcome:
+        """Return the answer with the greatest vote; of equals that of the larger group, its medoid, the first.
+
+        With equal votes it is thus the one that most others agree with.
+        """
+        return max(among, key=lambda outcome: (self.weight(outcome), *self._standing(outcome), -outcome.index))
+
+    def _standing(self, outcome: Outcome) -> tuple[float, bool]:
+        cluster = self.cluster(outcome)
+        return (0.0, False) if cluster is None else (cluster.share, cluster.medoid == outcome.index)
+
+    def cluster(self, outcome: Outcome) -> Cluster | None:
+        """Return the group of answers that the outcome's belongs to; `None` if it cannot be compared."""
+        clusters = self.agreement.clusters if self.agreement is not None else ()
+        return next((cluster for cluster in clusters if outcome.index in cluster.members), None)
+
+    def contradictions(self, outcome: Outcome | None = None) -> tuple[Dissent, ...]:
+        """Return the groups that do not agree with an outcome, without one with the leading group; largest first."""
+        if self.agreement is None:
+            return ()
+        names = {each.index: each.branch for each in self.outcomes}
+        answers = {each.index: Answer(text=each.text) for each in self.outcomes}
+        if any(cluster.medoid not in answers for cluster in self.agreement.clusters):
+            return ()  # once one has spoken it is the only candidate
+        found = open_contradictions(self.agreement, answers, of=None if outcome is None else outcome.index)
+        return tuple(
+            Dissent(branches=tuple(names[i] for i in each.members), share=each.share, answer=each.answer)
+            for each in found
+        )
+
+    def chosen(self, outcome: Outcome, method: Select, reason: str, *, no_consensus: bool = False) -> Chosen:
+        """Return a branch's answer as the answer."""
+        assert outcome.completion is not None
+        source = Source(part="", branches=(outcome.branch,), share=self.share([outcome]))
+        return Chosen(
+            completion=outcome.completion,
+            outcome=outcome,
+            method=method,
+            reason=reason,
+            provenance=Provenance(basis=Basis.ANSWER, sources=(source,)),
+            contradictions=self.contradictions(outcome),
+            no_consensus=no_consensus or self.no_consensus,
+        )
+
+    def helper(self, name: str | None) -> Model:
+        """Return the model a selector asks: the plan's, else the heaviest member (of equals, the first)."""
+        if name is not None:
+            return self.resolve(name)
+        heaviest = max(self.members.items(), key=lambda item: (item[1].weight, -item[0]))[1]
+        return self.resolve(heaviest.model)
 
     def labelled(self, outcomes: Sequence[Outcome], names: Sequence[str]) -> tuple[LabelledAnswer, ...]:
         """Return the answers under anonymous labels, in the order given."""

@@ -11,10 +11,13 @@ from quorate.consensus import labels, parse_selection, selection_messages
 from quorate.core.secret import new_nonce
 from quorate.model import Model, Outcome
 from quorate.parallel.candidates import Candidates
+from quorate.parallel.chosen import Chosen, Declined
+from quorate.parallel.plan import Select
 
 
-async def judged(candidates: Candidates, judge: Model) -> tuple[Outcome | None, str]:
-    """Return the judge's choice and its reason, or `None` and why the judge could not be followed."""
+async def judged(candidates: Candidates) -> Chosen | Declined:
+    """Return the judge's choice, or why the judge could not be followed."""
+    judge = candidates.helper(candidates.plan.judge)
     order = list(candidates.outcomes)
     candidates.call.random("judge").shuffle(order)
     async with asyncio.TaskGroup() as tasks:
@@ -25,20 +28,21 @@ async def judged(candidates: Candidates, judge: Model) -> tuple[Outcome | None, 
     first, second = (verdict.result() for verdict in verdicts)
     for verdict in (first, second):
         if isinstance(verdict, str):
-            return None, verdict
+            return Declined(reason=verdict)
     assert isinstance(first, Outcome)
     assert isinstance(second, Outcome)
     if first is second:
-        return first, f"chosen by {judge.name} in both orders"
+        return candidates.chosen(first, Select.PROMPT_SELECTOR, f"chosen by {judge.name} in both orders")
     if _agree(candidates, first, second):
-        return first, f"{judge.name} chose {first.branch} and {second.branch}, which agree"
-    return None, "the judge chose differently when the answers changed places"
+        reason = f"{judge.name} chose {first.branch} and {second.branch}, which agree"
+        return candidates.chosen(first, Select.PROMPT_SELECTOR, reason)
+    return Declined(reason="the judge chose differently when the answers changed places")
 
 
 def _agree(candidates: Candidates, one: Outcome, other: Outcome) -> bool:
     """Whether two answers say the same, so that it does not matter which of them the judge took."""
-    clusters = candidates.agreement.clusters if candidates.agreement is not None else ()
-    return any(one.index in cluster.members and other.index in cluster.members for cluster in clusters)
+    cluster = candidates.cluster(one)
+    return cluster is not None and other.index in cluster.members
 
 
 async def _ask(candidates: Candidates, judge: Model, name: str, order: Sequence[Outcome]) -> Outcome | str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from quorate.consensus import Kind
+from quorate.consensus import DEFAULT_FLOOR, Kind
 from quorate.consensus.trust import Weighting
 from quorate.resilience.retry_policy import RetryPolicy
 
@@ -47,10 +47,13 @@ class Parallelization(StrEnum):
 
 
 class Select(StrEnum):
-    """How the answer is chosen among those that came in.
+    """How the answer is chosen among those that came in, or made of them.
 
+    `consensus`: of the leading group the answer closest to the others. `majority`: of the leading group that of the
+    best-weighted member. `medoid`: the answer closest to all others. `field_vote`: JSON, voted on field by field.
     `auto`: the consensus, but where track records tell that its majority is made of weaker models, that of the best
-    model's peers.
+    model's peers. `prompt_selector`, which is read from `judge_select` as well: the one that a judge chooses.
+    `synthesis`: written by a model. `first`, `random`, `best` (by a `Score`): as they say.
     """
 
     FIRST = "first"
@@ -58,8 +61,15 @@ class Select(StrEnum):
     BEST = "best"
     PROMPT_SELECTOR = "prompt_selector"
     CONSENSUS = "consensus"
+    MAJORITY = "majority"
+    MEDOID = "medoid"
+    FIELD_VOTE = "field_vote"
     SYNTHESIS = "synthesis"
     AUTO = "auto"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "Select | None":
+        return cls.PROMPT_SELECTOR if value == "judge_select" else None
 
 
 class Score(StrEnum):
@@ -93,10 +103,16 @@ class StopForm(StrEnum):
 
 
 class Synthesis(StrEnum):
-    """`weighted_merge`: one answer in which better supported answers count for more. `best_parts`: the best of each."""
+    """How a model makes one answer of several.
+
+    `weighted_merge`: better supported answers count for more. `best_parts`: the best of each. `rank_then_fuse`: every
+    member ranks all answers without knowing whose they are, and the best ones are fused; tokens grow with the square of
+    the number of answers.
+    """
 
     WEIGHTED_MERGE = "weighted_merge"
     BEST_PARTS = "best_parts"
+    RANK_THEN_FUSE = "rank_then_fuse"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,10 +160,14 @@ class Plan:
     odds say when to stop). `max_models`: caps the
     branches, the highest priorities stay. `max_concurrent`: branches running at once. `timeout_s`: per branch.
     `deadline_s`: the whole plan. `enabled=False` runs the same plan one branch at a time.
-    `max_tokens` bounds the answer of every branch and `helper_max_tokens` that of a judge or synthesiser, whatever the
-    caller asks for. `max_attempts`: requests that all branches may make together, retries, fallbacks and hedges
-    included; every branch has its first. `max_cost_microusd`: what the whole plan may spend. `judge` and `synthesiser`
-    name models for selectors that need one; `instructions` is the judge's own prompt.
+    `max_tokens` bounds the answer of every branch and `helper_max_tokens` that of a judge, reviewer or synthesiser,
+    whatever the caller asks for. `max_attempts`: requests that all branches may make together, retries, fallbacks,
+    hedges and peer reviews included; every branch has its first. `max_cost_microusd`: what the whole plan may spend.
+
+    `judge` and `synthesiser` name models for selectors that need one; `instructions` is the judge's own prompt. Where
+    the answers are known to agree less than `floor`, a vote or synthesis gives way to the best-weighted member's
+    answer. `fuse_top`: how many answers `rank_then_fuse` fuses. `provenance` asks once more which answers support which
+    part of a synthesis.
 
     `weighting`: where the votes come from; learned ones need track records (`Resources.trust`) and fall back to the
     given ones. `stop` says what ends a quorum early, `stop_confidence` how sure its forms `posterior` and `beta` are to
@@ -176,11 +196,14 @@ class Plan:
     weighting: Weighting = Weighting.GIVEN
     stop: StopForm = StopForm.SHARE
     stop_confidence: float = 0.95
+    floor: float = DEFAULT_FLOOR
     kind: Kind | None = None
     key_fields: tuple[str, ...] = ()
     select: Select | None = None
     score: Score = Score.AGREEMENT
     synthesis: Synthesis = Synthesis.WEIGHTED_MERGE
+    fuse_top: int = 3
+    provenance: bool = False
     judge: str | None = None
     synthesiser: str | None = None
     instructions: str | None = None

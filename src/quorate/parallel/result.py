@@ -1,6 +1,6 @@
 """What a plan gives: one answer, how much the others agree, and what every branch did, cost and took."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from quorate.consensus import Agreement
@@ -8,6 +8,7 @@ from quorate.core.errors import QuorateError
 from quorate.core.units import format_usd, usd
 from quorate.model import Completion, Outcome, Spend
 from quorate.parallel.plan import Select
+from quorate.parallel.provenance import Dissent, Provenance
 from quorate.parallel.stop import Stopped
 
 
@@ -34,11 +35,13 @@ class Latency:
 class Result:
     """One answer of many models.
 
-    `chosen` is the branch whose answer it is, `None` for a synthesis; `method` and `reason` tell how it was chosen,
-    also when a selector fell back. `agreement` is `None` when fewer than two answers came in. `consensus` says whether
-    the answers agree to the plan's threshold and enough of them came in. `branches` lists every branch in plan order,
-    `helpers` the calls a selector made. `run_id` is the id of the call, which names it to whoever keeps records.
-    Printing a result prints its answer.
+    `chosen` is the branch whose answer it is, `None` if it was made of several; `method` and `reason` tell how it was
+    chosen, also when a selector fell back. `agreement` is `None` when fewer than two answers came in. `consensus` says
+    whether the answers agree to the plan's threshold and enough of them came in; `no_consensus` that they are known to
+    agree less than the plan's floor, so that the answer stands for nobody but its branch. `provenance` tells which
+    branches each part of the answer comes from, `contradictions` what others say against it. `branches` lists every
+    branch in plan order, `helpers` the calls a selector made. `run_id` is the id of the call, which names it to whoever
+    keeps records. Printing a result prints its answer.
     """
 
     answer: str
@@ -48,6 +51,9 @@ class Result:
     chosen: str | None
     agreement: Agreement | None
     consensus: bool
+    no_consensus: bool
+    provenance: Provenance
+    contradictions: tuple[Dissent, ...]
     branches: tuple[Outcome, ...]
     helpers: tuple[Outcome, ...]
     spend: Spend
@@ -88,6 +94,9 @@ class Result:
             "reason": self.reason,
             "chosen": self.chosen,
             "consensus": self.consensus,
+            "no_consensus": self.no_consensus,
+            "provenance": asdict(self.provenance),
+            "contradictions": [asdict(dissent) for dissent in self.contradictions],
             "agreement": None if self.agreement is None else _agreement_dict(self.agreement, self.branches),
             "branches": [outcome_dict(outcome) for outcome in self.branches],
             "helpers": [outcome_dict(outcome) for outcome in self.helpers],

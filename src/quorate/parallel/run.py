@@ -6,14 +6,16 @@ from dataclasses import replace
 import msgspec
 
 from quorate.consensus.ballot import Ballot, Voter
-from quorate.consensus.trust import Trust, Weighting
+from quorate.consensus.trust import Weighting
 from quorate.core.errors import AllFailed, InvalidRequest
 from quorate.model import Call, Outcome
 from quorate.model.call import MoreAttempts
 from quorate.model.event import PlanStarted, Selected
 from quorate.parallel.ask import STAGE_NAMES, stage_request, wanted_tokens
 from quorate.parallel.branch import MAX_DEPTH, Branch, Resolve, expand
-from quorate.parallel.candidates import Candidates, Chosen
+from quorate.parallel.candidates import Candidates
+from quorate.parallel.chosen import Chosen
+from quorate.parallel.helpers import Role, helpers_of
 from quorate.parallel.live import Live
 from quorate.parallel.pair_judge import PairJudge
 from quorate.parallel.peers import peer_warnings
@@ -49,8 +51,8 @@ async def run_plan(
     resources = resources.for_tenant(call.tenant)
     began_s = call.at_s
     branches = expand(plan, resources.resolve, call.params)
-    call = _limited(plan, branches, call)
     stages = stages_of(plan, branches)
+    call = _limited(plan, branches, stages[-1][1], call)
     _require_helper(plan, resources.resolve)
     pair_judge = _pair_judge(plan, call, resources)
     call.emit(_started(plan, branches, call))
@@ -67,8 +69,8 @@ async def run_plan(
         done.append(stage)
         await stage.run()
         _require_answer(plan, stage)
-    candidates = _candidates(plan, done[-1], resources.trust, live)
-    chosen = await select(candidates, resources.resolve)
+    candidates = _candidates(plan, done[-1], resources, live)
+    chosen = await select(candidates)
     call.emit(_selected(chosen, candidates))
     return _result(plan, done, candidates, chosen, began_s, pair_judge)
 
@@ -97,14 +99,17 @@ def _template(source: str, group: int) -> Template:
     return template
 
 
-def _limited(plan: Plan, branches: Sequence[Branch], call: Call) -> Call:
-    """Return the call with what the plan allows beyond the first attempt of each branch."""
+def _limited(plan: Plan, branches: Sequence[Branch], last: Sequence[Branch], call: Call) -> Call:
+    """Return the call with what the plan allows beyond the first attempt of each branch, and of each peer review."""
     if plan.max_attempts is None:
         return call
-    if plan.max_attempts < len(branches):
-        many = f"there are {len(branches)} branches; each makes one attempt at least"
+    reviews = sum(helper.role is Role.REVIEW for helper in helpers_of(plan, [branch.member for branch in last]))
+    left = plan.max_attempts - len(branches) - reviews
+    if left < 0:
+        listed = f"{len(branches)} branches and {reviews} reviews" if reviews else f"{len(branches)} branches"
+        many = f"there are {listed}; each makes one attempt at least"
         raise InvalidRequest(f"max_attempts is {plan.max_attempts} and {many}", param="max_attempts")
-    return msgspec.structs.replace(call, more_attempts=MoreAttempts(plan.max_attempts - len(branches)))
+    return msgspec.structs.replace(call, more_attempts=MoreAttempts(left))
 
 
 def _require_helper(plan: Plan, resolve: Resolve) -> None:
@@ -169,7 +174,7 @@ def _voting(stage: Stage) -> dict[int, Member]:
     return {branch.index: replace(branch.member, weight=weigh(branch.index)) for branch in stage.branches}
 
 
-def _candidates(plan: Plan, stage: Stage, trust: Trust, live: Live | None) -> Candidates:
+def _candidates(plan: Plan, stage: Stage, resources: Resources, live: Live | None) -> Candidates:
     return Candidates(
         plan=plan,
         request=stage.request,
@@ -177,7 +182,8 @@ def _candidates(plan: Plan, stage: Stage, trust: Trust, live: Live | None) -> Ca
         outcomes=stage.answers,
         members=_voting(stage),
         agreement=stage.agreement,
-        trust=trust,
+        resolve=resources.resolve,
+        trust=resources.trust,
         live=live if plan.selector is Select.SYNTHESIS else None,
     )
 
@@ -206,13 +212,15 @@ def _result(
         chosen=None if chosen.outcome is None else chosen.outcome.branch,
         agreement=candidates.agreement,
         consensus=agreed and answered >= needed,
+        no_consensus=chosen.no_consensus,
+        provenance=chosen.provenance,
+        contradictions=chosen.contradictions,
         branches=outcomes,
         helpers=helpers,
         spend=last.call.budget.spend,
         latency=Latency(
             total_s=last.call.at_s - began_s,
-            critical_path_s=sum(stage.critical_path_s for stage in stages)
-            + max((outcome.latency_s for outcome in selecting), default=0.0),
+            critical_path_s=sum(stage.critical_path_s for stage in stages) + _helpers_path_s(selecting),
             sequential_s=sum(sequential_s(outcome) for outcome in (*outcomes, *helpers)),
         ),
         stopped=last.stopped,
@@ -225,6 +233,15 @@ def _result(
         ),
         run_id=last.call.id,
     )
+
+
+def _helpers_path_s(helpers: Sequence[Outcome]) -> float:
+    """Return how long the selector's calls took: those of one role run together, the roles one after another."""
+    slowest: dict[str, float] = {}
+    for outcome in helpers:
+        role = outcome.branch.partition("#")[0]
+        slowest[role] = max(slowest.get(role, 0.0), outcome.latency_s)
+    return sum(slowest.values())
 
 
 def _warnings(outcomes: Sequence[Outcome], answered: int, needed: int) -> list[str]:

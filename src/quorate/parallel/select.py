@@ -1,81 +1,64 @@
-"""Selectors: which of the answers is the answer. Every one falls back to the consensus, and says so."""
+"""Which selector a plan asks for. Every one falls back to the consensus, and says so."""
 
+from dataclasses import replace
 from typing import assert_never
 
-from quorate.model import Model, Outcome
+from quorate.parallel.agreed import agreed, consensus
+from quorate.parallel.auto import auto
 from quorate.parallel.best import best
-from quorate.parallel.branch import Resolve
-from quorate.parallel.candidates import Candidates, Chosen
+from quorate.parallel.candidates import Candidates
+from quorate.parallel.chosen import Chosen, Declined
+from quorate.parallel.drawn import drawn
+from quorate.parallel.field_voted import field_vote
+from quorate.parallel.first import first
 from quorate.parallel.judged import judged
-from quorate.parallel.peers import among_peers
+from quorate.parallel.majority import majority
+from quorate.parallel.medoid import medoid
 from quorate.parallel.plan import Select
+from quorate.parallel.selector import Selector
 from quorate.parallel.synthesised import synthesised
 
+#: Selectors that speak for all: none of them does while the answers are known to agree less than the plan's floor. The
+#: consensus sees to it itself, the vote on fields by its fields.
+_SPEAK_FOR_ALL = frozenset({Select.MAJORITY, Select.SYNTHESIS})
 
-async def select(candidates: Candidates, resolve: Resolve) -> Chosen:
+
+async def select(candidates: Candidates) -> Chosen:
     """Return the answer. `candidates.outcomes` holds at least one success."""
     method = candidates.plan.selector
     if len(candidates.outcomes) == 1 and method is not Select.FIRST:
-        return _of(candidates.outcomes[0], method, "the only answer")
+        return candidates.chosen(candidates.outcomes[0], method, "the only answer")
+    if method in _SPEAK_FOR_ALL and candidates.no_consensus:
+        return consensus(candidates)
+    found = await selector(method)(candidates)
+    if isinstance(found, Declined):
+        fallback = consensus(candidates)
+        return replace(fallback, reason=f"{found.reason}; fell back to consensus: {fallback.reason}")
+    return found
+
+
+def selector(method: Select) -> Selector:  # one line per method, closed by the type checker
+    """Return the selector of a method."""
     match method:
         case Select.FIRST:
-            earliest = min(candidates.outcomes, key=lambda outcome: (outcome.finished_s, outcome.index))
-            return _of(earliest, method, "answered first")
+            return first
         case Select.RANDOM:
-            drawn = candidates.call.random("select").choice(candidates.outcomes)
-            return _of(drawn, method, f"drawn at random from {len(candidates.outcomes)} answers")
+            return drawn
         case Select.BEST:
-            outcome, reason = best(candidates)
-            return _of(outcome, method, reason)
+            return best
         case Select.CONSENSUS:
-            outcome, reason = consensus(candidates)
-            return _of(outcome, method, reason)
+            return agreed
         case Select.AUTO:
-            found, reason = among_peers(candidates)
-            if found is None:
-                found, plain = consensus(candidates)
-                reason = f"{reason}: {plain}"
-            return _of(found, method, reason)
+            return auto
+        case Select.MAJORITY:
+            return majority
+        case Select.MEDOID:
+            return medoid
+        case Select.FIELD_VOTE:
+            return field_vote
         case Select.PROMPT_SELECTOR:
-            verdict, reason = await judged(candidates, _helper(candidates, candidates.plan.judge, resolve))
-            return _of(verdict, method, reason) if verdict is not None else _fallback(candidates, reason)
+            return judged
         case Select.SYNTHESIS:
-            model = _helper(candidates, candidates.plan.synthesiser, resolve)
-            completion, reason = await synthesised(candidates, model)
-            if completion is None:
-                return _fallback(candidates, reason)
-            return Chosen(completion=completion, outcome=None, method=method, reason=reason)
+            return synthesised
         case _:
             assert_never(method)
-
-
-def consensus(candidates: Candidates) -> tuple[Outcome, str]:
-    """Return the medoid of the largest cluster and how strongly the others agree with it."""
-    agreement = candidates.agreement
-    leader = agreement.leader if agreement is not None else None
-    if agreement is None or leader is None:
-        heaviest = max(candidates.outcomes, key=lambda outcome: (candidates.weight(outcome), -outcome.index))
-        return heaviest, "no answer can be compared with another; the heaviest member's was taken"
-    medoid = next(outcome for outcome in candidates.outcomes if outcome.index == leader.medoid)
-    share = f"{len(leader.members)} of {len(candidates.outcomes)} answers agree (score {agreement.score:.2f})"
-    if agreement.agreed:
-        return medoid, share
-    return medoid, f"no consensus: {share}, below the threshold of {agreement.threshold:.2f}"
-
-
-def _helper(candidates: Candidates, name: str | None, resolve: Resolve) -> Model:
-    """Return the model a selector asks: the plan's, else the heaviest member (of equals, the first)."""
-    if name is not None:
-        return resolve(name)
-    heaviest = max(candidates.members.items(), key=lambda item: (item[1].weight, -item[0]))[1]
-    return resolve(heaviest.model)
-
-
-def _fallback(candidates: Candidates, why: str) -> Chosen:
-    outcome, reason = consensus(candidates)
-    return _of(outcome, Select.CONSENSUS, f"{why}; fell back to consensus: {reason}")
-
-
-def _of(outcome: Outcome, method: Select, reason: str) -> Chosen:
-    assert outcome.completion is not None
-    return Chosen(completion=outcome.completion, outcome=outcome, method=method, reason=reason)

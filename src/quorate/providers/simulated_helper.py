@@ -10,7 +10,7 @@ from quorate.wire.chat import ChatRequest
 
 _AGREE = 0.7
 _FRAME = re.compile(
-    r'^<(?P<tag>question|answer)-(?P<nonce>[A-Za-z0-9_-]{8,128})(?: label="(?P<label>[A-Z]+)")?>\n'
+    r'^<(?P<tag>question|answer|part)-(?P<nonce>[A-Za-z0-9_-]{8,128})(?: label="(?P<label>[A-Z]+)")?>\n'
     r"(?P<text>.*?)\n</(?P=tag)-(?P=nonce)>$",
     re.DOTALL | re.MULTILINE,
 )
@@ -36,7 +36,11 @@ def helper_answer(request: ChatRequest, rng: random.Random, *, truth: str | None
     if '"a_implies_b"' in rules:
         same = _same(material.question, *(text for _, text in material.answers[:2]))
         return json.dumps({"a_implies_b": same, "b_implies_a": same, "reason": "simulated comparison"})
+    if '"parts"' in rules:
+        return json.dumps({"parts": _supported(material, request.prompt_text)})
     position = _best(material, truth if knows else None)
+    if '"ranking"' in rules:
+        return json.dumps({"ranking": _ranked(material, position), "reason": "simulated review"})
     if '"best"' in rules:
         return json.dumps({"best": material.answers[position][0], "reason": "simulated judgement"})
     return _merged(material, position)
@@ -67,6 +71,25 @@ def _best(material: _Material, truth: str | None) -> int:
             return position
     leader = agreement(material.question, [Answer(text=text) for text in texts], threshold=_AGREE).leader
     return 0 if leader is None else leader.medoid
+
+
+def _ranked(material: _Material, position: int) -> list[str]:
+    """Return all labels: the chosen answer, those that agree with it, the others, each in the order they are shown."""
+    chosen = material.answers[position][1]
+    places = range(len(material.answers))
+    by_merit = sorted(
+        places, key=lambda at: (at != position, not _same(material.question, chosen, material.answers[at][1]), at)
+    )
+    return [material.answers[at][0] for at in by_merit]
+
+
+def _supported(material: _Material, prompt: str) -> dict[str, list[str]]:
+    """Return for each part the labels of the answers that hold its text or agree with it."""
+    parts = [frame["text"] for frame in _FRAME.finditer(prompt) if frame["tag"] == "part"]
+    return {
+        str(number): [label for label, text in material.answers if part in text or _same(material.question, part, text)]
+        for number, part in enumerate(parts, 1)
+    }
 
 
 def _merged(material: _Material, position: int) -> str:

@@ -108,6 +108,9 @@ def _ours(completion: Completion, job: Job) -> dict[str, Any]:
             "calibrated": False if agreement is None else agreement.calibrated,
             "confidence": None if agreement is None else agreement.confidence,
             "consensus": detail.consensus,
+            "no_consensus": detail.no_consensus,
+            "basis": detail.provenance.basis.value,
+            "contradictions": len(detail.contradictions),
             "cost_microusd": detail.cost_microusd,
             "warnings": list(detail.warnings),
         }

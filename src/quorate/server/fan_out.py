@@ -5,29 +5,31 @@ from typing import assert_never
 from quorate.core.errors import InvalidRequest
 from quorate.parallel.branch import MAX_DEPTH, Resolve
 from quorate.parallel.ensemble import Ensemble
-from quorate.parallel.plan import Member, Parallelization, Plan
+from quorate.parallel.helpers import MAX_REVIEWS
+from quorate.parallel.plan import Member, Parallelization, Plan, Select, Synthesis
 
 
 def fan_out(plan: Plan, resolve: Resolve) -> int:
-    """Return how many calls of leaf models a plan starts at most, retries and selectors aside.
+    """Return how many calls of leaf models a plan starts at most, retries, judges and synthesisers aside.
 
-    An ensemble among the members counts with all its own; a name that no model has raises what `resolve` raises.
+    An ensemble among the members counts with all its own, and each peer review as much as its reviewer; a name that no
+    model has raises what `resolve` raises.
     """
-    return sum(sorted(_sizes(plan, resolve, 0), reverse=True)[: plan.max_models])
+    return _size(plan, resolve, 0)
 
 
-def _sizes(plan: Plan, resolve: Resolve, depth: int) -> list[int]:
-    """Return for each branch how many calls it is."""
+def _size(plan: Plan, resolve: Resolve, depth: int) -> int:
+    """Return how many calls the plan is."""
     if depth > MAX_DEPTH:
         raise InvalidRequest(f"ensembles are nested deeper than {MAX_DEPTH}", param="models")
     known: dict[str, int] = {}
     for member in branches_of(plan):
         if member.model not in known:
             model = resolve(member.model)
-            inner = _sizes(model.plan, resolve, depth + 1) if isinstance(model, Ensemble) else [1]
-            most = model.plan.max_models if isinstance(model, Ensemble) else None
-            known[member.model] = sum(sorted(inner, reverse=True)[:most])
-    return [known[member.model] for member in branches_of(plan)]
+            known[member.model] = _size(model.plan, resolve, depth + 1) if isinstance(model, Ensemble) else 1
+    sizes = sorted((known[member.model] for member in branches_of(plan)), reverse=True)[: plan.max_models]
+    reviewed = plan.selector is Select.SYNTHESIS and plan.synthesis is Synthesis.RANK_THEN_FUSE and len(sizes) > 1
+    return sum(sizes) + (sum(sizes[:MAX_REVIEWS]) if reviewed else 0)
 
 
 def branches_of(plan: Plan) -> list[Member]:

@@ -8,11 +8,11 @@ from quorate.access.budgets import Reservation, Spending, WorstCase
 from quorate.access.principal import Principal
 from quorate.core.errors import QuorateError
 from quorate.engine.estimate import worst_case_microusd
-from quorate.engine.reckoning import BOTH_ORDERS
 from quorate.model import Model
 from quorate.parallel.branch import MAX_DEPTH, Resolve
 from quorate.parallel.ensemble import Ensemble
-from quorate.parallel.plan import Plan, Select
+from quorate.parallel.helpers import BOTH_ORDERS, helpers_of
+from quorate.parallel.plan import Plan
 from quorate.providers.estimate import estimate_prompt_tokens
 from quorate.providers.relay import Fields
 from quorate.server.fan_out import branches_of
@@ -99,13 +99,13 @@ def _leaves(plan: Plan, resolve: Resolve, depth: int) -> Counter[str]:
     found = Counter[str]()
     if depth > MAX_DEPTH:
         return found  # it does not run
-    helpers = {Select.PROMPT_SELECTOR: (plan.judge, BOTH_ORDERS), Select.SYNTHESIS: (plan.synthesiser, 1)}
-    helper, times = helpers.get(plan.selector, (None, 0))
     members = branches_of(plan)
-    asked = [member.model for member in members]
-    asked += [helper] * times if helper is not None else []
-    asked += [plan.pair_judge] * BOTH_ORDERS * plan.judged_pairs(len(members)) if plan.pair_judge is not None else []
-    for name, count in Counter(asked).items():
+    asked = Counter(member.model for member in members)
+    for helper in helpers_of(plan, members):
+        asked[helper.model] += helper.times
+    if plan.pair_judge is not None:
+        asked[plan.pair_judge] += BOTH_ORDERS * plan.judged_pairs(len(members))
+    for name, count in asked.items():
         model = resolve(name)
         inner = _leaves(model.plan, resolve, depth + 1) if isinstance(model, Ensemble) else Counter({name: 1})
         for leaf, often in inner.items():

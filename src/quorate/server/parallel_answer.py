@@ -9,6 +9,7 @@ from quorate.consensus import Agreement
 from quorate.core.units import usd
 from quorate.model import Completion, Outcome
 from quorate.parallel.plan import Plan, Select
+from quorate.parallel.provenance import Basis, Provenance
 from quorate.parallel.result import Result
 from quorate.wire.open import JsonObject, dump
 
@@ -77,18 +78,55 @@ class AgreementAnswer(msgspec.Struct, frozen=True, kw_only=True):
     abstentions: tuple[str, ...]
 
 
+class SourceAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of the answer and the branches that it comes from, with their share of all votes.
+
+    `part` is a JSONPath for a vote on fields, the part's text for a synthesis, empty for the whole answer.
+    """
+
+    part: str
+    branches: tuple[str, ...]
+    share: float
+
+
+class ProvenanceAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Where each part of the answer comes from.
+
+    `basis`: `answer` (a branch's own words), `vote` (counted), `reported` (the writer was asked) or `unverified` (the
+    writer was shown these answers); `note` says why it is not known better.
+    """
+
+    basis: Basis
+    sources: tuple[SourceAnswer, ...]
+    note: str
+
+
+class DissentAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """Branches that say something else than the answer; `part` as in a source, for a field without a majority."""
+
+    part: str
+    answer: str
+    share: float
+    branches: tuple[str, ...]
+
+
 class SynthesisAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The one answer and how far the models agree.
 
-    `method` is how it was chosen (`consensus`, `first`, `best`, ...) or written (`weighted_merge`, `best_parts`),
-    `reason` says it in words. `consensus_score` and `agreement` are null when fewer than two answers came in.
+    `method` is how it was chosen (`consensus`, `first`, `best`, ...) or written (`weighted_merge`, `best_parts`,
+    `rank_then_fuse`), `reason` says it in words. `no_consensus`: the models are known to agree less than the floor, and
+    the answer stands for one of them alone. `contradictions` are what others say. `consensus_score` and `agreement` are
+    null when fewer than two answers came in.
     """
 
     content: str
     consensus_score: float | None
     consensus: bool
+    no_consensus: bool
     method: str
     reason: str
+    provenance: ProvenanceAnswer
+    contradictions: tuple[DissentAnswer, ...]
     agreement: AgreementAnswer | None
 
 
@@ -105,7 +143,7 @@ class ParallelUsage(msgspec.Struct, frozen=True, kw_only=True):
 class ParallelReport(msgspec.Struct, frozen=True, kw_only=True):
     """What the extension adds to a chat completion, in whole answers and at the end of streams.
 
-    `helpers` are the calls of a judge, synthesiser or pair judge.
+    `helpers` are the calls of the pair judge and those that the selector makes.
     """
 
     responses: tuple[BranchAnswer, ...]
@@ -181,10 +219,21 @@ def _synthesis(result: Result, plan: Plan) -> SynthesisAnswer:
         content=result.answer,
         consensus_score=None if agreement is None else agreement.score,
         consensus=result.consensus,
+        no_consensus=result.no_consensus,
         method=method_of(result, plan),
         reason=result.reason,
+        provenance=_provenance(result.provenance),
+        contradictions=tuple(
+            DissentAnswer(part=each.part, answer=each.answer, share=each.share, branches=each.branches)
+            for each in result.contradictions
+        ),
         agreement=None if agreement is None else _agreement(agreement, result.branches),
     )
+
+
+def _provenance(provenance: Provenance) -> ProvenanceAnswer:
+    sources = (SourceAnswer(part=each.part, branches=each.branches, share=each.share) for each in provenance.sources)
+    return ProvenanceAnswer(basis=provenance.basis, sources=tuple(sources), note=provenance.note)
 
 
 def _agreement(agreement: Agreement, branches: Sequence[Outcome]) -> AgreementAnswer:

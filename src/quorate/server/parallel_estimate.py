@@ -33,8 +33,8 @@ class ParallelEstimate(msgspec.Struct, frozen=True, kw_only=True):
 
     `max_cost_usd`: all branches with all their attempts and whole limits, and the helpers. `expected_cost_usd`: each of
     them asked once, nothing stopped early. `expected_latency_ms`: the slowest branch of each group, of a race the
-    quickest. Null where a price is not known, or a time not on record. `helpers` are the calls of a judge,
-    synthesiser or pair judge.
+    quickest. Null where a price is not known, or a time not on record. `helpers` are the calls of the pair
+    judge and those that the selector makes: a judge's, reviews, a synthesiser's.
     """
 
     id: str

@@ -85,12 +85,15 @@ class ParallelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     select: Select | None = None
     score: Score | None = None
     synthesis: Synthesis | None = None
+    fuse_top: Models | None = None
+    provenance: bool | None = None
     kind: Kind | None = None
     key_fields: Annotated[tuple[KeyField, ...], msgspec.Meta(max_length=64)] = ()
     threshold: Share | None = None
     weighting: Weighting | None = None
     stop: StopForm | None = None
     stop_confidence: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] | None = None
+    floor: Share | None = None
     judge: ModelName | None = None
     synthesiser: ModelName | None = None
     instructions: Prompt | None = None
@@ -244,12 +247,15 @@ def _plan(options: ParallelOptions, base: Plan, members: tuple[Member, ...], lim
         "select": options.select,
         "score": options.score,
         "synthesis": options.synthesis,
+        "fuse_top": options.fuse_top,
+        "provenance": options.provenance,
         "kind": options.kind,
         "key_fields": options.key_fields or None,
         "threshold": options.threshold,
         "weighting": options.weighting,
         "stop": options.stop,
         "stop_confidence": options.stop_confidence,
+        "floor": options.floor,
         "judge": options.judge,
         "synthesiser": options.synthesiser,
         "instructions": options.instructions,
@@ -282,7 +288,8 @@ def _require_fan_out(
     if all_branches > limits.branches and not configured:
         raise _error(
             "models",
-            f"makes {all_branches} branches, those of ensembles counted; at most {limits.branches} are allowed",
+            f"makes {all_branches} branches, those of ensembles and peer reviews counted;"
+            f" at most {limits.branches} are allowed",
         )
     if not any(member.weight > 0 for member in plan.members):
         raise _error("models", "gives no model a weight above 0; one at least needs it")

@@ -52,6 +52,8 @@ EMBEDDINGS: Final = "embeddings"
 INVOKE_WORKFLOW: Final = "invoke_workflow"
 JUDGE: Final = "judge"
 SYNTHESIS: Final = "synthesis"
+REVIEW: Final = "review"
+SOURCES: Final = "sources"
 #: Our word for what a caller asked -> OpenTelemetry's.
 OPERATIONS: Final = {"chat": CHAT, "responses": CHAT, "embeddings": EMBEDDINGS}
 #: Our type of provider -> OpenTelemetry's name, where they differ.

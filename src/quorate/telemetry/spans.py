@@ -38,6 +38,14 @@ _MAX_TEXT = 200
 _SERVER_ERROR = 500
 #: The mode of a call that one model answers, also if the engine asks it by a plan of one.
 _SINGLE = "single"
+#: What a selector's call is named -> what it does.
+_ROLES = {
+    "judge": names.JUDGE,
+    "pair_judge": names.JUDGE,
+    "review": names.REVIEW,
+    "synthesiser": names.SYNTHESIS,
+    "sources": names.SOURCES,
+}
 
 
 def otlp_exporter(endpoint: str) -> SpanExporter:
@@ -222,10 +230,7 @@ def _role(path: str, plan: PlanStarted | None) -> str | None:
     """Return what a branch does that is not a member of the plan above it."""
     if plan is None or path in plan.branches:
         return None
-    name = path.rpartition("/")[2]
-    if name.startswith(("judge#", "pair_judge#")):
-        return names.JUDGE
-    return names.SYNTHESIS if name == "synthesiser" else None
+    return _ROLES.get(path.rpartition("/")[2].partition("#")[0])
 
 
 def _attempt(span: Span, note: BranchHedged | BranchRetry, started_at_s: float) -> None:

@@ -66,3 +66,15 @@ def test_what_a_selector_asked_is_shown(quick: Path) -> None:
 @pytest.mark.parametrize(("models", "faster"), [(["a"], False), (["a", "b"], True)])
 def test_one_branch_is_not_faster_than_itself(quick: Path, models: list[str], faster: bool) -> None:
     assert ("faster" in summary(asked(quick, {"models": models}))) is faster
+
+
+def test_a_synthesis_says_in_a_line_what_it_was_made_of(quick: Path) -> None:
+    options: AskOptions = {"models": ["a", "b"], "select": "synthesis", "synthesiser": "c"}
+    assert "from a, b (unverified)" in shown(asked(quick, options))
+    drawn = shown(asked(quick, {**options, "provenance": True}))
+    assert "(reported)" in drawn
+
+
+def test_answers_that_are_known_to_disagree_are_one_models_alone(quick: Path) -> None:
+    drawn = shown(asked(quick, {"models": ["a", "wrong"], "floor": 0.9}))
+    assert "no consensus: the answer stands for one model alone" in drawn

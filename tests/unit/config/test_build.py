@@ -14,7 +14,7 @@ from quorate.core.secret import Secret
 from quorate.engine import ModelKind
 from quorate.model import complete, new_call
 from quorate.parallel.ensemble import Ensemble
-from quorate.parallel.plan import Mode, Select
+from quorate.parallel.plan import Mode, Select, Synthesis
 from quorate.providers.endpoint import Endpoint
 from quorate.resilience.breaker import BreakerPolicy, Circuit
 from quorate.resilience.gate import GateKey, GateStatus
@@ -204,6 +204,32 @@ def test_an_ensemble_takes_what_it_leaves_open_from_the_defaults() -> None:
     assert made.defaults.max_cost_microusd == 50_000
     card = made.catalog.card("e")
     assert (card.kind, card.members, card.simulated) == (ModelKind.ENSEMBLE, ("a", "b"), True)
+
+
+def test_how_the_answer_is_made_as_written_and_by_default() -> None:
+    made = built(
+        "models:\n"
+        "  a: {type: simulated}\n"
+        "  b: {type: simulated}\n"
+        "  e: {type: ensemble, members: [a, b], select: synthesis, synthesis: rank_then_fuse, fuse_top: 2, "
+        "provenance: true, synthesiser: a}\n"
+        "  f: {type: ensemble, members: [a, b], select: field_vote, floor: 0}\n"
+        "  g: {type: ensemble, members: [a, b], select: judge_select, judge: a}\n"
+        "defaults: {floor: 0.6}\n"
+    )
+    fusing, voting, judging = (made.catalog.resolve(name) for name in "efg")
+    assert isinstance(fusing, Ensemble)
+    assert isinstance(voting, Ensemble)
+    assert isinstance(judging, Ensemble)
+    assert (fusing.plan.synthesis, fusing.plan.fuse_top, fusing.plan.provenance, fusing.plan.floor) == (
+        Synthesis.RANK_THEN_FUSE,
+        2,
+        True,
+        0.6,
+    )
+    assert (voting.plan.select, voting.plan.floor) == (Select.FIELD_VOTE, 0.0)
+    assert judging.plan.select is Select.PROMPT_SELECTOR
+    assert made.defaults.plan.floor == 0.6
 
 
 def test_names_that_are_not_configured() -> None:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.core.errors import InvalidRequest
-from quorate.engine.catalog import ModelCard, ModelKind
-from quorate.engine.choose import Need, Wish, choose, need_of, vendor_of
+from quorate.engine.catalog import ModelCard, ModelKind, vendor_of
+from quorate.engine.choose import Need, Wish, choose, need_of
 from quorate.providers.price import Price
 from quorate.wire.chat import ChatRequest, ImageUrl, Message, Part, user_request
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 import pytest
@@ -11,11 +12,11 @@ from hypothesis import strategies as st
 from quorate.consensus import Kind
 from quorate.core.errors import InvalidRequest, NotFound
 from quorate.engine.estimate import DEFAULT_OUTPUT_TOKENS, Estimate, estimate, worst_case_microusd
-from quorate.engine.helper_prompt import judge_tokens, synthesiser_tokens
+from quorate.engine.helper_prompt import judge_tokens, review_tokens, sources_tokens, synthesiser_tokens
 from quorate.model import Model
 from quorate.model.past import Past
 from quorate.parallel.ensemble import Ensemble
-from quorate.parallel.plan import Member, Mode, Parallelization, Params, Plan, Select
+from quorate.parallel.plan import Member, Mode, Parallelization, Params, Plan, Select, Synthesis
 from quorate.parallel.resources import Resources
 from quorate.providers.estimate import estimate_prompt_tokens
 from quorate.providers.price import Price
@@ -266,8 +267,7 @@ def test_groups_and_a_synthesiser_take_their_turns() -> None:
     assert found.helpers == ()
     assert found.expected_latency_s == 5.0
     joined = expected(staged, past(cheap=1.0, dear=4.0))
-    (helper,) = joined.helpers
-    assert (helper.branch, helper.model) == ("synthesiser", "cheap")
+    assert [(helper.branch, helper.model) for helper in joined.helpers] == [("synthesiser", "cheap")]
     assert joined.expected_latency_s == 6.0
 
 
@@ -309,6 +309,36 @@ def test_what_is_expected_is_never_more_than_the_most(model: Ensemble) -> None:
     assert found.most_microusd is not None
     assert found.expected_microusd is not None
     assert found.expected_microusd <= found.most_microusd
+
+
+def test_reviews_a_fusion_and_its_sources_are_counted_and_take_their_turns() -> None:
+    peers = panel(
+        "cheap",
+        "dear",
+        select=Select.SYNTHESIS,
+        synthesis=Synthesis.RANK_THEN_FUSE,
+        synthesiser="cheap",
+        fuse_top=1,
+        provenance=True,
+        helper_max_tokens=10,
+    )
+    review, fused = review_tokens(1000, [100, 100]), synthesiser_tokens(peers.plan, 1000, [100])
+    traced = sources_tokens(1000, [100], 10)
+    dear = ceil(review * 3.75) + 10 * 20 + 7
+    assert worst(peers) == 1200 + 5757 + (review + 20) + dear + (fused + 20) + (traced + 20)
+    found = expected(peers, past(cheap=1.0, dear=4.0))
+    assert [helper.branch for helper in found.helpers] == ["review#1", "review#2", "synthesiser", "sources"]
+    assert found.expected_latency_s == 4.0 + 4.0 + 1.0 + 1.0
+
+
+def test_a_vote_on_fields_asks_nobody_and_is_at_most_as_long_as_all_answers() -> None:
+    voting = panel("cheap", "cheap", select=Select.FIELD_VOTE, synthesiser="dear")
+    assert worst(voting) == 2 * 1200
+    outer = panel("voting", "cheap", named={**MODELS, "voting": voting}, select=Select.PROMPT_SELECTOR, judge="cheap")
+    judging = judge_tokens(outer.plan, 1000, [200, 100])
+    known = {**MODELS, "voting": voting}
+    most = worst_case_microusd(outer, prompt_tokens=1000, max_output_tokens=100, attempts=1, resolve=known.__getitem__)
+    assert most == 2 * 1200 + 1200 + 2 * (judging + DEFAULT_OUTPUT_TOKENS * 2)
 
 
 def test_limits_of_the_plan_bound_the_worst_case() -> None:

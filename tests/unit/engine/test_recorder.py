@@ -173,6 +173,13 @@ def test_a_synthesis_is_chosen() -> None:
     assert [row.selected for row in rows(recorder)] == [True]
 
 
+def test_a_vote_on_fields_chooses_nobody() -> None:
+    recorder = Recorder()
+    recorder(BranchStarted(**head(0, "a")))
+    recorder(Selected(call_id=RunId("run_1"), at_s=1, path="", branch=None, method="field_vote", reason="x"))
+    assert [row.selected for row in rows(recorder)] == [False]
+
+
 def test_what_it_does_not_know_it_lets_pass() -> None:
     recorder = Recorder()
     for event in (

@@ -12,7 +12,7 @@ from quorate.core.errors import QuorateError, Unavailable
 from quorate.model import Spend
 from quorate.model.event import BranchCancelled, BranchFailed, BranchFinished
 from quorate.parallel.ensemble import Ensemble
-from quorate.parallel.plan import Member, Mode, Select
+from quorate.parallel.plan import Member, Mode, Select, Synthesis
 from quorate.parallel.resources import Resources
 from quorate.parallel.stop import Stopped
 from quorate.resilience.retry_policy import RetryPolicy
@@ -108,8 +108,21 @@ def test_cancelling_after_any_number_of_turns_leaves_nothing_behind(mode: Mode, 
     pytest.fail("the plan never ended")
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_cancelling_peer_reviews_after_any_number_of_turns_leaves_nothing_behind(stream: bool) -> None:
+    for turns in range(400):
+        named = _panel()
+        finished = run_virtual(
+            _cancel_after(turns, named, mode=Mode.ALL, stream=stream, select=Select.SYNTHESIS, reviewed=True)
+        )
+        assert all(model.running == 0 for model in named.values()), f"after {turns} turns"
+        if finished:
+            return
+    pytest.fail("the plan never ended")
+
+
 async def _cancel_after(
-    turns: int, named: dict[str, ScriptedModel], *, mode: Mode, stream: bool, select: Select
+    turns: int, named: dict[str, ScriptedModel], *, mode: Mode, stream: bool, select: Select, reviewed: bool = False
 ) -> bool:
     members = plan({name: model for name, model in named.items() if name != "writer"}).members
     retrying = plan(
@@ -117,6 +130,7 @@ async def _cancel_after(
         members=members,
         mode=mode,
         select=select,
+        synthesis=Synthesis.RANK_THEN_FUSE if reviewed else Synthesis.WEIGHTED_MERGE,
         judge="writer",
         synthesiser="writer",
         retry=RetryPolicy(max_retries=1, delay_s=0.5, jitter=False),

@@ -7,11 +7,13 @@ import msgspec
 import pytest
 
 from plans import CAPITAL, after, models, plan, virtual_call
+from quorate.consensus import Kind
 from quorate.core.errors import Failure, Unavailable
 from quorate.model import Call, Completion, Delta, Model, Reply, State, opens_reply
 from quorate.model.event import BranchDelta, BranchFirstToken, BranchRetry
 from quorate.parallel.ensemble import Ensemble
-from quorate.parallel.plan import Member, Mode, Select
+from quorate.parallel.plan import Member, Mode, Select, Synthesis
+from quorate.parallel.provenance import Basis
 from quorate.parallel.resources import Resources
 from quorate.parallel.result import Result
 from quorate.parallel.stop import Stopped
@@ -19,6 +21,7 @@ from quorate.resilience.retry_policy import RetryPolicy
 from quorate.testing import RecordingSink, ScriptedAnswer, ScriptedModel, run_virtual
 from quorate.wire.chat import ChatRequest, user_request
 from quorate.wire.stream import ChatChunk, ChunkChoice, ChunkDelta
+from rankers import Ranker
 
 STREAM = msgspec.structs.replace(user_request(CAPITAL), stream=True)
 
@@ -182,3 +185,32 @@ async def aiter_of(reply: Reply) -> AsyncGenerator[str]:
     async for delta in reply:
         if delta.text:
             yield delta.text
+
+
+def test_of_a_reviewed_synthesis_only_the_text_streams_not_the_reviews_nor_its_sources() -> None:
+    texts = ("The sea is wide and blue.", "Salt water covers most of it.")
+    named: dict[str, Model] = {name: Ranker(name, text) for name, text in zip("ab", texts, strict=True)}
+    named["writer"] = ScriptedModel(
+        "writer", spoken(1, "Wide", " and salty."), ScriptedAnswer(text='{"parts": {"1": ["A", "B"]}}', delay_s=5)
+    )
+    members = (Member(model="a"), Member(model="b"))
+    pieces, completion = run_virtual(
+        read(
+            named,
+            members=members,
+            kind=Kind.PROSE,
+            select=Select.SYNTHESIS,
+            synthesis=Synthesis.RANK_THEN_FUSE,
+            synthesiser="writer",
+            provenance=True,
+        )
+    )
+    assert pieces == [("Wide", 1.0), (" and salty.", 2.0)]
+    assert completion.text == "Wide and salty."
+    assert result_of(completion).provenance.basis is Basis.REPORTED
+
+
+def test_a_vote_on_fields_streams_as_one_piece() -> None:
+    named = models(a='{"x": 1}', b='{"x": 1}', c='{"x": 2}')
+    pieces, completion = run_virtual(read(named, select=Select.FIELD_VOTE))
+    assert [text for text, _ in pieces] == ['{"x": 1}'] == [completion.text]

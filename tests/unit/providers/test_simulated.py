@@ -15,9 +15,13 @@ from quorate.consensus import (
     LabelledAnswer,
     PromptMessage,
     agreement,
+    attribution_messages,
     pair_judge_messages,
+    parse_attribution,
     parse_pair_verdict,
+    parse_ranking,
     parse_selection,
+    ranking_messages,
     selection_messages,
     synthesis_messages,
 )
@@ -529,3 +533,15 @@ async def test_time_scale_shortens_real_waiting() -> None:
     call = new_call(seed=1)
     await complete(SimulatedModel(PROFILE, time_scale=0.0), streamed(user_request(ESSAY)), call)
     assert call.at_s < 0.5
+
+
+def test_reviewers_rank_what_agrees_with_the_truth_first() -> None:
+    answers = (*ANSWERS, LabelledAnswer(label="C", text="Paris"))
+    request = helper_request(ranking_messages(CAPITAL, answers, nonce=NONCE))
+    reply = ask(SimulatedModel(replace(PROFILE, accuracy=1.0)), request).text
+    assert parse_ranking(reply, ["A", "B", "C"]) == ("B", "C", "A")
+
+
+def test_a_part_is_attributed_to_the_answers_that_say_it() -> None:
+    request = helper_request(attribution_messages(CAPITAL, ANSWERS, ["Paris", "Rome"], nonce=NONCE))
+    assert parse_attribution(ask(SimulatedModel(PROFILE), request).text, ["A", "B"], 2) == (("B",), ())

@@ -197,3 +197,9 @@ def test_the_answer_of_a_switched_off_parallel_field_is_kept_where_texts_are() -
         services = services_of({"m": ScriptedModel("m", answering("hello"))}, writer=RunList(), keeps_texts=True)
         assert asked(services, model="m", stream=stream, parallel={"enabled": False}).status == 200
         assert [run.answer for run in runs_of(services)] == ["hello"]
+
+
+def test_the_gateways_field_says_whether_the_answer_stands_for_all() -> None:
+    services, _ = serving(a=answering("Paris"), b=answering("Lyon"), c=answering("Rome"))
+    ours = asked(services, model="panel").json["quorate"]
+    assert (ours["no_consensus"], ours["basis"], ours["contradictions"]) == (True, "answer", 2)

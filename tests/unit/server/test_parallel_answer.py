@@ -128,3 +128,32 @@ def test_further_fields_of_the_providers_answer_are_kept_and_ours_win() -> None:
 def test_a_completion_without_a_result_is_a_bug() -> None:
     with pytest.raises(TypeError, match="carries no result"):
         result_of(Completion(response=ChatResponse(choices=()), model="a"))
+
+
+def test_what_an_answer_comes_from_and_what_contradicts_it() -> None:
+    fields = {"a": '{"x": 1, "y": 1}', "b": '{"x": 1, "y": 2}', "c": '{"x": 1, "y": 3}'}
+    _, body = answered(**{name: said(text) for name, text in fields.items()}, select=Select.FIELD_VOTE)
+    synthesis = body["synthesis"]
+    assert synthesis["provenance"] == {
+        "basis": "vote",
+        "sources": [
+            {"part": "$.x", "branches": ["a", "b", "c"], "share": 1.0},
+            {"part": "$.y", "branches": ["a"], "share": pytest.approx(1 / 3)},
+        ],
+        "note": "",
+    }
+    assert [(each["part"], each["answer"], each["branches"]) for each in synthesis["contradictions"]] == [
+        ("$.y", "2", ["b"]),
+        ("$.y", "3", ["c"]),
+    ]
+    assert (synthesis["method"], synthesis["no_consensus"], synthesis["content"]) == (
+        "field_vote",
+        False,
+        body["choices"][0]["message"]["content"],
+    )
+
+
+def test_an_answer_under_the_floor_is_flagged() -> None:
+    _, body = answered(a=said("Paris"), b=said("Lyon"), c=said("Rome"))
+    assert body["synthesis"]["no_consensus"] is True
+    assert len(body["synthesis"]["contradictions"]) == 2

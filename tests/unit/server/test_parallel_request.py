@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ from quorate.core.errors import InvalidRequest, NotFound
 from quorate.engine.choose import Chosen, Wish
 from quorate.model import Model
 from quorate.parallel.ensemble import Ensemble
-from quorate.parallel.plan import FailureStrategy, Member, Mode, Parallelization, Params, Plan, Score, Select
+from quorate.parallel.plan import FailureStrategy, Member, Mode, Parallelization, Params, Plan, Score, Select, Synthesis
 from quorate.parallel.resources import Resources
 from quorate.server.fan_out import fan_out
 from quorate.server.parallel_request import (
@@ -55,6 +56,9 @@ def test_the_whole_field_in_camel_case_and_in_snake_case() -> None:
         "weighting": "learned",
         "stop": "posterior",
         "stopConfidence": 0.9,
+        "floor": 0.4,
+        "fuseTop": 2,
+        "provenance": True,
         "kind": "number",
         "keyFields": ["id", "total"],
         "judge": "j",
@@ -78,6 +82,7 @@ def test_the_whole_field_in_camel_case_and_in_snake_case() -> None:
         "max_judged_pairs": 3,
         "key_fields": ["id", "total"],
         "stop_confidence": 0.9,
+        "fuse_top": 2,
         "models": ["a", {"model": "b", "weight": 2, "max_tokens": 9, "top_p": 0.5, "timeout_ms": 100, "count": 2}],
     }
     rest = {name: value for name, value in camel.items() if name.islower()}
@@ -87,6 +92,7 @@ def test_the_whole_field_in_camel_case_and_in_snake_case() -> None:
     assert read(msgspec.Raw(msgspec.json.encode(camel))) == request
     plan = request.plan
     assert (plan.weighting, plan.stop, plan.stop_confidence) == ("learned", "posterior", 0.9)
+    assert (plan.floor, plan.fuse_top, plan.provenance) == (0.4, 2, True)
     assert plan.members == (
         Member(model="a"),
         Member(model="b", weight=2, count=2, timeout_s=0.1, params=Params(max_tokens=9, top_p=0.5)),
@@ -274,8 +280,16 @@ def test_the_branches_of_ensembles_count() -> None:
         members=(Member(model="panel"), Member(model="a")), parallelization=Parallelization.STATIC_COUNT, count=2
     )
     assert fan_out(copies, resolve) == 44
+    reviewed = Plan(
+        members=(Member(model="panel"), Member(model="c", count=3)),
+        select=Select.SYNTHESIS,
+        synthesis=Synthesis.RANK_THEN_FUSE,
+    )
+    assert fan_out(reviewed, resolve) == 2 * (21 + 3)
+    assert fan_out(replace(reviewed, members=(Member(model="c", count=20),)), resolve) == 20 + 16
+    assert fan_out(replace(reviewed, synthesis=Synthesis.BEST_PARTS), resolve) == 21 + 3
     assert read({"models": ["panel", "a"]}, resolve=resolve).enabled
-    with pytest.raises(InvalidRequest, match="makes 42 branches, those of ensembles counted"):
+    with pytest.raises(InvalidRequest, match="makes 42 branches, those of ensembles and peer reviews counted"):
         read({"models": ["panel", "panel"]}, resolve=resolve)
     with pytest.raises(InvalidRequest, match="nested deeper"):
         read({"models": ["loop"]}, resolve=resolve)
@@ -315,3 +329,10 @@ def test_anything_is_a_plan_or_an_error_of_the_callers(value: dict[str, object])
     else:
         told = "parallel" if 1 <= len(request.plan.members) <= 16 else "too many"
     assert told.startswith("parallel")
+
+
+def test_a_floor_that_is_not_given_is_the_configured_one_and_judge_select_is_read() -> None:
+    request = read({"models": ["a", "b"], "select": "judge_select"}, base=replace(NOBODY, floor=0.2))
+    assert (request.plan.floor, request.plan.select) == (0.2, Select.PROMPT_SELECTOR)
+    with pytest.raises(InvalidRequest, match="floor"):
+        read({"models": ["a", "b"], "floor": 2})

@@ -125,7 +125,9 @@ def test_an_ensemble_with_an_inner_one_a_judge_and_a_synthesis() -> None:
         branch_record("judge#2", model="judge"),
         branch_record("strong", state=State.FAILED, error_code="provider_unavailable", attempts=2),
         branch_record("judge#1", model="strong"),
+        branch_record("review#1", model="reader"),
         branch_record("synthesiser", model="strong", selected=True),
+        branch_record("sources", model="strong"),
     )
 
     def watch(call: CallTrace) -> None:
@@ -148,7 +150,9 @@ def test_an_ensemble_with_an_inner_one_a_judge_and_a_synthesis() -> None:
         "chat judge",
         "chat strong",
         "judge strong",
+        "review reader",
         "synthesis strong",
+        "sources strong",
     }
     top, inner, leaf = (spans[name] for name in ("invoke_workflow panel", "invoke_workflow inner", "chat fast"))
     assert (inner.kind, leaf.kind) == (SpanKind.INTERNAL, SpanKind.CLIENT)
