@@ -10,6 +10,7 @@ from quorate.parallel.branch import Branch
 from quorate.parallel.live import Live
 from quorate.parallel.plan import Member, Plan, Select
 from quorate.parallel.run_branch import BranchRun
+from quorate.resilience.contracted import Terms
 from quorate.wire.chat import ChatRequest, Message
 
 
@@ -28,7 +29,7 @@ class Candidates:
     """A live object: the successful `outcomes` in plan order, their `members` by index, their agreement.
 
     `agreement` is `None` for fewer than two answers. `helpers` collects the calls that a selector makes; they are
-    charged and reported like branches.
+    charged and reported like branches. `terms` are what an answer that one of them writes has to keep.
     """
 
     plan: Plan
@@ -38,6 +39,7 @@ class Candidates:
     members: dict[int, Member]
     agreement: Agreement | None
     live: Live | None = None
+    terms: Terms | None = None
     helpers: list[Outcome] = field(default_factory=list[Outcome])
     _numbers: Iterator[int] = field(default_factory=count)
 
@@ -58,7 +60,13 @@ class Candidates:
         )
 
     async def ask(
-        self, model: Model, name: str, messages: Sequence[PromptMessage], *, live: Live | None = None
+        self,
+        model: Model,
+        name: str,
+        messages: Sequence[PromptMessage],
+        *,
+        live: Live | None = None,
+        terms: Terms | None = None,
     ) -> Outcome:
         """Ask a judge or synthesiser; return its outcome, never raising for its failure."""
         settled: list[Outcome] = []
@@ -77,6 +85,7 @@ class Candidates:
             retry=self.plan.retry,
             settle=settled.append,
             claim=lambda name: name != model.name,
+            terms=terms,
             live=live,
         )
         try:

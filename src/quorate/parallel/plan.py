@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from quorate.consensus import Kind
+from quorate.contracts.contract import Contract
 from quorate.resilience.retry_policy import RetryPolicy
 
 
@@ -123,7 +124,8 @@ class Plan:
     `max_tokens` bounds the answer of every branch and `helper_max_tokens` that of a judge or synthesiser, whatever the
     caller asks for. `max_attempts`: requests that all branches may make together, retries, fallbacks and hedges
     included; every branch has its first. `judge` and `synthesiser` name models for selectors that need one;
-    `instructions` is the judge's own prompt.
+    `instructions` is the judge's own prompt. `output` is what every answer of the last stage, and the answer chosen,
+    has to be: one that is not has failed, and does not vote.
     """
 
     members: tuple[Member, ...]
@@ -151,6 +153,7 @@ class Plan:
     max_tokens: int | None = None
     helper_max_tokens: int | None = None
     max_attempts: int | None = None
+    output: Contract | None = None
 
     @property
     def selector(self) -> Select:

@@ -18,6 +18,7 @@ from quorate.parallel.result import Latency, Result, sequential_s
 from quorate.parallel.select import select
 from quorate.parallel.stage import Stage
 from quorate.parallel.stop import min_models
+from quorate.resilience.contracted import Terms, told
 from quorate.templating import Template, TemplateError
 from quorate.wire.chat import ChatRequest
 
@@ -51,7 +52,15 @@ async def run_plan(
         asked = stage_request(request, template, _outcomes(done)) if template is not None else request
         last = i == len(stages) - 1
         speaker = _speaker(plan, live, last=last)
-        stage = Stage(plan=plan, branches=members, request=asked, call=call, taken=taken, live=speaker)
+        stage = Stage(
+            plan=plan,
+            branches=members,
+            request=asked,
+            call=call,
+            taken=taken,
+            terms=_terms(plan, resources) if last else None,
+            live=speaker,
+        )
         done.append(stage)
         await stage.run()
         _require_answer(plan, stage)
@@ -96,7 +105,7 @@ def _limited(plan: Plan, branches: Sequence[Branch], call: Call) -> Call:
 
 
 def _require_helper(plan: Plan, resolve: Resolve) -> None:
-    """Raise what `resolve` raises for the selector's model: before the branches are asked, not after."""
+    """Raise what `resolve` raises for the models that help: before the branches are asked, not after."""
     match plan.selector:
         case Select.PROMPT_SELECTOR:
             name = plan.judge
@@ -106,6 +115,13 @@ def _require_helper(plan: Plan, resolve: Resolve) -> None:
             name = None
     if name is not None:
         resolve(name)
+    if plan.output is not None and plan.output.repair_model is not None:
+        resolve(plan.output.repair_model)
+
+
+def _terms(plan: Plan, resources: Resources) -> Terms | None:
+    """Return what answers have to keep; those of earlier stages are drafts for the last one."""
+    return None if plan.output is None else Terms(contract=plan.output, resolve=resources.resolve)
 
 
 def _speaker(plan: Plan, live: Live | None, *, last: bool) -> Live | None:
@@ -139,6 +155,7 @@ def _candidates(plan: Plan, stage: Stage, live: Live | None) -> Candidates:
         members={branch.index: branch.member for branch in stage.branches},
         agreement=stage.agreement,
         live=live if plan.selector is Select.SYNTHESIS else None,
+        terms=stage.terms,
     )
 
 
@@ -179,6 +196,11 @@ def _warnings(outcomes: Sequence[Outcome], answered: int, needed: int) -> list[s
         f"{outcome.completion.model} answered in place of {outcome.model}"
         for outcome in outcomes
         if outcome.completion is not None and outcome.completion.model != outcome.model
+    )
+    warnings.extend(
+        f"the answer of {outcome.branch} does not keep its output contract: {told(output.problems)}"
+        for outcome in outcomes
+        if outcome.completion is not None and (output := outcome.completion.output) is not None and not output.valid
     )
     unpriced = sorted({outcome.model for outcome in outcomes if outcome.spend.unpriced})
     if unpriced:

@@ -16,6 +16,7 @@ from quorate.parallel.live import Live
 from quorate.parallel.plan import FailureStrategy, Mode, Plan
 from quorate.parallel.run_branch import BranchRun
 from quorate.parallel.stop import Standing, Stopped, min_models, stop_rule
+from quorate.resilience.contracted import Terms
 from quorate.resilience.resilient import is_held_back
 from quorate.wire.chat import ChatRequest
 
@@ -33,7 +34,8 @@ class Stage:
     After `run`, `outcomes` holds one outcome for every branch, by its index. A failed branch is an outcome like any
     other; with `fail_fast` the first one ends the stage and `failure` is its error. `live` passes on the pieces of
     the one branch that may speak: the first with a token in a race for one answer, or the only branch there is.
-    `taken` are the models that run in the plan, to which those are added that stand in for one.
+    `taken` are the models that run in the plan, to which those are added that stand in for one. `terms` are what an
+    answer has to keep to be one.
     """
 
     plan: Plan
@@ -41,6 +43,7 @@ class Stage:
     request: ChatRequest
     call: Call
     taken: set[str]
+    terms: Terms | None = None
     live: Live | None = None
     outcomes: dict[int, Outcome] = field(default_factory=dict[int, Outcome])
     agreement: Agreement | None = None
@@ -120,6 +123,7 @@ class Stage:
             retry=branch.member.retry or self.plan.retry,
             settle=self._settle,
             claim=self._claim,
+            terms=self.terms,
             live=self.live if self._one_decides() and not is_held_back(branch.model) else None,
             on_speak=self._let_speak,
         )

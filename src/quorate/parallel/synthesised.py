@@ -19,7 +19,7 @@ async def synthesised(candidates: Candidates, synthesiser: Model) -> tuple[Compl
         method=candidates.plan.synthesis.value,
         nonce=new_nonce(),
     )
-    outcome = await candidates.ask(synthesiser, "synthesiser", messages, live=candidates.live)
+    outcome = await candidates.ask(synthesiser, "synthesiser", messages, live=candidates.live, terms=candidates.terms)
     if candidates.live is not None and not outcome.text.strip():
         if candidates.live.told and outcome.error is not None:
             raise outcome.error
