@@ -1,1 +1,1 @@
-"""What an answer must be: coercing a text to a value, checking it, mending it. Pure functions, but for the compiled schema."""
+"""What an answer must be: reading a text as a value, checking it, mending it."""

@@ -57,6 +57,11 @@ class Contract:
         return self.validation is Validation.STRICT
 
     @property
+    def retries(self) -> int:
+        """How often a model is asked again at most."""
+        return self.max_retries if self.strict else 0
+
+    @property
     def is_json(self) -> bool:
         """Whether the answer is read as an object, an array or any JSON."""
         return self.type in {None, OutputType.OBJECT, OutputType.ARRAY}

@@ -5,10 +5,12 @@ from datetime import date, datetime
 
 from quorate.consensus.patterns import lazy
 
-_MONTHS = "january february march april may june july august september october november december".split()
+_MONTH_WORDS = "january february march april may june july august september october november december"
+_MONTHS = _MONTH_WORDS.split()
 _ISO_DATE = lazy(r"(?<![\d-])(\d{4})-(\d{2})-(\d{2})(?!\d)")
 _ISO_TIME = lazy(
-    r"(?<![\d-])\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?(?:[ ]?(?:[Zz]|UTC|[+-]\d{2}:?\d{2}))?(?![\d:])"
+    r"(?<![\d-])\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?"
+    r"(?:[ ]?(?:[Zz]|UTC|[+-]\d{2}:?\d{2}))?(?![\d:])"
 )
 _MONTH_NAME = "|".join(f"{name[:3]}(?:{name[3:]})?" for name in _MONTHS).replace("sep(?:tember)?", "sept?(?:ember)?")
 _DAY_FIRST = lazy(rf"\b(\d{{1,2}})(?:st|nd|rd|th)?\.?[ ](?:of[ ])?({_MONTH_NAME})\.?,?[ ](\d{{4}})\b", re.IGNORECASE)

@@ -13,8 +13,8 @@ _FIELD = "response_format.json_schema"
 def contract_in(response_format: Mapping[str, Any]) -> Contract | None:
     """Return the contract that `{type: json_schema, json_schema: {schema, strict}}` is; `None` for other formats.
 
-    `strict: true` is a strict contract, else answers that do not fit bring a warning. Nobody is asked again: the request
-    costs what it would without. Raises `InvalidRequest` for a schema that cannot be used.
+    `strict: true` is a strict contract, else answers that do not fit bring a warning. Nobody is asked again: the
+    request costs what it would without. Raises `InvalidRequest` for a schema that cannot be used.
     """
     if response_format.get("type") != "json_schema":
         return None

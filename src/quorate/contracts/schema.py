@@ -48,8 +48,13 @@ class Schema:
 
     @property
     def type_name(self) -> str:
-        """The one type that its top level names; empty if it names several or none."""
-        name = self.source.get("type")
+        """The one type that its top level, or the definition that it refers to, names; empty for several or none."""
+        reference = self.source.get("$ref")
+        named: object = self.source
+        if isinstance(reference, str):
+            for step in reference.removeprefix("#/").split("/"):
+                named = cast("Mapping[str, object]", named).get(step) if isinstance(named, Mapping) else None
+        name = cast("Mapping[str, object]", named).get("type") if isinstance(named, Mapping) else None
         return name if isinstance(name, str) else ""
 
     def problems(self, value: object) -> tuple[Problem, ...]:

@@ -45,10 +45,7 @@ class _Visits:
         self._root = root
         self._known: dict[tuple[int, int], int] = {}
         self._anchors: dict[str, object] = {
-            anchor: each
-            for each in _subschemas(root)
-            for name in _ANCHORS
-            if isinstance(anchor := each.get(name), str)
+            anchor: each for each in _subschemas(root) for name in _ANCHORS if isinstance(anchor := each.get(name), str)
         }
 
     def count(self, schema: object, depth: int) -> int:

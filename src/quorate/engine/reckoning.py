@@ -1,6 +1,6 @@
 """What asking a model would cost and take, part by part, without asking it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import ceil
@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from quorate.contracts.contract import Contract
 from quorate.core.errors import InvalidRequest
 from quorate.engine.helper_prompt import judge_tokens, stage_tokens, synthesiser_tokens
 from quorate.model import Model, Usage, leaf
@@ -20,6 +21,7 @@ from quorate.parallel.run import stages_of
 from quorate.providers.endpoint import Endpoint
 from quorate.providers.estimate import MESSAGE_TOKENS, estimate_text_tokens
 from quorate.providers.price import Price
+from quorate.resilience.contracted import Contracted
 from quorate.resilience.hedge import Hedging
 from quorate.resilience.resilient import bare, fallbacks_of
 from quorate.wire.chat import ChatRequest
@@ -29,6 +31,8 @@ from quorate.wire.chat import ChatRequest
 DEFAULT_OUTPUT_TOKENS = 4096
 #: What is expected of a model of which no answer is on record: answers of this share of the limit, 1,024 of 4,096.
 USUAL_SHARE = 0.25
+#: What a model is told about an answer that does not keep its contract, beside the answer and the schema: at most.
+TOLD_TOKENS = 2048
 #: How often a judge is asked about the same answers.
 BOTH_ORDERS = 2
 
@@ -103,12 +107,37 @@ class Reckoning:
         """Return the worst of an attempt: at the dearest model that may stand in, and at all that a hedge asks."""
         stand_ins = [self.resolve(name) for name in fallbacks_of(model).names]
         model = bare(model)
-        found = self._of_leaf(model, ask, depth)
-        if isinstance(model, Hedging):
-            found = _costing(found, [found], [self._of_leaf(other, ask, depth) for other in model.on])
+        if isinstance(model, Contracted):
+            inner = model.model
+            found = self._kept(model.contract, ask, lambda again: self._hedged(inner, again, depth), depth)
+        else:
+            found = self._hedged(model, ask, depth)
         for other in stand_ins:
             found = _costing(found, [self._dearest(other, ask, depth + 1)])
         return found
+
+    def _hedged(self, model: Model, ask: Ask, depth: int) -> Reckoned:
+        found = self._of_leaf(model, ask, depth)
+        if isinstance(model, Hedging):
+            found = _costing(found, [found], [self._of_leaf(other, ask, depth) for other in model.on])
+        return found
+
+    def _kept(self, contract: Contract | None, ask: Ask, once: Callable[[Ask], Reckoned], depth: int) -> Reckoned:
+        """Return the worst of an answer under a contract: asked as often as it says, and each answer repaired."""
+        found = once(ask)
+        if contract is None or self.past is not None:
+            return found
+        shown = found.answer_tokens + TOLD_TOKENS
+        if contract.schema is not None:
+            shown += estimate_text_tokens(contract.schema.text)
+        again = [once(replace(ask, prompt_tokens=ask.prompt_tokens + shown))] * contract.retries
+        repairs: list[Reckoned] = []
+        if contract.repair_model is not None:
+            asked = Ask(prompt_tokens=shown, images=0, request=ChatRequest(messages=()))
+            repairs = [self.of(self.resolve(contract.repair_model), asked, depth + 1)] * (1 + contract.retries)
+        costs = [each.cost_microusd for each in (found, *again, *repairs)]
+        known = [cost for cost in costs if cost is not None]
+        return replace(found, cost_microusd=sum(known) if len(known) == len(costs) else None)
 
     def _of_leaf(self, model: Model, ask: Ask, depth: int) -> Reckoned:
         name, model = model.name, leaf(model)
@@ -144,7 +173,7 @@ class Reckoning:
 
     def _branch(self, plan: Plan, branch: Branch, ask: Ask, depth: int) -> Part:
         asked = _of_branch(ask, branch, plan.max_tokens)
-        once = self.of(branch.model, asked, depth + 1)
+        once = self._kept(plan.output, asked, lambda again: self.of(branch.model, again, depth + 1), depth)
         attempts = (branch.member.retry or plan.retry).max_retries + 1
         return self._part(branch.member.model, branch.id, asked, once, attempts=attempts)
 
@@ -165,7 +194,9 @@ class Reckoning:
         asked = Ask(
             prompt_tokens=prompt_tokens, images=0, request=ChatRequest(messages=(), max_tokens=plan.helper_max_tokens)
         )
-        once = self.of(self.resolve(model), asked, depth + 1)
+        found = self.resolve(model)
+        contract = plan.output if plan.selector is Select.SYNTHESIS else None
+        once = self._kept(contract, asked, lambda again: self.of(found, again, depth + 1), depth)
         return self._part(model, branch, asked, once, attempts=plan.retry.max_retries + 1, times=times)
 
     def _part(self, model: str, branch: str, ask: Ask, once: Reckoned, *, attempts: int, times: int = 1) -> Part:

@@ -26,7 +26,7 @@ _TOLD_PROBLEMS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contracted:
-    """`model`, its answers read, checked and, if need be, mended as `contract` says; streamed ones held back until then.
+    """`model`, its answers read, checked and, if need be, mended as `contract` says; streamed ones wait for that.
 
     The answer is one, whatever `n` says, and its text is the canonical JSON of the value (for `string`, the text). A
     strict contract has the model asked again with what was wrong; each attempt is charged, an event, and told to
@@ -111,7 +111,7 @@ class Contracted:
             model=self.name,
             problems=[(problem.path, problem.message) for problem in problems],
         )
-        over = attempt > self.contract.max_retries or call.deadline.remaining_s() == 0.0
+        over = attempt > self.contract.retries or call.deadline.remaining_s() == 0.0
         if over or not call.may_try_again():
             settle(error, call)
             raise error

@@ -64,9 +64,7 @@ class Failover:
         """Return the model with its retries, and around them the contracts: what they hold back can begin anew."""
         inner = model.model if isinstance(model, Contracted) else model
         held_back = self.terms is not None or inner is not model
-        asked: Model = Retrying(
-            inner, self.policy, on_retry=self.on_retry, begins_again=self.begins_again or held_back
-        )
+        asked: Model = Retrying(inner, self.policy, on_retry=self.on_retry, begins_again=self.begins_again or held_back)
         if isinstance(model, Contracted):
             asked = model.around(asked, on_retry=self.on_retry)
         return asked if self.terms is None else self.terms.for_model(asked, on_retry=self.on_retry)

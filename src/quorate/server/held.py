@@ -95,13 +95,18 @@ def _worst_of_one(
 
 
 def _leaves(plan: Plan, resolve: Resolve, depth: int) -> Counter[str]:
-    """Return how often each model that is no ensemble is asked at most, retries aside."""
+    """Return how often each model that is no ensemble is asked at most, retries after failures aside."""
     found = Counter[str]()
     if depth > MAX_DEPTH:
         return found  # it does not run
     helpers = {Select.PROMPT_SELECTOR: (plan.judge, BOTH_ORDERS), Select.SYNTHESIS: (plan.synthesiser, 1)}
     helper, times = helpers.get(plan.selector, (None, 0))
-    asked = [*(member.model for member in branches_of(plan)), *([helper] * times if helper is not None else ())]
+    written = [member.model for member in branches_of(plan)]
+    asked = [*written, *([helper] * times if helper is not None else ())]
+    if plan.output is not None:
+        asked *= 1 + plan.output.retries
+        repairs = [] if plan.output.repair_model is None else [plan.output.repair_model] * len(asked)
+        asked = [*asked, *repairs]
     for name, count in Counter(asked).items():
         model = resolve(name)
         inner = _leaves(model.plan, resolve, depth + 1) if isinstance(model, Ensemble) else Counter({name: 1})
