@@ -18,11 +18,12 @@ MODELS: dict[str, dict[str, Any]] = {
     "listed": {"model": f"says-{'[' * 24}5{']' * 24}", **PRICED},
     "alone": {"type": "ensemble", "members": ["listed"], "mode": "all"},
 }
+OVERRIDES: dict[str, Any] = {f"models__{name}": section for name, section in MODELS.items()}
 
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Site]:
-    with site(**{f"models__{name}": section for name, section in MODELS.items()}) as running:
+    with site(**OVERRIDES) as running:
         yield running
 
 

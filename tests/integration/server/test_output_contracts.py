@@ -1,7 +1,7 @@
 """Answers that must be something, through the gateway: in the configuration, in OpenAI's own words, in `parallel`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -39,11 +39,12 @@ MODELS: dict[str, dict[str, Any]] = {
     "both": ensemble("all", select="first"),
     "counted": ensemble("race", output={"type": "object", "max_retries": 0}),
 }
+OVERRIDES: dict[str, Any] = {f"models__{name}": section for name, section in MODELS.items()}
 
 
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Site]:
-    with site(**{f"models__{name}": section for name, section in MODELS.items()}) as running:
+    with site(**OVERRIDES) as running:
         yield running
 
 
@@ -101,6 +102,7 @@ async def test_a_repair_is_paid_with_the_answer(gateway: Site) -> None:
     run = await gateway.run(request_id)
     usage = reply.json["usage"]
     assert (run.prompt_tokens, run.completion_tokens) == (usage["prompt_tokens"], usage["completion_tokens"])
+    assert run.cost_microusd is not None
     assert run.cost_microusd == run.prompt_tokens + 2 * run.completion_tokens
     assert f"{run.cost_microusd / 1e6:.6f}" == reply.headers["x-quorate-cost-usd"]
 
@@ -135,7 +137,7 @@ async def test_the_schema_of_a_request() -> None:
 
 
 @asynccontextmanager
-async def before(upstream: Upstream, *names: str) -> AsyncIterator[RawClient]:
+async def before(upstream: Upstream, *names: str) -> AsyncGenerator[RawClient]:
     """A connection to a gateway with models of these names, all of them an ensemble called `both`, the last `swift`."""
     models = "\n".join(f"  {name}: {{ provider: up, price: {{ input: 1, output: 2 }} }}" for name in names)
     config = f"""

@@ -1,7 +1,6 @@
 """Output contracts as written in `quorate.yaml`: read, and wrong at their place."""
 
 from pathlib import Path
-from typing import cast
 
 import pytest
 
@@ -41,7 +40,7 @@ def contract(found: Catalog, name: str) -> Contract | None:
     model = bare(found.resolve(name))
     if isinstance(model, Ensemble):
         return model.plan.output
-    return cast("Contracted", model).contract if isinstance(model, Contracted) else None
+    return model.contract if isinstance(model, Contracted) else None
 
 
 def test_every_kind_of_model_may_have_one(tmp_path: Path) -> None:
