@@ -5,8 +5,6 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple, NoReturn, cast
 
-import msgspec
-
 from quorate.contracts.json_size import depth_and_nodes
 
 MAX_TEXT_CHARS = 256 * 1024
@@ -98,11 +96,3 @@ def as_number(value: float) -> int | float | None:
 
 
 _EXACT = 2.0**53
-
-
-def plain(value: object) -> object:
-    """Return a value of our own (from YAML, a struct) as plain JSON values; raises `ValueError` for what is none."""
-    try:
-        return cast("object", msgspec.json.decode(msgspec.json.encode(value)))
-    except (TypeError, msgspec.MsgspecError, RecursionError) as error:
-        raise ValueError(str(error)) from None
