@@ -26,6 +26,7 @@ SECTIONS = {
     "MemberSection": "members",
     "ParamsSection": "members.params",
     "RetrySection": "retry",
+    "OutputSection": "output",
     "SimulatedSection": "models.NAME, type: simulated",
     "FailureSection": "failures",
     "ReplaySection": "models.NAME, type: replay",

@@ -360,7 +360,7 @@ no model 'sim-atals'; did you mean 'sim-atlas'? (models: sim-atlas, sim-birch, s
 BUDGET_NOTE = """
 Where a configured budget refused, the body of a `BudgetSpent` holds `budget` as well: `name`, `subject`,
 `limit_microusd`, `spent_microusd`, `reserved_microusd`, `requested_microusd` and `resets_at` (`null`: never). In
-OpenAI's envelope it stands inside `error`.
+OpenAI's envelope it stands inside `error`. An `OutputInvalid` holds `problems` there, each with `path` and `message`.
 """
 FAILURES_INTRO = """
 A `ProviderError` carries `provider`, `model`, `upstream_status`, `upstream_code` and `failure`: why it failed,

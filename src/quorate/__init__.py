@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from quorate.consensus import Agreement, Kind
-    from quorate.core.errors import QuorateError
+    from quorate.contracts.contract import Contract, OutputType, Validation
+    from quorate.core.errors import OutputInvalid, QuorateError
     from quorate.library.quorate import Quorate
     from quorate.library.sync import SyncQuorate
     from quorate.model import Call, Completion, Delta, Event, Model, Outcome, Reply, State, opens_reply
@@ -32,6 +33,7 @@ _HOMES = {
     "Call": "quorate.model",
     "ChatRequest": "quorate.wire.chat",
     "Completion": "quorate.model",
+    "Contract": "quorate.contracts.contract",
     "Delta": "quorate.model",
     "Ensemble": "quorate.parallel.ensemble",
     "Event": "quorate.model",
@@ -41,6 +43,8 @@ _HOMES = {
     "Mode": "quorate.parallel.plan",
     "Model": "quorate.model",
     "Outcome": "quorate.model",
+    "OutputInvalid": "quorate.core.errors",
+    "OutputType": "quorate.contracts.contract",
     "Params": "quorate.parallel.plan",
     "Plan": "quorate.parallel.plan",
     "Progress": "quorate.parallel.progress",
@@ -54,6 +58,7 @@ _HOMES = {
     "State": "quorate.model",
     "SyncQuorate": "quorate.library.sync",
     "Synthesis": "quorate.parallel.plan",
+    "Validation": "quorate.contracts.contract",
     "opens_reply": "quorate.model",
 }
 
@@ -63,6 +68,7 @@ __all__ = [
     "Call",
     "ChatRequest",
     "Completion",
+    "Contract",
     "Delta",
     "Ensemble",
     "Event",
@@ -72,6 +78,8 @@ __all__ = [
     "Mode",
     "Model",
     "Outcome",
+    "OutputInvalid",
+    "OutputType",
     "Params",
     "Plan",
     "Progress",
@@ -85,6 +93,7 @@ __all__ = [
     "State",
     "SyncQuorate",
     "Synthesis",
+    "Validation",
     "__version__",
     "opens_reply",
 ]

@@ -15,8 +15,8 @@ import pages
 WORDS = """
 Abstention, Admission, Agreement, Allowance, Arm, Book, Branch, Budget, Calibration, Call, Cascade, Confidence,
 Critical path, Dispatcher, Drain, Endpoint, Ensemble, Event, Executor, Flow, Hot route, Journal, Key, Ledger, Medoid,
-Model, Outcome, Permission, Plan, Policy, Principal, Quorum, Race, Relay, Reservation, Reward, Run, Scope, Selector,
-Step, Stop rule, Tenant, Track record, Upstream
+Model, Outcome, Output contract, Permission, Plan, Policy, Principal, Quorum, Race, Relay, Reservation, Reward, Run,
+Scope, Selector, Step, Stop rule, Tenant, Track record, Upstream
 """
 ENTRY = re.compile(r"^[A-Z][a-z]+( [a-z]+)?$")
 

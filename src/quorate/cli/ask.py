@@ -21,6 +21,7 @@ def ask(
     temperature: flags.Temperature = None,
     max_tokens: flags.MaxTokens = None,
     seed: flags.Seed = None,
+    output: flags.Output = None,
     models: flags.Models = None,
     mode: flags.ModeFlag = None,
     select: flags.SelectFlag = None,

@@ -26,6 +26,10 @@ System = Annotated[str | None, _request("--system", "-s", metavar="TEXT", help="
 Temperature = Annotated[float | None, _request(metavar="T", min=0, max=2, help="How freely they write.")]
 MaxTokens = Annotated[int | None, _request(metavar="N", min=1, help="The most tokens an answer may have.")]
 Seed = Annotated[int | None, _request(metavar="N", help="Makes random choices repeatable.")]
+Output = Annotated[
+    str | None,
+    _request(metavar="TYPE|FILE", help="What an answer must be: a type, e.g. number, or a file with a JSON Schema."),
+]
 
 Models = Annotated[
     str | None,

@@ -16,8 +16,10 @@ from quorate.cli.board import Board
 from quorate.cli.draw import branch_table
 from quorate.cli.exit_code import ExitCode
 from quorate.cli.live_view import live_view
+from quorate.cli.output_flag import output_of, without_output
 from quorate.cli.printable import printable, printable_json
 from quorate.cli.result_view import show_result, summary
+from quorate.contracts.contract import Contract
 from quorate.core.errors import QuorateError
 from quorate.core.units import format_usd
 from quorate.library.options import AskOptions
@@ -55,11 +57,12 @@ def run_question(question: str, options: dict[str, Any], config: Path | None, di
     quorate = Quorate.from_file(config)
     board = Board()
     pieces: list[str] | None = [] if display.stream else None
-    asked = cast("AskOptions", {**options, "on_event": _sink(board, display)})
+    output = output_of(options)
+    asked = cast("AskOptions", {**without_output(options), "on_event": _sink(board, display)})
     console = Console()
     try:
         with live_view(board, console, text=pieces) if display.rich else nullcontext():
-            result = asyncio.run(_ask(quorate, question, asked, display, pieces))
+            result = asyncio.run(_ask(quorate, question, output, asked, display, pieces))
     except KeyboardInterrupt:
         typer.echo(_interrupted(board), err=True)
         raise typer.Exit(ExitCode.INTERRUPTED) from None
@@ -72,12 +75,17 @@ def run_question(question: str, options: dict[str, Any], config: Path | None, di
 
 
 async def _ask(
-    quorate: Quorate, question: str, options: AskOptions, display: Display, pieces: list[str] | None
+    quorate: Quorate,
+    question: str,
+    output: Contract | None,
+    options: AskOptions,
+    display: Display,
+    pieces: list[str] | None,
 ) -> Result:
     async with quorate:
         if pieces is None:
-            return await quorate.ask(question, **options)
-        async with quorate.stream(question, **options) as answer:
+            return await quorate.ask(question, output=output, **options)
+        async with quorate.stream(question, output=output, **options) as answer:
             async for text in answer:
                 pieces.append(text)
                 if not display.rich:

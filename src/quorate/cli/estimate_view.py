@@ -10,6 +10,7 @@ import typer
 from rich.text import Text
 
 from quorate.cli.list_table import Column, list_console, print_list
+from quorate.cli.output_flag import output_of, without_output
 from quorate.cli.printable import printable, printable_json
 from quorate.core.units import format_usd
 from quorate.engine.estimate import Estimate
@@ -31,7 +32,8 @@ _COLUMNS = (
 
 def print_estimate(question: str, options: dict[str, Any], config: Path | None, *, json_output: bool) -> None:
     """Print what the question would cost with these options, as a table or as JSON."""
-    found = Quorate.from_file(config).estimate(question, **cast("AskOptions", options))
+    asked = cast("AskOptions", without_output(options))
+    found = Quorate.from_file(config).estimate(question, output=output_of(options), **asked)
     if json_output:
         typer.echo(printable_json(json.dumps({"object": "estimate", **asdict(found)}, indent=2)))
         return

@@ -54,6 +54,7 @@ def check(config: Config, names: Names) -> list[Finding]:
             findings += _check_hedge(name, model, config, names)
         elif isinstance(model, EnsembleSection):
             findings += _check_ensemble(model, config.defaults, names, path)
+        findings += _check_output(model, config, names, (*path, "output", "repair_model"))
         if isinstance(model, ResilienceSection):
             findings += _check_fallbacks(model, names, path)
     return [*findings, *_circles(config)]
@@ -108,6 +109,15 @@ def _check_ensemble(
             yield Finding(
                 path=(*path, "group_prompts", str(group)), message=f"no member is in group {group} (groups: {known})"
             )
+
+
+def _check_output(model: ModelSection, config: Config, names: Names, path: KeyPath) -> Iterator[Finding]:
+    name = None if model.output is None else model.output.repair_model
+    if name is None:
+        return
+    yield from _model_exists(name, names, path)
+    if isinstance(config.models.get(name), EnsembleSection):
+        yield Finding(path=path, message=f"{name!r} is an ensemble; an answer is repaired by one model")
 
 
 def _check_fallbacks(model: ResilienceSection, names: Names, path: KeyPath) -> Iterator[Finding]:

@@ -10,12 +10,14 @@ from quorate.config.connections import transport_for
 from quorate.config.gate_section import breaker_policy
 from quorate.config.load import Settings
 from quorate.config.model_section import EndpointSection, ReplaySection, SimulatedSection
+from quorate.config.output_section import read_schema_file
 from quorate.config.place import KeyPath
 from quorate.config.plan_section import EnsembleSection
 from quorate.config.provider_section import ReplayProviderSection, SimulatedProviderSection
 from quorate.config.provider_setup import ProviderSetup, limited
 from quorate.config.schema import Config, ModelSection
 from quorate.consensus.trust import NO_TRUST, Trust
+from quorate.contracts.contract import Contract
 from quorate.core.errors import InvalidRequest, Misconfigured, NotFound
 from quorate.core.net import OutboundGate
 from quorate.engine import Catalog, Entry, ModelCard, ModelKind
@@ -27,6 +29,7 @@ from quorate.providers.price import Price
 from quorate.providers.prices import PriceCatalog
 from quorate.providers.simulated import SimulatedModel, SimulatedProfile, default_profiles
 from quorate.providers.transport import Transport, TransportSettings
+from quorate.resilience.contracted import Contracted
 from quorate.resilience.gate import GateKey
 from quorate.resilience.gates import Gates
 from quorate.resilience.hedge import Hedging
@@ -61,16 +64,34 @@ class EntryMaker:
         names = {*self.providers, *config.providers}
         catalog = Catalog({name: partial(self._unlisted, name) for name in names}, trust=self.trust)
         for name, section in config.models.items():
-            entry = _resilient(self._entry(name, section, catalog), section, catalog)
+            contract = self._contract(name, section)
+            entry = _contracted(self._entry(name, section, catalog, contract), section, contract, catalog)
+            entry = _resilient(entry, section, catalog)
             catalog.add(entry.card, entry.make)
         return catalog
 
-    def _entry(self, name: str, section: ModelSection, catalog: Catalog) -> Entry:
+    def _contract(self, name: str, section: ModelSection) -> Contract | None:
+        """Return what the answers of a model have to be; raises `Misconfigured` for a file that holds no schema."""
+        output = section.output
+        if output is None:
+            return None
+        if output.schema_file is None:
+            return output.contract(None)
+        path = ("models", name, "output", "schema_file")
+        try:
+            return output.contract(read_schema_file(self.settings.resolved(output.schema_file, *path)))
+        except OSError as error:
+            why = f"{str(output.schema_file)!r} cannot be read: {error.strerror}"
+        except InvalidRequest as error:
+            why = error.message
+        raise Misconfigured(why, where=self.settings.origin(*path).where)
+
+    def _entry(self, name: str, section: ModelSection, catalog: Catalog, contract: Contract | None) -> Entry:
         match section:
             case EndpointSection():
                 return _hedged(self._provided(name, section), section, catalog)
             case EnsembleSection():
-                return self._ensemble(name, section, catalog)
+                return self._ensemble(name, section, catalog, contract)
             case SimulatedSection():
                 return _simulated(section.described(name), section.time_scale)
             case ReplaySection():
@@ -143,8 +164,8 @@ class EntryMaker:
             if setup.connection not in self.transports:
                 self.transports[setup.connection] = transport_for(gate, setup.connection, self.settings.environ)
 
-    def _ensemble(self, name: str, section: EnsembleSection, catalog: Catalog) -> Entry:
-        plan = section.plan(self.settings.config.defaults.defaults().plan)
+    def _ensemble(self, name: str, section: EnsembleSection, catalog: Catalog, contract: Contract | None) -> Entry:
+        plan = replace(section.plan(self.settings.config.defaults.defaults().plan), output=contract)
         card = ModelCard(
             name=name,
             kind=ModelKind.ENSEMBLE,
@@ -192,6 +213,13 @@ class EntryMaker:
                 where = self.settings.origin(*path).where
                 raise Misconfigured(f"{str(found)!r} cannot be read: {reason}", where=where) from None
         return self._replays[found]
+
+
+def _contracted(entry: Entry, section: ModelSection, contract: Contract | None, catalog: Catalog) -> Entry:
+    """Return the entry with its contract; that of an ensemble is its plan's."""
+    if contract is None or isinstance(section, EnsembleSection):
+        return entry
+    return replace(entry, make=lambda: Contracted(model=entry.make(), contract=contract, resolve=catalog.resolve))
 
 
 def _resilient(entry: Entry, section: ModelSection, catalog: Catalog) -> Entry:

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from quorate.config.output_section import ContractedSection
 from quorate.config.section import ModelName, Seconds, Section, Share, Texts, Usd, microusd, model_of_name
 from quorate.consensus import Kind
 from quorate.consensus.trust import Weighting
@@ -134,7 +135,7 @@ class MemberSection(Section):
 _Member = Annotated[MemberSection, BeforeValidator(model_of_name, json_schema_input_type=MemberSection | str)]
 
 
-class EnsembleSection(Section):
+class EnsembleSection(ContractedSection):
     """Several models behind one name: they run in parallel and one answer is chosen or made of theirs."""
 
     type: Literal["ensemble"]

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
+from quorate.config.output_section import ContractedSection
 from quorate.config.place import KeyPath
-from quorate.config.section import ModelNames, Section
+from quorate.config.section import ModelNames
 from quorate.core.errors import Failure
 from quorate.resilience.fallbacks import Fallbacks
 from quorate.resilience.resilient import OnCut
 
 
-class ResilienceSection(Section):
-    """What every model that is no ensemble may say about its failures."""
+class ResilienceSection(ContractedSection):
+    """What every model that is no ensemble may say about its failures and its answers."""
 
     fallbacks: ModelNames = ()
     """Models that are asked in this order when this one has failed for good; theirs are asked after them."""

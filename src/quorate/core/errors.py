@@ -10,6 +10,7 @@ QuorateError
 │   │   └─ CircuitOpen   not asked at all, because it failed so often
 │   ├─ Rejected      bad request, context length, authentication, quota, blocked address
 │   ├─ Malformed     an answer that does not follow the provider's own format
+│   ├─ OutputInvalid an answer that does not keep its output contract (carries the problems)
 │   └─ Filtered      the provider refused the content
 ├─ AllFailed 502, or what every branch agrees on (carries every branch's error)
 └─ Misconfigured (only at start-up; names file, key, value)
@@ -193,6 +194,7 @@ class Failure(StrEnum):
     SILENCE = "silence"
     CUT_STREAM = "cut_stream"
     MALFORMED = "malformed"
+    OUTPUT_INVALID = "output_invalid"
     CONTEXT_LENGTH = "context_length"
     CONTENT_REFUSAL = "content_refusal"
     AUTHENTICATION = "authentication"
@@ -209,6 +211,7 @@ FAILURES: dict[Failure, tuple[int, bool]] = {
     Failure.SILENCE: (504, True),
     Failure.CUT_STREAM: (502, True),
     Failure.MALFORMED: (502, True),
+    Failure.OUTPUT_INVALID: (502, True),
     Failure.CONTEXT_LENGTH: (400, False),
     Failure.CONTENT_REFUSAL: (400, False),
     Failure.AUTHENTICATION: (502, False),
@@ -301,6 +304,17 @@ class Malformed(ProviderError):
 
     code = "provider_malformed"
     default_failure = Failure.MALFORMED
+
+
+class OutputInvalid(ProviderError):
+    """An answer does not keep its output contract, after all attempts. `problems`: where in it, and what is wrong."""
+
+    code = "output_invalid"
+    default_failure = Failure.OUTPUT_INVALID
+
+    def __init__(self, message: str, *, model: str, problems: Sequence[tuple[str, str]]) -> None:
+        super().__init__(message, model=model)
+        self.problems = tuple(problems)
 
 
 class Filtered(ProviderError):

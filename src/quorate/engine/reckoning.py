@@ -1,6 +1,6 @@
 """What asking a model would cost and take, part by part, without asking it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from math import ceil
@@ -8,6 +8,7 @@ from typing import Any, assert_never
 
 import msgspec
 
+from quorate.contracts.contract import Contract
 from quorate.core.errors import InvalidRequest
 from quorate.engine.helper_prompt import (
     judge_tokens,
@@ -28,12 +29,15 @@ from quorate.parallel.run import stages_of
 from quorate.providers.endpoint import Endpoint
 from quorate.providers.estimate import DEFAULT_OUTPUT_TOKENS, MESSAGE_TOKENS, estimate_text_tokens
 from quorate.providers.price import Price
+from quorate.resilience.contracted import Contracted
 from quorate.resilience.hedge import Hedging
 from quorate.resilience.resilient import bare, fallbacks_of
 from quorate.wire.chat import ChatRequest
 
 #: What is expected of a model of which no answer is on record: answers of this share of the limit, 1,024 of 4,096.
 USUAL_SHARE = 0.25
+#: What a model is told about an answer that does not keep its contract, beside the answer and the schema: at most.
+TOLD_TOKENS = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,12 +112,37 @@ class Reckoning:
         """Return the worst of an attempt: at the dearest model that may stand in, and at all that a hedge asks."""
         stand_ins = [self.resolve(name) for name in fallbacks_of(model).names]
         model = bare(model)
-        found = self._of_leaf(model, ask, depth)
-        if isinstance(model, Hedging):
-            found = _costing(found, [found], [self._of_leaf(other, ask, depth) for other in model.on])
+        if isinstance(model, Contracted):
+            inner = model.model
+            found = self._kept(model.contract, ask, lambda again: self._hedged(inner, again, depth), depth)
+        else:
+            found = self._hedged(model, ask, depth)
         for other in stand_ins:
             found = _costing(found, [self._dearest(other, ask, depth + 1)])
         return found
+
+    def _hedged(self, model: Model, ask: Ask, depth: int) -> Reckoned:
+        found = self._of_leaf(model, ask, depth)
+        if isinstance(model, Hedging):
+            found = _costing(found, [found], [self._of_leaf(other, ask, depth) for other in model.on])
+        return found
+
+    def _kept(self, contract: Contract | None, ask: Ask, once: Callable[[Ask], Reckoned], depth: int) -> Reckoned:
+        """Return the worst of an answer under a contract: asked as often as it says, and each answer repaired."""
+        found = once(ask)
+        if contract is None or self.past is not None:
+            return found
+        shown = found.answer_tokens + TOLD_TOKENS
+        if contract.schema is not None:
+            shown += estimate_text_tokens(contract.schema.text)
+        again = [once(replace(ask, prompt_tokens=ask.prompt_tokens + shown))] * contract.retries
+        repairs: list[Reckoned] = []
+        if contract.repair_model is not None:
+            asked = Ask(prompt_tokens=shown, images=0, request=ChatRequest(messages=()))
+            repairs = [self.of(self.resolve(contract.repair_model), asked, depth + 1)] * (1 + contract.retries)
+        costs = [each.cost_microusd for each in (found, *again, *repairs)]
+        known = [cost for cost in costs if cost is not None]
+        return replace(found, cost_microusd=sum(known) if len(known) == len(costs) else None)
 
     def _of_leaf(self, model: Model, ask: Ask, depth: int) -> Reckoned:
         name, model = model.name, leaf(model)
@@ -163,7 +192,7 @@ class Reckoning:
 
     def _branch(self, plan: Plan, branch: Branch, ask: Ask, depth: int) -> Part:
         asked = _of_branch(ask, branch, plan.max_tokens)
-        once = self.of(branch.model, asked, depth + 1)
+        once = self._kept(plan.output, asked, lambda again: self.of(branch.model, again, depth + 1), depth)
         attempts = (branch.member.retry or plan.retry).max_retries + 1
         return self._part(branch.member.model, branch.id, asked, once, attempts=attempts)
 
@@ -174,11 +203,17 @@ class Reckoning:
             prompt_tokens = _helper_tokens(plan, helper, ask.prompt_tokens, candidates, parts)
             request = ChatRequest(messages=(), max_tokens=plan.helper_max_tokens)
             asked = Ask(prompt_tokens=prompt_tokens, images=0, request=request)
-            once = self.of(self.resolve(helper.model), asked, depth + 1)
+            once = self._of_helper(plan, helper, asked, depth)
             attempts = plan.retry.max_retries + 1
             part = self._part(helper.model, helper.branch, asked, once, attempts=attempts, times=helper.times)
             parts.append(replace(part, role=helper.role))
         return parts
+
+    def _of_helper(self, plan: Plan, helper: Helper, asked: Ask, depth: int) -> Reckoned:
+        """Return what asking a helper once costs; whoever writes the answer has to keep the plan's contract."""
+        found = self.resolve(helper.model)
+        contract = plan.output if helper.role is Role.SYNTHESISER else None
+        return self._kept(contract, asked, lambda again: self.of(found, again, depth + 1), depth)
 
     def _answers_tokens(self, plan: Plan, candidates: Sequence[int], helpers: Sequence[Part]) -> int:
         """Return how long the plan's answer is: a vote on fields may at worst take some of every answer."""

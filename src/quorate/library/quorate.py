@@ -6,10 +6,11 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self, Unpack
+from typing import Self, TypeVar, Unpack, overload
 
 import msgspec
 
+from quorate.contracts.contract import Contract
 from quorate.core.clock import Clock, SystemClock
 from quorate.core.errors import InvalidRequest
 from quorate.engine.catalog import Catalog, ModelCard
@@ -24,6 +25,7 @@ from quorate.library.options import (
     request_from,
     require_known,
 )
+from quorate.library.output_type import OutputGiven, TypedResult, is_python_type, output_contract
 from quorate.library.setup import Setup, configured, of_models, simulated
 from quorate.model import Call, Model, new_call
 from quorate.model.event import ignore_events
@@ -35,6 +37,7 @@ from quorate.wire.chat import ChatRequest
 
 #: The name of a plan that was made for one question.
 _AD_HOC = "ask"
+T = TypeVar("T")
 
 
 class Quorate:
@@ -120,34 +123,51 @@ class Quorate:
         """Return what is known about every model of the catalog."""
         return self.catalog.cards()
 
-    async def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> Result:
+    @overload
+    async def ask(self, prompt: Prompt, *, output: type[T], **options: Unpack[AskOptions]) -> TypedResult[T]: ...
+
+    @overload
+    async def ask(
+        self, prompt: Prompt, *, output: OutputGiven | None = None, **options: Unpack[AskOptions]
+    ) -> Result: ...
+
+    async def ask(
+        self, prompt: Prompt, *, output: OutputGiven | type[object] | None = None, **options: Unpack[AskOptions]
+    ) -> Result:
         """Return one answer of many models, with their agreement, costs and times.
 
-        `prompt` is a text, a list of messages or a whole chat request. Raises `InvalidRequest` or `NotFound` for a
+        `prompt` is a text, a list of messages or a whole chat request. `output` is what every answer has to be: a type
+        (`int`, `date`, a dataclass, a pydantic model), its name (`"number"`), a JSON Schema or a `Contract`; the result
+        then has a `value`, and answers that are something else have failed. Raises `InvalidRequest` or `NotFound` for a
         question that cannot be asked, `AllFailed` (or the only branch's error) when nobody answered. One call per
         branch, plus those of the selector.
         """
-        ensemble, request, call = self._prepare(prompt, options)
+        ensemble, request, call = self._prepare(prompt, output, options)
         with self._recording(ensemble, call, stream=False) as call:
-            return await ensemble.run(request, call)
+            result = await ensemble.run(request, call)
+        return TypedResult[object].of(result) if is_python_type(output) else result
 
-    def estimate(self, prompt: Prompt, **options: Unpack[AskOptions]) -> Estimate:
+    def estimate(
+        self, prompt: Prompt, *, output: OutputGiven | type[object] | None = None, **options: Unpack[AskOptions]
+    ) -> Estimate:
         """Return what `ask` would cost and take with the same options; nobody is asked.
 
         Nothing is on record here, so the expected answers are a share of their limits and times are not known.
         Raises `InvalidRequest` or `NotFound` as `ask` does. Reads the configuration if that has not been done.
         """
-        ensemble, request, call = self._prepare(prompt, options)
+        ensemble, request, call = self._prepare(prompt, output, options)
         return estimate(ensemble.plan, request, resolve=self.catalog.resolve, params=call.params)
 
     @asynccontextmanager
-    async def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> AsyncGenerator[Answer]:
+    async def stream(
+        self, prompt: Prompt, *, output: OutputGiven | type[object] | None = None, **options: Unpack[AskOptions]
+    ) -> AsyncGenerator[Answer]:
         """Give the answer piece by piece: `async for text in answer`; then `answer.result` is the whole.
 
         A race streams its winner from the first token on and a synthesis its writer; the other modes know their answer
-        only at the end. Leaving the context early cancels what still runs.
+        only at the end, and so does a question with an `output`. Leaving the context early cancels what still runs.
         """
-        ensemble, request, call = self._prepare(prompt, options)
+        ensemble, request, call = self._prepare(prompt, output, options)
         with self._recording(ensemble, call, stream=True) as call:
             async with ensemble.open(msgspec.structs.replace(request, stream=True), call) as reply:
                 yield Answer(reply)
@@ -178,10 +198,12 @@ class Quorate:
         model = members[0].model if ensemble.name == _AD_HOC and len(members) == 1 else ensemble.name
         return records.recording(call, model=model, stream=stream)
 
-    def _prepare(self, prompt: Prompt, options: AskOptions) -> tuple[Ensemble, ChatRequest, Call]:
+    def _prepare(
+        self, prompt: Prompt, output: OutputGiven | type[object] | None, options: AskOptions
+    ) -> tuple[Ensemble, ChatRequest, Call]:
         require_known(options)
         request = request_from(prompt, options)
-        ensemble = self._ensemble(options)
+        ensemble = self._ensemble(options, output_contract(output))
         call = new_call(
             clock=self._clock,
             limit_microusd=limit_microusd(options, self._ready().limit_microusd),
@@ -191,17 +213,17 @@ class Quorate:
         )
         return ensemble, request, call
 
-    def _ensemble(self, options: AskOptions) -> Ensemble:
+    def _ensemble(self, options: AskOptions, output: Contract | None) -> Ensemble:
         """Return the plan to run: a configured ensemble named alone and as it is, else the models named."""
         base = options.get("plan", self._ready().plan)
         models = options.get("models", () if base.members else self._ready().models)
         members = members_from(models) or base.members
         if not members:
             raise InvalidRequest("no models are named and the configuration has no default models", param="models")
+        name = _AD_HOC
         if "plan" not in options and members == (Member(model=members[0].model),):
             model = self.catalog.resolve(members[0].model)
             if isinstance(model, Ensemble):
-                return Ensemble(name=model.name, plan=plan_from(model.plan, options), resources=self.catalog.resources)
-        return Ensemble(
-            name=_AD_HOC, plan=plan_from(replace(base, members=members), options), resources=self.catalog.resources
-        )
+                name, base, members = model.name, model.plan, model.plan.members
+        plan = plan_from(replace(base, members=members, output=output or base.output), options)
+        return Ensemble(name=name, plan=plan, resources=self.catalog.resources)

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Itera
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack, overload
 
 from quorate.core.tasks import Elsewhere
 from quorate.engine.catalog import ModelCard
 from quorate.engine.estimate import Estimate
 from quorate.library.answer import Answer
 from quorate.library.options import AskOptions, Prompt
+from quorate.library.output_type import OutputGiven, TypedResult
 from quorate.library.quorate import Quorate
 from quorate.model import Model
 from quorate.model.feedback import Feedback
@@ -89,22 +90,32 @@ class SyncQuorate:
         """As `Quorate.models`."""
         return self._quorate.models()
 
-    def ask(self, prompt: Prompt, **options: Unpack[AskOptions]) -> Result:
-        """As `Quorate.ask`. `on_event` is called on the event loop's thread."""
-        return self.wait(self._quorate.ask(prompt, **options))
+    @overload
+    def ask(self, prompt: Prompt, *, output: type[T], **options: Unpack[AskOptions]) -> TypedResult[T]: ...
 
-    def estimate(self, prompt: Prompt, **options: Unpack[AskOptions]) -> Estimate:
+    @overload
+    def ask(self, prompt: Prompt, *, output: OutputGiven | None = None, **options: Unpack[AskOptions]) -> Result: ...
+
+    def ask(self, prompt: Prompt, *, output: Any = None, **options: Unpack[AskOptions]) -> Result:
+        """As `Quorate.ask`. `on_event` is called on the event loop's thread."""
+        return self.wait(self._quorate.ask(prompt, output=output, **options))
+
+    def estimate(
+        self, prompt: Prompt, *, output: OutputGiven | type[object] | None = None, **options: Unpack[AskOptions]
+    ) -> Estimate:
         """As `Quorate.estimate`."""
-        return self._quorate.estimate(prompt, **options)
+        return self._quorate.estimate(prompt, output=output, **options)
 
     def feedback(self, run_id: str, *, correct: bool, branch: str | None = None, note: str | None = None) -> Feedback:
         """As `Quorate.feedback`."""
         return self.wait(self._quorate.feedback(run_id, correct=correct, branch=branch, note=note))
 
     @contextmanager
-    def stream(self, prompt: Prompt, **options: Unpack[AskOptions]) -> Generator["SyncAnswer"]:
+    def stream(
+        self, prompt: Prompt, *, output: OutputGiven | type[object] | None = None, **options: Unpack[AskOptions]
+    ) -> Generator["SyncAnswer"]:
         """As `Quorate.stream`: `for text in answer`, then `answer.result`."""
-        context = self._quorate.stream(prompt, **options)
+        context = self._quorate.stream(prompt, output=output, **options)
         answer = self.wait(_enter(context))
         try:
             yield SyncAnswer(self, answer)

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from quorate.core.errors import QuorateError
 from quorate.model.event import State
+from quorate.model.output import Output
 from quorate.model.usage import Spend, Usage
 from quorate.wire.chat import ChatResponse
 from quorate.wire.stream import ChatChunk, chunk_of
@@ -25,7 +26,7 @@ class Completion:
 
     `model` is the catalog name that answered, `provider` where it runs; `usage` is the provider's own count or our
     estimate (`estimated`); `cost_microusd` is `None` when the price is not known. `metadata` holds facts about the
-    answer (`simulated: true`), `detail` how a composed model reached it.
+    answer (`simulated: true`), `detail` how a composed model reached it, `output` its value under an output contract.
     """
 
     response: ChatResponse
@@ -36,6 +37,7 @@ class Completion:
     estimated: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
     detail: Detail | None = None
+    output: Output | None = None
 
     @property
     def text(self) -> str:

@@ -22,6 +22,7 @@ from quorate.parallel.live import Live
 from quorate.parallel.plan import Member, Plan, Select
 from quorate.parallel.provenance import Basis, Dissent, Provenance, Source
 from quorate.parallel.run_branch import BranchRun
+from quorate.resilience.contracted import Terms
 from quorate.wire.chat import ChatRequest, Message
 
 
@@ -30,7 +31,8 @@ class Candidates:
     """A live object: the successful `outcomes` in plan order, their `members` by index, their agreement.
 
     `agreement` is `None` for fewer than two answers; `trust` is what is known of the models. `helpers` collects the
-    calls that a selector makes; they are charged and reported like branches.
+    calls that a selector makes; they are charged and reported like branches. `terms` are what an answer that one of
+    them writes has to keep.
     """
 
     plan: Plan
@@ -42,6 +44,7 @@ class Candidates:
     resolve: Resolve
     trust: Trust = NO_TRUST
     live: Live | None = None
+    terms: Terms | None = None
     helpers: list[Outcome] = field(default_factory=list[Outcome])
     _numbers: Iterator[int] = field(default_factory=count)
 
@@ -123,7 +126,13 @@ class Candidates:
         )
 
     async def ask(
-        self, model: Model, name: str, messages: Sequence[PromptMessage], *, live: Live | None = None
+        self,
+        model: Model,
+        name: str,
+        messages: Sequence[PromptMessage],
+        *,
+        live: Live | None = None,
+        terms: Terms | None = None,
     ) -> Outcome:
         """Ask a judge or synthesiser; return its outcome, never raising for its failure."""
         settled: list[Outcome] = []
@@ -142,6 +151,7 @@ class Candidates:
             retry=self.plan.retry,
             settle=settled.append,
             claim=lambda name: name != model.name,
+            terms=terms,
             live=live,
         )
         try:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import msgspec
 
+from quorate.contracts.response_format import contract_in
 from quorate.core.tasks import background
 from quorate.model import Call, Completion, Delta, opens_reply
 from quorate.parallel.live import Live
@@ -36,7 +37,16 @@ class Ensemble:
 
     async def run(self, request: ChatRequest, call: Call, *, live: Live | None = None) -> Result:
         """Return the whole result; raises as `run_plan` does."""
-        return await run_plan(self.plan, request, call, self._resources, live=live)
+        return await run_plan(self._plan_for(request), request, call, self._resources, live=live)
+
+    def _plan_for(self, request: ChatRequest) -> Plan:
+        """Return the plan, held to the schema that a request brings in OpenAI's own words if it has no contract.
+
+        A plan that only stands for one model leaves that to its provider.
+        """
+        if self._for_one or self.plan.output is not None or request.response_format is None:
+            return self.plan
+        return replace(self.plan, output=contract_in(request.response_format))
 
     @opens_reply
     async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
@@ -78,4 +88,5 @@ class Ensemble:
             estimated=result.spend.estimated,
             metadata={**answer.metadata, "answered_by": result.chosen or answer.model},
             detail=result,
+            output=answer.output,
         )

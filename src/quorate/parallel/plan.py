@@ -7,6 +7,7 @@ from typing import Any
 
 from quorate.consensus import DEFAULT_FLOOR, Kind
 from quorate.consensus.trust import Weighting
+from quorate.contracts.contract import Contract
 from quorate.resilience.retry_policy import RetryPolicy
 
 #: The kinds of answers that are compared by a likeness, which may leave open whether they agree.
@@ -176,6 +177,9 @@ class Plan:
     `kind` says what the answers are, `key_fields` which top-level fields of JSON answers decide alone whether two
     agree. `pair_judge` names a model that is asked whether two answers mean the same, where measuring leaves it open
     and its word could settle the matter: about `max_judged_pairs` pairs at most, each in both orders; not in a race.
+
+    `output` is what every answer of the last stage, and the answer chosen, has to be: one that is not has failed, and
+    does not vote.
     """
 
     members: tuple[Member, ...]
@@ -213,6 +217,7 @@ class Plan:
     helper_max_tokens: int | None = None
     max_attempts: int | None = None
     max_cost_microusd: int | None = None
+    output: Contract | None = None
 
     @property
     def selector(self) -> Select:

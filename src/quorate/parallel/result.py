@@ -7,6 +7,7 @@ from quorate.consensus import Agreement
 from quorate.core.errors import QuorateError
 from quorate.core.units import format_usd, usd
 from quorate.model import Completion, Outcome, Spend
+from quorate.model.output import Output
 from quorate.parallel.plan import Select
 from quorate.parallel.provenance import Dissent, Provenance
 from quorate.parallel.stop import Stopped
@@ -66,6 +67,16 @@ class Result:
         return self.answer
 
     @property
+    def output(self) -> Output | None:
+        """The answer under its output contract; `None` where there is none."""
+        return self.completion.output
+
+    @property
+    def value(self) -> object:
+        """The answer as a value: a number, a date, a dictionary, the caller's own type; `None` without a contract."""
+        return None if self.output is None else self.output.native
+
+    @property
     def cost_microusd(self) -> int | None:
         """What everything cost, losers and selectors included; `None` if the price of a part is not known."""
         return self.spend.cost_microusd
@@ -112,6 +123,7 @@ class Result:
             "stopped": self.stopped.value,
             "warnings": list(self.warnings),
             "metadata": dict(self.completion.metadata),
+            "output": None if self.output is None else self.output.to_dict(),
         }
 
 

@@ -26,6 +26,7 @@ from quorate.parallel.select import select
 from quorate.parallel.stage import Stage
 from quorate.parallel.stop import min_models
 from quorate.parallel.votes import votes_of
+from quorate.resilience.contracted import Terms, told
 from quorate.templating import Template, TemplateError
 from quorate.wire.chat import ChatRequest
 
@@ -62,8 +63,16 @@ async def run_plan(
         asked = stage_request(request, template, _outcomes(done)) if template is not None else request
         last = i == len(stages) - 1
         speaker = _speaker(plan, live, last=last)
-        ballot = _ballot(plan, members, resources)
-        stage = Stage(plan=plan, branches=members, request=asked, call=call, taken=taken, ballot=ballot, live=speaker)
+        stage = Stage(
+            plan=plan,
+            branches=members,
+            request=asked,
+            call=call,
+            taken=taken,
+            ballot=_ballot(plan, members, resources),
+            terms=_terms(plan, resources) if last else None,
+            live=speaker,
+        )
         # Of an earlier stage only the stop rule of a quorum asks whether its answers agree.
         stage.pair_judge = pair_judge if last or plan.mode is Mode.QUORUM else None
         done.append(stage)
@@ -113,7 +122,7 @@ def _limited(plan: Plan, branches: Sequence[Branch], last: Sequence[Branch], cal
 
 
 def _require_helper(plan: Plan, resolve: Resolve) -> None:
-    """Raise what `resolve` raises for the selector's model: before the branches are asked, not after."""
+    """Raise what `resolve` raises for the models that help: before the branches are asked, not after."""
     match plan.selector:
         case Select.PROMPT_SELECTOR:
             name = plan.judge
@@ -123,6 +132,13 @@ def _require_helper(plan: Plan, resolve: Resolve) -> None:
             name = None
     if name is not None:
         resolve(name)
+    if plan.output is not None and plan.output.repair_model is not None:
+        resolve(plan.output.repair_model)
+
+
+def _terms(plan: Plan, resources: Resources) -> Terms | None:
+    """Return what answers have to keep; those of earlier stages are drafts for the last one."""
+    return None if plan.output is None else Terms(contract=plan.output, resolve=resources.resolve)
 
 
 def _pair_judge(plan: Plan, call: Call, resources: Resources) -> PairJudge | None:
@@ -185,6 +201,7 @@ def _candidates(plan: Plan, stage: Stage, resources: Resources, live: Live | Non
         resolve=resources.resolve,
         trust=resources.trust,
         live=live if plan.selector is Select.SYNTHESIS else None,
+        terms=stage.terms,
     )
 
 
@@ -252,6 +269,11 @@ def _warnings(outcomes: Sequence[Outcome], answered: int, needed: int) -> list[s
         f"{outcome.completion.model} answered in place of {outcome.model}"
         for outcome in outcomes
         if outcome.completion is not None and outcome.completion.model != outcome.model
+    )
+    warnings.extend(
+        f"the answer of {outcome.branch} does not keep its output contract: {told(output.problems)}"
+        for outcome in outcomes
+        if outcome.completion is not None and (output := outcome.completion.output) is not None and not output.valid
     )
     unpriced = sorted({outcome.model for outcome in outcomes if outcome.spend.unpriced})
     if unpriced:

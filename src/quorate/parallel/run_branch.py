@@ -20,6 +20,7 @@ from quorate.model.event import (
 )
 from quorate.parallel.branch import Branch
 from quorate.parallel.live import Live
+from quorate.resilience.contracted import Terms
 from quorate.resilience.failover import Claim, Failover
 from quorate.resilience.retry_policy import RetryPolicy
 from quorate.wire.chat import ChatRequest
@@ -34,6 +35,7 @@ class BranchRun:
     `run` never raises anything but cancellation; the outcome goes to `settle` in every case. `live` is where pieces
     go while this branch speaks, `None` if nobody reads along; `lose` tells why it was cancelled. `on_speak` is called
     when the branch becomes the one that speaks. `claim` gives it a fallback that does not run in its plan already.
+    `terms` are what its answer has to keep.
     """
 
     branch: Branch
@@ -42,11 +44,11 @@ class BranchRun:
     retry: RetryPolicy
     settle: Callable[[Outcome], None]
     claim: Claim
+    terms: Terms | None = None
     live: Live | None = None
     on_speak: Callable[[Branch], None] | None = None
     lose: str = "the caller left"
     attempts: int = 1
-    _earlier_attempts: int = 0
     started_s: float = 0.0
     first_token_s: float | None = None
 
@@ -77,7 +79,8 @@ class BranchRun:
             claim=self.claim,
             begins_again=self.live is None,
             on_retry=self._count,
-            on_fallback=self._count_fallback,
+            on_fallback=self._count,
+            terms=self.terms,
         )
         limit = asyncio.timeout(self.call.deadline.remaining_s())
         try:
@@ -125,12 +128,8 @@ class BranchRun:
         error.__cause__ = cause
         return error
 
-    def _count(self, event: BranchRetry) -> None:
-        self.attempts = self._earlier_attempts + event.attempt + 1
-
-    def _count_fallback(self, event: BranchFallback) -> None:
+    def _count(self, event: BranchRetry | BranchFallback) -> None:
         del event
-        self._earlier_attempts = self.attempts
         self.attempts += 1
 
     def _finished(self, completion: Completion) -> None:

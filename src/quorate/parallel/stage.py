@@ -19,6 +19,7 @@ from quorate.parallel.pair_judge import PairJudge
 from quorate.parallel.plan import FailureStrategy, Mode, Plan
 from quorate.parallel.run_branch import BranchRun
 from quorate.parallel.stop import Standing, Stopped, min_models, stop_rule
+from quorate.resilience.contracted import Terms
 from quorate.resilience.resilient import is_held_back
 from quorate.wire.chat import ChatRequest
 
@@ -37,8 +38,8 @@ class Stage:
     other; with `fail_fast` the first one ends the stage and `failure` is its error. `live` passes on the pieces of
     the one branch that may speak: the first with a token in a race for one answer, or the only branch there is.
     `taken` are the models that run in the plan, to which those are added that stand in for one. `ballot` holds the
-    votes of the branches. A `pair_judge` is asked where its word could settle what measuring leaves open; meanwhile no
-    further branch begins.
+    votes of the branches. `terms` are what an answer has to keep to be one. A `pair_judge` is asked where its word
+    could settle what measuring leaves open; meanwhile no further branch begins.
     """
 
     plan: Plan
@@ -47,6 +48,7 @@ class Stage:
     call: Call
     taken: set[str]
     ballot: Ballot
+    terms: Terms | None = None
     live: Live | None = None
     pair_judge: PairJudge | None = None
     outcomes: dict[int, Outcome] = field(default_factory=dict[int, Outcome])
@@ -151,6 +153,7 @@ class Stage:
             retry=branch.member.retry or self.plan.retry,
             settle=self._settle,
             claim=self._claim,
+            terms=self.terms,
             live=self.live if self._one_decides() and not is_held_back(branch.model) else None,
             on_speak=self._let_speak,
         )

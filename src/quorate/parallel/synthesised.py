@@ -53,7 +53,8 @@ async def _written(candidates: Candidates, synthesiser: Model, shown: Sequence[O
         method=candidates.plan.synthesis.value,
         nonce=new_nonce(),
     )
-    outcome = await candidates.ask(synthesiser, Role.SYNTHESISER.value, messages, live=candidates.live)
+    name = Role.SYNTHESISER.value
+    outcome = await candidates.ask(synthesiser, name, messages, live=candidates.live, terms=candidates.terms)
     if candidates.live is not None and not outcome.text.strip():
         if candidates.live.told and outcome.error is not None:
             raise outcome.error

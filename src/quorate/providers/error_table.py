@@ -132,7 +132,7 @@ def error_of(failure: Failure) -> type[ProviderError]:
     match failure:
         case Failure.TRANSIENT | Failure.OVERLOAD | Failure.SILENCE | Failure.CUT_STREAM:
             return Unavailable
-        case Failure.MALFORMED:
+        case Failure.MALFORMED | Failure.OUTPUT_INVALID:  # the latter is never what a provider says
             return Malformed
         case Failure.CONTENT_REFUSAL:
             return Filtered

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from quorate.core.errors import QuorateError
 from quorate.model import Call, Completion, Delta, Model, opens_reply
 from quorate.model.event import BranchFallback, BranchRetry
+from quorate.resilience.contracted import Contracted, Terms
 from quorate.resilience.resilient import Resilient, bare
 from quorate.resilience.retry import Retrying
 from quorate.resilience.retry_policy import RetryPolicy
@@ -22,7 +23,8 @@ class Failover:
     The one order in which the wrappers stand: fallbacks around retries around hedging around the gate of one attempt
     (breaker, then concurrency). No model is asked in two places of one plan: `claim` says whether one is free. An
     answer of which the caller has a token is not begun anew, unless `begins_again` says that the pieces reach nobody.
-    Each change is an event, told to `on_fallback` as well; the completion names the model that answered.
+    Each change is an event, told to `on_fallback` as well; the completion names the model that answered. `terms` are
+    what every answer has to keep, beside the contract of the model that gives it: between fallbacks and retries.
     """
 
     model: Model
@@ -31,6 +33,7 @@ class Failover:
     begins_again: bool = False
     on_retry: Callable[[BranchRetry], None] | None = None
     on_fallback: Callable[[BranchFallback], None] | None = None
+    terms: Terms | None = None
 
     @property
     def name(self) -> str:
@@ -43,9 +46,8 @@ class Failover:
         route = Route(model=self.model, claim=self.claim)
         while True:
             begun = False
-            asked = Retrying(bare(route.model), self.policy, on_retry=self.on_retry, begins_again=self.begins_again)
             try:
-                async with asked.open(request, call) as reply:
+                async with self._asked(bare(route.model)).open(request, call) as reply:
                     if request.stream:
                         async for delta in reply:
                             begun = begun or (delta.says_something and not self.begins_again)
@@ -57,6 +59,15 @@ class Failover:
                 if begun or not route.advance(error) or not call.may_try_again():
                     raise (error if begun else route.first) from None
                 self._tell(call, failed, route.model.name, error)
+
+    def _asked(self, model: Model) -> Model:
+        """Return the model with its retries, and around them the contracts: what they hold back can begin anew."""
+        inner = model.model if isinstance(model, Contracted) else model
+        held_back = self.terms is not None or inner is not model
+        asked: Model = Retrying(inner, self.policy, on_retry=self.on_retry, begins_again=self.begins_again or held_back)
+        if isinstance(model, Contracted):
+            asked = model.around(asked, on_retry=self.on_retry)
+        return asked if self.terms is None else self.terms.for_model(asked, on_retry=self.on_retry)
 
     def _tell(self, call: Call, failed: str, to: str, error: QuorateError) -> None:
         event = fallback_event(call, branch=call.branch or self.name, model=failed, to=to, error=error)

@@ -38,6 +38,11 @@ TREATMENTS: dict[Failure, Treatment] = {
     Failure.MALFORMED: Treatment(
         retried=True, elsewhere=Elsewhere.ANY, why="as long as the caller has read nothing of the answer"
     ),
+    Failure.OUTPUT_INVALID: Treatment(
+        retried=True,
+        elsewhere=Elsewhere.ANY,
+        why="told what is wrong a model often mends it; another one may do better",
+    ),
     Failure.CONTEXT_LENGTH: Treatment(
         retried=False, elsewhere=Elsewhere.LARGER, why="the same model says the same again; a larger one may do"
     ),

@@ -24,6 +24,7 @@ VERDICTS: dict[Failure, Verdict] = {
     Failure.SILENCE: Verdict.OUTAGE,
     Failure.CUT_STREAM: Verdict.OUTAGE,
     Failure.MALFORMED: Verdict.OUTAGE,
+    Failure.OUTPUT_INVALID: Verdict.NOTHING,
     Failure.CONTEXT_LENGTH: Verdict.NOTHING,
     Failure.CONTENT_REFUSAL: Verdict.NOTHING,
     Failure.AUTHENTICATION: Verdict.KEY,

@@ -92,8 +92,10 @@ def answering(job: Job) -> str:
 def _ours(completion: Completion, job: Job) -> dict[str, Any]:
     """Return what only this gateway tells: who answered, how much they agree, what it cost."""
     detail = completion.detail
+    output = {} if completion.output is None else {"output": completion.output.to_dict()}
     if not isinstance(detail, Result) or not isinstance(job.model, Ensemble):
         ours: dict[str, Any] = {"simulated": True} if completion.metadata.get("simulated") else {}
+        ours |= output
         if fallbacks := job.watch.recorder.fallbacks:
             ours["answered_by"] = answering(job)
             ours["failed"] = [{"model": each.model, "code": each.code, "message": each.message} for each in fallbacks]
@@ -113,6 +115,7 @@ def _ours(completion: Completion, job: Job) -> dict[str, Any]:
             "contradictions": len(detail.contradictions),
             "cost_microusd": detail.cost_microusd,
             "warnings": list(detail.warnings),
+            **output,
         }
     }
 

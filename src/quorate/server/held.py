@@ -95,7 +95,7 @@ def _worst_of_one(
 
 
 def _leaves(plan: Plan, resolve: Resolve, depth: int) -> Counter[str]:
-    """Return how often each model that is no ensemble is asked at most, retries aside."""
+    """Return how often each model that is no ensemble is asked at most, retries after failures aside."""
     found = Counter[str]()
     if depth > MAX_DEPTH:
         return found  # it does not run
@@ -103,6 +103,10 @@ def _leaves(plan: Plan, resolve: Resolve, depth: int) -> Counter[str]:
     asked = Counter(member.model for member in members)
     for helper in helpers_of(plan, members):
         asked[helper.model] += helper.times
+    if plan.output is not None:
+        asked = Counter({name: count * (1 + plan.output.retries) for name, count in asked.items()})
+        if plan.output.repair_model is not None:
+            asked[plan.output.repair_model] += asked.total()
     if plan.pair_judge is not None:
         asked[plan.pair_judge] += BOTH_ORDERS * plan.judged_pairs(len(members))
     for name, count in asked.items():

@@ -196,8 +196,14 @@ def parallel_body(result: Result, *, plan: Plan, request_model: str, id: str, cr
             "object": OBJECT,
             "created": created,
             "model": request_model,
+            **output_field(result),
         }
     )
+
+
+def output_field(result: Result) -> JsonObject:
+    """Return the field `quorate` with the answer's value under an output contract; nothing without one."""
+    return {} if result.output is None else {"quorate": {"output": result.output.to_dict()}}
 
 
 def result_of(completion: Completion) -> Result:

@@ -10,6 +10,7 @@ import msgspec
 
 from quorate.consensus import Kind
 from quorate.consensus.trust import Weighting
+from quorate.contracts.contract import Contract, OutputType
 from quorate.core.errors import InvalidRequest
 from quorate.core.units import MICROUSD_PER_USD
 from quorate.engine.choose import Chosen, Wish
@@ -27,6 +28,7 @@ from quorate.parallel.plan import (
     Synthesis,
 )
 from quorate.server.fan_out import branches_of, fan_out
+from quorate.server.output_request import OutputOptions, requested_contract
 from quorate.server.request_fields import read_fields
 
 #: Where the field stands in the body, for messages and `param`.
@@ -104,6 +106,7 @@ class ParallelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     max_attempts: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
     max_cost_usd: Annotated[float, msgspec.Meta(gt=0, le=1_000_000)] | None = None
     count: Copies | None = None
+    output: OutputType | OutputOptions | None = None
     progress: Progress = Progress.COMMENTS
     dry_run: bool = False
 
@@ -134,7 +137,9 @@ class ParallelRequest:
     @property
     def models(self) -> tuple[str, ...]:
         """Every model that the plan may call, helpers included, each once: what the caller must be allowed to use."""
+        output = self.plan.output
         helpers = (self.plan.judge, self.plan.synthesiser, self.plan.pair_judge) if self.enabled else ()
+        helpers = (*helpers, None if output is None else output.repair_model)
         named = (*(member.model for member in self.plan.members), *(name for name in helpers if name is not None))
         return tuple(dict.fromkeys(named))
 
@@ -164,7 +169,7 @@ def read_parallel(
     chosen = _choose(options, choose, limits) if options.enabled and options.agi_model_selection else ()
     members = _members(options, chosen, base, model)
     if not options.enabled:
-        alone = _alone(base, members, model)
+        alone = _alone(base, members, model, _output(options))
         return ParallelRequest(plan=alone, enabled=False, progress=options.progress, dry_run=options.dry_run)
     plan = _plan(options, base, members, limits)
     _require_fan_out(plan, options, limits, resolve, configured=members is base.members)
@@ -230,10 +235,21 @@ def _least(*limits: int | None) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def _alone(base: Plan, members: Sequence[Member], model: str) -> Plan:
+def _output(options: ParallelOptions) -> Contract | None:
+    return None if options.output is None else requested_contract(options.output, f"{FIELD}.output")
+
+
+def _alone(base: Plan, members: Sequence[Member], model: str, output: Contract | None) -> Plan:
     """Return the plan of a plain completion: of the request's `model`, else of the first model named."""
     member = Member(model=model) if model else replace(members[0], count=1)
-    return replace(base, members=(member,), parallelization=Parallelization.NONE, group_prompts={}, min_models=None)
+    return replace(
+        base,
+        members=(member,),
+        parallelization=Parallelization.NONE,
+        group_prompts={},
+        min_models=None,
+        output=output or base.output,
+    )
 
 
 def _plan(options: ParallelOptions, base: Plan, members: tuple[Member, ...], limits: ParallelLimits) -> Plan:
@@ -264,6 +280,7 @@ def _plan(options: ParallelOptions, base: Plan, members: tuple[Member, ...], lim
         "max_concurrent": options.max_concurrent,
         "max_attempts": _least(options.max_attempts, base.max_attempts),
         "max_cost_microusd": _least(_microusd(options.max_cost_usd), base.max_cost_microusd),
+        "output": _output(options),
         "retry": None if options.retries is None else replace(base.retry, max_retries=options.retries),
     }
     changes: dict[str, Any] = {name: value for name, value in given.items() if value is not None}

@@ -7,7 +7,7 @@ import msgspec
 from quorate.model import Completion, Delta, Event, Reply
 from quorate.model.event import BranchDelta
 from quorate.parallel.plan import Plan
-from quorate.server.parallel_answer import parallel_report, result_of
+from quorate.server.parallel_answer import output_field, parallel_report, result_of
 from quorate.server.parallel_request import Progress
 from quorate.wire.open import encode
 from quorate.wire.sse import END, encode_comment, encode_sse
@@ -59,8 +59,9 @@ class ParallelStream:
         There is one such chunk, whether or not `include_usage` was asked for: clients that add up the usage of chunks
         would count a second one twice.
         """
-        report = parallel_report(result_of(completion), self._plan)
-        extra = {name: getattr(report, name) for name in report.__struct_fields__}
+        result = result_of(completion)
+        report = parallel_report(result, self._plan)
+        extra = {name: getattr(report, name) for name in report.__struct_fields__} | output_field(result)
         return encode_sse(encode(msgspec.structs.replace(self._head, extra=extra))) + END
 
 

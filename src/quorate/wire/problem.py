@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from quorate.core.errors import AllFailed, BudgetSpent, ProviderError, QuorateError
+from quorate.core.errors import AllFailed, BudgetSpent, OutputInvalid, ProviderError, QuorateError
 
 #: Where each `code` is explained, relative to the server that answers (RFC 9457 section 3.1.1 allows it).
 PROBLEM_TYPE_BASE = "/errors/"
@@ -22,7 +22,8 @@ _OPENAI_TYPES = {
 def openai_error_body(error: QuorateError) -> dict[str, Any]:
     """Return `{"error": {...}}` as every OpenAI client reads it.
 
-    `code` is ours, or the provider's own where it gave one. Where a budget refused, `budget` says which and why.
+    `code` is ours, or the provider's own where it gave one. Where a budget refused, `budget` says which and why; where
+    an answer does not keep its output contract, `problems` say where and what.
     """
     code = error.upstream_code if isinstance(error, ProviderError) and error.upstream_code else error.code
     body: dict[str, Any] = {
@@ -31,10 +32,13 @@ def openai_error_body(error: QuorateError) -> dict[str, Any]:
         "param": error.param,
         "code": code,
     }
-    return {"error": body | _budget(error)}
+    return {"error": body | _facts(error)}
 
 
-def _budget(error: QuorateError) -> dict[str, Any]:
+def _facts(error: QuorateError) -> dict[str, Any]:
+    """Return what programs are told of an error beside its code."""
+    if isinstance(error, OutputInvalid):
+        return {"problems": [{"path": path, "message": message} for path, message in error.problems]}
     return {"budget": dict(error.budget)} if isinstance(error, BudgetSpent) and error.budget is not None else {}
 
 
@@ -46,7 +50,8 @@ def _openai_type(status: int) -> str:
 def problem_body(error: QuorateError, *, instance: str | None = None, request_id: str | None = None) -> dict[str, Any]:
     """Return RFC 9457 problem details with our `code`, `retryable` and `request_id`.
 
-    When all branches failed, `errors` lists them; where a budget refused, `budget` says which and why.
+    When all branches failed, `errors` lists them; where a budget refused, `budget` says which and why; where an answer
+    does not keep its output contract, `problems` say where and what.
     """
     status = error.http_status
     body: dict[str, Any] = {
@@ -67,4 +72,4 @@ def problem_body(error: QuorateError, *, instance: str | None = None, request_id
         body["errors"] = [
             {"branch": branch, "code": each.code, "detail": each.message} for branch, each in error.errors
         ]
-    return body | _budget(error)
+    return body | _facts(error)

@@ -14,6 +14,7 @@ from quorate.cli.ask import ask
 from quorate.cli.exit_code import ExitCode
 from quorate.consensus import Kind
 from quorate.library.options import AskOptions
+from quorate.library.quorate import Quorate
 from quorate.parallel.plan import Mode, Select
 
 pytestmark = pytest.mark.usefixtures("quick")
@@ -148,7 +149,7 @@ def test_flags_offer_what_the_library_knows() -> None:
 
 def test_every_flag_is_an_option_of_a_question() -> None:
     ours = {"prompt", "file", "config", "json_output", "dry_run", "stream", "events", "quiet", "require_consensus"}
-    assert set(signature(ask).parameters) - ours <= set(AskOptions.__annotations__)
+    assert set(signature(ask).parameters) - ours <= {*AskOptions.__annotations__, *signature(Quorate.ask).parameters}
 
 
 @pytest.mark.parametrize("arguments", [["--mode", "nope"], ["--count", "0"], ["--nope"]])
@@ -186,3 +187,25 @@ def test_a_dry_run_names_what_has_no_price(run: Run, quick: Path) -> None:
     shown = run("ask", "Why?", "--dry-run", "--models", "a,wrong").stdout
     assert "at most unknown (no price is known for wrong)" in shown
     assert quick.exists()
+
+
+def test_what_an_answer_must_be(run: Run, tmp_path: Path) -> None:
+    assert run("ask", "-q", "--output", "integer", QUESTION).stdout == "391\n"
+    told = json.loads(run("ask", "--json", "--output", "number", QUESTION).stdout)
+    assert told["output"] == {"valid": True, "value": 391, "problems": [], "repaired": False, "attempts": 1}
+    schema = tmp_path / "schema.json"
+    schema.write_text('{"type": "object"}')
+    done = run("ask", "--output", str(schema), QUESTION)
+    assert done.exit_code == ExitCode.FAILED
+    assert "does not keep its output contract: $: it holds nothing that can be read as a JSON object" in done.stderr
+    assert "at most" in run("ask", "--dry-run", "--output", "number", QUESTION).stdout
+
+
+@pytest.mark.parametrize(("text", "told"), [(None, "is no type (string, number"), ("[", "it is not JSON")])
+def test_what_an_answer_cannot_be(run: Run, tmp_path: Path, text: str | None, told: str) -> None:
+    file = tmp_path / "schema.json"
+    if text is not None:
+        file.write_text(text)
+    done = run("ask", "--output", str(file), QUESTION)
+    assert done.exit_code == ExitCode.USAGE
+    assert told in done.stderr

@@ -10,9 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.consensus import Kind
+from quorate.contracts.contract import Contract, OutputType, Validation
 from quorate.core.errors import InvalidRequest, NotFound
 from quorate.engine.estimate import DEFAULT_OUTPUT_TOKENS, Estimate, estimate, worst_case_microusd
 from quorate.engine.helper_prompt import judge_tokens, review_tokens, sources_tokens, synthesiser_tokens
+from quorate.engine.reckoning import TOLD_TOKENS
 from quorate.model import Model
 from quorate.model.past import Past
 from quorate.parallel.ensemble import Ensemble
@@ -21,6 +23,7 @@ from quorate.parallel.resources import Resources
 from quorate.providers.estimate import estimate_prompt_tokens
 from quorate.providers.price import Price
 from quorate.providers.simulated import SimulatedModel, SimulatedProfile
+from quorate.resilience.contracted import Contracted
 from quorate.resilience.fallbacks import Fallbacks
 from quorate.resilience.hedge import Hedging
 from quorate.resilience.hedge_policy import HedgePolicy
@@ -360,3 +363,28 @@ def test_a_stand_in_that_is_dearer_counts_and_a_hedge_counts_on_top() -> None:
     assert worst(standing_in) == worst(named["dear"])
     hedged = Hedging(named["cheap"], HedgePolicy(), on=[named["dear"]])
     assert worst(hedged) == (worst(named["cheap"]) or 0) + (worst(named["dear"]) or 0)
+
+
+def test_a_contract_has_each_answer_asked_again_and_repaired() -> None:
+    output = Contract(type=OutputType.NUMBER, max_retries=2)
+    once, kept = (
+        _worst(Plan(members=(Member(model="cheap"),), retry=NO_RETRY, output=each)) for each in (None, output)
+    )
+    shown = (100 + TOLD_TOKENS) * 2  # the answer and what is wrong with it, in both further prompts
+    assert kept == 3 * once + shown
+    repaired = _worst(
+        Plan(members=(Member(model="cheap"),), retry=NO_RETRY, output=replace(output, repair_model="cheap"))
+    )
+    assert repaired == kept + 3 * (100 + TOLD_TOKENS + 2 * DEFAULT_OUTPUT_TOKENS)
+    model = Contracted(model=MODELS["cheap"], contract=output, resolve=resolve)
+    alone = worst_case_microusd(model, prompt_tokens=1000, max_output_tokens=100, attempts=1, resolve=resolve)
+    assert alone == kept
+    loose = replace(output, validation=Validation.WARN)
+    assert _worst(Plan(members=(Member(model="cheap"),), retry=NO_RETRY, output=loose)) == once
+
+
+def _worst(plan: Plan) -> int:
+    ensemble = Ensemble(name="e", plan=plan, resources=Resources(resolve=resolve))
+    most = worst_case_microusd(ensemble, prompt_tokens=1000, max_output_tokens=100, attempts=1, resolve=resolve)
+    assert most is not None
+    return most

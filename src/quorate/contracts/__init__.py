@@ -1,0 +1,1 @@
+"""What an answer must be: reading a text as a value, checking it, mending it."""
