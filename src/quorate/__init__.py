@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from quorate.library.quorate import Quorate
     from quorate.library.sync import SyncQuorate
     from quorate.model import Call, Completion, Delta, Event, Model, Outcome, Reply, State, opens_reply
+    from quorate.parallel.cascade_plan import cascade
     from quorate.parallel.ensemble import Ensemble
     from quorate.parallel.plan import Member, Mode, Params, Plan, Score, Select, Synthesis
     from quorate.parallel.progress import Progress
@@ -54,6 +55,7 @@ _HOMES = {
     "State": "quorate.model",
     "SyncQuorate": "quorate.library.sync",
     "Synthesis": "quorate.parallel.plan",
+    "cascade": "quorate.parallel.cascade_plan",
     "opens_reply": "quorate.model",
 }
 
@@ -86,6 +88,7 @@ __all__ = [
     "SyncQuorate",
     "Synthesis",
     "__version__",
+    "cascade",
     "opens_reply",
 ]
 

@@ -12,6 +12,7 @@ from quorate.consensus import (
     selection_messages,
     synthesis_messages,
 )
+from quorate.consensus.judge import adequacy_messages
 from quorate.parallel.branch import Branch
 from quorate.parallel.plan import Plan
 from quorate.providers.estimate import estimate_prompt_tokens
@@ -31,6 +32,11 @@ def judge_tokens(plan: Plan, question_tokens: int, answer_tokens: Sequence[int])
     answers = tuple(LabelledAnswer(label=label, text="") for label in labels(len(answer_tokens)))
     messages = selection_messages("", answers, plan.instructions or "", nonce=_NONCE)
     return _tokens(messages) + question_tokens + sum(answer_tokens)
+
+
+def adequacy_tokens(question_tokens: int, answer_tokens: int) -> int:
+    """Return how long the prompt is of a judge who is shown one answer of so many tokens."""
+    return _tokens(adequacy_messages("", "", nonce=_NONCE)) + question_tokens + answer_tokens
 
 
 def synthesiser_tokens(plan: Plan, question_tokens: int, answer_tokens: Sequence[int]) -> int:

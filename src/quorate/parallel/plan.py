@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from quorate.consensus import Kind
+from quorate.parallel.escalation import Cascade
 from quorate.resilience.retry_policy import RetryPolicy
 
 
@@ -123,7 +124,7 @@ class Plan:
     `max_tokens` bounds the answer of every branch and `helper_max_tokens` that of a judge or synthesiser, whatever the
     caller asks for. `max_attempts`: requests that all branches may make together, retries, fallbacks and hedges
     included; every branch has its first. `judge` and `synthesiser` name models for selectors that need one;
-    `instructions` is the judge's own prompt.
+    `instructions` is the judge's own prompt. With `cascade` the groups are its stages, numbered from 1.
     """
 
     members: tuple[Member, ...]
@@ -151,8 +152,16 @@ class Plan:
     max_tokens: int | None = None
     helper_max_tokens: int | None = None
     max_attempts: int | None = None
+    cascade: Cascade | None = None
 
     @property
     def selector(self) -> Select:
         """The selector in force: as written, else `first` for a race and `consensus` for the other modes."""
         return self.select or (Select.FIRST if self.mode is Mode.RACE else Select.CONSENSUS)
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """The models that it may ask besides its members, each once."""
+        judges = () if self.cascade is None else self.cascade.judges
+        named = (name for name in (self.judge, self.synthesiser, *judges) if name is not None)
+        return tuple(dict.fromkeys(named))

@@ -1,6 +1,6 @@
 """What a plan gives: one answer, how much the others agree, and what every branch did, cost and took."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from quorate.consensus import Agreement
@@ -31,13 +31,30 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageReport:
+    """What came of a stage of a cascade that was started: `stage` counts from 1.
+
+    `escalated`: the cascade went on after it, for the `reason` given. `agreement` is that of its answers, `None` for
+    fewer than two. `cost_microusd` is what its branches cost, `None` if a price is not known. Seconds.
+    """
+
+    stage: int
+    escalated: bool
+    reason: str
+    agreement: float | None
+    cost_microusd: int | None
+    latency_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One answer of many models.
 
     `chosen` is the branch whose answer it is, `None` for a synthesis; `method` and `reason` tell how it was chosen,
     also when a selector fell back. `agreement` is `None` when fewer than two answers came in. `consensus` says whether
     the answers agree to the plan's threshold and enough of them came in. `branches` lists every branch in plan order,
-    `helpers` the calls a selector made. Printing a result prints its answer.
+    `helpers` the calls a selector made. `stages` are those of a cascade that were started: a branch's group is its
+    stage. Printing a result prints its answer.
     """
 
     answer: str
@@ -53,6 +70,7 @@ class Result:
     latency: Latency
     stopped: Stopped
     warnings: tuple[str, ...] = ()
+    stages: tuple[StageReport, ...] = ()
 
     def __str__(self) -> str:
         return self.answer
@@ -99,6 +117,7 @@ class Result:
             },
             "stopped": self.stopped.value,
             "warnings": list(self.warnings),
+            **({"stages": [asdict(stage) for stage in self.stages]} if self.stages else {}),
             "metadata": dict(self.completion.metadata),
         }
 

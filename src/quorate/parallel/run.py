@@ -11,6 +11,9 @@ from quorate.model.event import PlanStarted, Selected
 from quorate.parallel.ask import STAGE_NAMES, stage_request, wanted_tokens
 from quorate.parallel.branch import MAX_DEPTH, Branch, Resolve, expand
 from quorate.parallel.candidates import Candidates, Chosen
+from quorate.parallel.cascade import CascadeRun
+from quorate.parallel.cascade_plan import stage_plan, stages_in
+from quorate.parallel.escalation import Cascade
 from quorate.parallel.live import Live
 from quorate.parallel.plan import Plan, Select
 from quorate.parallel.resources import Resources
@@ -21,6 +24,8 @@ from quorate.parallel.stop import min_models
 from quorate.templating import Template, TemplateError
 from quorate.wire.chat import ChatRequest
 
+#: What a cascade is called where other plans tell their mode.
+CASCADE_MODE = "cascade"
 #: What an inner plan keeps of the time it has, so that a member who hangs does not cost it the answers of the others.
 _RESERVE, _MOST_RESERVE_S = 0.05, 0.25
 
@@ -33,7 +38,7 @@ async def run_plan(
     `resources` hold the models and what is known of them. With `live`, pieces of the answer go there as soon as it is
     certain whose they are. Raises `InvalidRequest` for a plan that cannot run, the branch's own error when the plan has
     one branch or fails fast, else `AllFailed` when no branch answered. A failure of some branches is part of the
-    result.
+    result. A plan with a `cascade` asks its stages one after another.
     """
     if call.depth > MAX_DEPTH:
         raise InvalidRequest(f"ensembles are nested deeper than {MAX_DEPTH}: {call.branch}", param="models")
@@ -44,6 +49,9 @@ async def run_plan(
     call = _limited(plan, branches, call)
     stages = stages_of(plan, branches)
     _require_helper(plan, resources.resolve)
+    if plan.cascade is not None:
+        stages = stages_in(plan, plan.cascade, branches)
+        return await _run_cascade(plan, plan.cascade, stages, request, call, resources, live)
     call.emit(_started(plan, branches, call))
     done: list[Stage] = []
     taken = {branch.member.model for branch in branches}
@@ -59,6 +67,31 @@ async def run_plan(
     chosen = await select(candidates, resources.resolve)
     call.emit(_selected(chosen, call))
     return _result(plan, done, candidates, chosen, began_s)
+
+
+async def _run_cascade(
+    plan: Plan,
+    cascade: Cascade,
+    members: Sequence[Sequence[Branch]],
+    request: ChatRequest,
+    call: Call,
+    resources: Resources,
+    live: Live | None,
+) -> Result:
+    began_s = call.at_s
+    taken = {branch.member.model for branches in members for branch in branches}
+    stages = [
+        Stage(plan=stage_plan(plan, cascade, number), branches=branches, request=request, call=call, taken=taken)
+        for number, branches in enumerate(members, 1)
+    ]
+    call.budget.limit_microusd = cascade.max_cost_microusd
+    run = CascadeRun(plan=plan, cascade=cascade, call=call, resources=resources, live=live, stages=stages)
+    call.emit(_started(plan, [branch for branches in members for branch in branches], call))
+    candidates, chosen = await run.run()
+    call.emit(_selected(chosen, call))
+    answering = stages[run.answering - 1]
+    ordered = [*(stage for stage in stages if stage is not answering), answering]
+    return run.finished(_result(answering.plan, ordered, candidates, chosen, began_s), began_s)
 
 
 def stages_of(plan: Plan, branches: Sequence[Branch]) -> list[tuple[Template | None, list[Branch]]]:
@@ -208,7 +241,7 @@ def _started(plan: Plan, branches: Sequence[Branch], call: Call) -> PlanStarted:
         call_id=call.id,
         at_s=call.at_s,
         path=call.branch,
-        mode=plan.mode.value,
+        mode=plan.mode.value if plan.cascade is None else CASCADE_MODE,
         branches=paths,
         weights=tuple(branch.share for branch in branches),
     )

@@ -83,9 +83,19 @@ class Stage:
                 break
         else:
             self.stopped = self._settled_reason()
+        self.skip_rest()
+
+    def skip_rest(self) -> None:
+        """Settle every branch that never began."""
         for branch in self.branches:
             if branch.index not in self.outcomes:
                 self._skip(branch)
+
+    def give_up(self, reason: str) -> None:
+        """Say why the branches that still run are about to be cancelled."""
+        for run, task in self._runs.values():
+            if not task.done():
+                run.lose = reason
 
     async def _run_group(self, branches: list[Branch]) -> Stopped | None:
         waiting = deque(branches)

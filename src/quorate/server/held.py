@@ -102,6 +102,7 @@ def _leaves(plan: Plan, resolve: Resolve, depth: int) -> Counter[str]:
     helpers = {Select.PROMPT_SELECTOR: (plan.judge, BOTH_ORDERS), Select.SYNTHESIS: (plan.synthesiser, 1)}
     helper, times = helpers.get(plan.selector, (None, 0))
     asked = [*(member.model for member in branches_of(plan)), *([helper] * times if helper is not None else ())]
+    asked += () if plan.cascade is None else plan.cascade.judges
     for name, count in Counter(asked).items():
         model = resolve(name)
         inner = _leaves(model.plan, resolve, depth + 1) if isinstance(model, Ensemble) else Counter({name: 1})

@@ -99,7 +99,7 @@ def _own_names(job: Job, asked: ParallelRequest) -> list[str]:
     if not isinstance(job.model, Ensemble):
         return list(asked.models)
     base = job.model.plan
-    configured = {member.model for member in base.members} | {base.judge, base.synthesiser}
+    configured = {*(member.model for member in base.members), *base.helpers}
     return [name for name in asked.models if name not in configured]
 
 

@@ -119,9 +119,8 @@ class ParallelRequest:
     @property
     def models(self) -> tuple[str, ...]:
         """Every model that the plan may call, helpers included, each once: what the caller must be allowed to use."""
-        helpers = (self.plan.judge, self.plan.synthesiser) if self.enabled else ()
-        named = (*(member.model for member in self.plan.members), *(name for name in helpers if name is not None))
-        return tuple(dict.fromkeys(named))
+        helpers = self.plan.helpers if self.enabled else ()
+        return tuple(dict.fromkeys((*(member.model for member in self.plan.members), *helpers)))
 
 
 Choose = Callable[[Wish], Sequence[Chosen]]
@@ -218,7 +217,9 @@ def _least(*limits: int | None) -> int | None:
 def _alone(base: Plan, members: Sequence[Member], model: str) -> Plan:
     """Return the plan of a plain completion: of the request's `model`, else of the first model named."""
     member = Member(model=model) if model else replace(members[0], count=1)
-    return replace(base, members=(member,), parallelization=Parallelization.NONE, group_prompts={}, min_models=None)
+    return replace(
+        base, members=(member,), parallelization=Parallelization.NONE, group_prompts={}, min_models=None, cascade=None
+    )
 
 
 def _plan(options: ParallelOptions, base: Plan, members: tuple[Member, ...], limits: ParallelLimits) -> Plan:
@@ -245,7 +246,7 @@ def _plan(options: ParallelOptions, base: Plan, members: tuple[Member, ...], lim
     if members is not base.members:
         changes |= {"members": members, "parallelization": Parallelization.MODEL_SPECIFIC}
         if options.models is not None or options.agi_model_selection:
-            changes["group_prompts"] = {}
+            changes |= {"group_prompts": {}, "cascade": None}
     return replace(base, **changes)
 
 
