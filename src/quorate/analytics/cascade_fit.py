@@ -23,8 +23,10 @@ _LEAST_DEVIATION = 1e-6
 
 
 class Target(StrEnum):
-    """`quality`: the most right answers within a share of the strong model's cost. `cost`: the least cost that has so
-    many right answers.
+    """What a rule is to give.
+
+    `quality`: the most right answers within a share of the strong model's cost. `cost`: the least cost that has so many
+    right answers.
     """
 
     QUALITY = "quality"

@@ -15,7 +15,8 @@ def render_cascade(report: CascadeReport) -> str:
 def _lines(report: CascadeReport) -> Iterator[str]:
     yield f"# Cascade: {' + '.join(report.cheap)} -> {report.strong}"
     yield ""
-    yield f"{report.prompts} prompts, {report.skipped} left out, costs of {report.priced} known; escalates: {report.how}"
+    yield f"{report.prompts} prompts, {report.skipped} left out, costs of {report.priced} known."
+    yield f"Escalates: {report.how}."
     yield ""
     yield "| | right | $ per 1,000 |"
     yield "|---|---|---|"

@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 from quorate.cli import (
     ask,
     budgets,
+    calibrate,
     config_command,
     costs,
     demo,
@@ -122,6 +123,7 @@ app.command("budgets")(budgets.budgets)
 app.command("upstream")(upstream.upstream)
 app.add_typer(config_command.app, name="config")
 app.add_typer(evaluate.app, name="eval")
+app.add_typer(calibrate.app, name="calibrate")
 app.command("doctor")(doctor.doctor)
 
 

@@ -87,6 +87,7 @@ class RuleOrigin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     strong: str
     fitted_on: str
     track: str = ""
+    half: str = ""
 
 
 class EscalationRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -107,6 +107,7 @@ def _ours(completion: Completion, job: Job) -> dict[str, Any]:
             "consensus": detail.consensus,
             "cost_microusd": detail.cost_microusd,
             "warnings": list(detail.warnings),
+            **({"stages": detail.to_dict()["stages"]} if detail.stages else {}),
         }
     }
 
