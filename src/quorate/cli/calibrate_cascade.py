@@ -3,7 +3,7 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,6 +19,10 @@ from quorate.cli.cascade_data import (
 from quorate.cli.options import JsonOption
 from quorate.core.clock import SystemClock
 from quorate.core.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from quorate.analytics.cascade_cases import CascadeCases
+    from quorate.analytics.cascade_fit import Fitted
 
 _CHUNK_BYTES = 1 << 20
 
@@ -54,10 +58,29 @@ def calibrate_cascade(
     if (at_most is not None and target != "quality") or (at_least is not None and target != "cost"):
         raise InvalidRequest("--at-most goes with --target quality and --at-least with --target cost", param="target")
     found = read_cases(data, costs, cheap, strong, track, half)
+    fitted = _fitted(found, data, track, half, target, at_most if target == "quality" else at_least)
+    if out is not None:
+        out.write_bytes(fitted.rule.encode())
+    if plot is not None:
+        # slow: numpy, needed only here
+        from quorate.analytics.cascade_plot import plot_frontier  # noqa: PLC0415
+
+        plot_frontier(fitted, plot)
+    _show(fitted, json_output=json_output)
+    left_out = found.read - len(found.cases)
+    typer.echo(f"{left_out} of {found.read} recordings left out; costs of {found.priced} joined", err=True)
+
+
+def _fitted(
+    found: "CascadeCases",
+    data: Path,
+    track: str | None,
+    half: str | None,
+    target: Literal["quality", "cost"],
+    limit: float | None,
+) -> "Fitted":
     # slow: numpy, needed only here
     from quorate.analytics.cascade_fit import Target, fit_cascade  # noqa: PLC0415
-    from quorate.analytics.cascade_plot import plot_frontier  # noqa: PLC0415
-    from quorate.analytics.cascade_text import render_fitted  # noqa: PLC0415
     from quorate.consensus.escalation import RuleOrigin  # noqa: PLC0415
 
     origin = RuleOrigin(
@@ -71,25 +94,19 @@ def calibrate_cascade(
         track=track or "",
         half=half or "",
     )
-    limit = at_most if target == "quality" else at_least
-    fitted = fit_cascade(found, target=Target(target), limit=limit, origin=origin)
-    if out is not None:
-        out.write_bytes(fitted.rule.encode())
-    if plot is not None:
-        plot_frontier(fitted, plot)
-    if json_output:
-        typer.echo(
-            json.dumps(
-                {"chosen": asdict(fitted.chosen), "frontier": [asdict(each) for each in fitted.frontier]}
-                | {"rule": json.loads(fitted.rule.encode())},
-                indent=2,
-            )
-        )
+    return fit_cascade(found, target=Target(target), limit=limit, origin=origin)
+
+
+def _show(fitted: "Fitted", *, json_output: bool) -> None:
+    # slow: numpy, needed only here
+    from quorate.analytics.cascade_text import render_fitted  # noqa: PLC0415
+
+    if not json_output:
+        typer.echo(render_fitted(fitted))
         return
-    typer.echo(render_fitted(fitted))
-    if found.read > len(found.cases) or costs is not None:
-        left_out = found.read - len(found.cases)
-        typer.echo(f"{left_out} of {found.read} recordings left out; costs of {found.priced} joined", err=True)
+    frontier = [asdict(each) for each in fitted.frontier]
+    whole = {"chosen": asdict(fitted.chosen), "frontier": frontier, "rule": json.loads(fitted.rule.encode())}
+    typer.echo(json.dumps(whole, indent=2))
 
 
 def _digest(file: Path) -> str:

@@ -77,7 +77,10 @@ class Scaled(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class RuleOrigin(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a rule was fitted on: the file's name, size and digest, its prompts and models, and the day."""
+    """What a rule was fitted on: the file's name, size and digest, its prompts and models, and the day.
+
+    `track` and `half` are set where only those of its prompts were used.
+    """
 
     data: str
     sha256: str

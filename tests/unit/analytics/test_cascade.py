@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quorate.analytics.cascade_cases import CascadeCases, cascade_cases
+from quorate.analytics.cascade_cases import CascadeCases, Half, cascade_cases
 from quorate.analytics.cascade_fit import Fitted, Target, fit_cascade
 from quorate.analytics.cascade_plot import plot_frontier
 from quorate.analytics.cascade_report import evaluate_cascade
@@ -50,8 +50,8 @@ def recordings(count: int = 400, *, costs: bool = True) -> list[Recording]:
     return found
 
 
-def cases(**fields: object) -> CascadeCases:
-    return cascade_cases(recordings(), cheap=CHEAP, strong="strong", **fields)  # type: ignore[arg-type]
+def cases(half: Half | None = None) -> CascadeCases:
+    return cascade_cases(recordings(), cheap=CHEAP, strong="strong", half=half)
 
 
 def fitted(found: CascadeCases, target: Target = Target.QUALITY, limit: float | None = None) -> Fitted:
@@ -138,8 +138,7 @@ def test_models_are_found_by_a_beginning_and_without_regard_to_writing() -> None
 
 
 def test_halves_are_apart_and_together_all() -> None:
-    first, second = (cases(half=half) for half in ("first", "second"))
-    ids = [{case.prompt_id for case in found.cases} for found in (first, second)]
+    ids = [{case.prompt_id for case in found.cases} for found in (cases("first"), cases("second"))]
     assert not ids[0] & ids[1]
     assert len(ids[0] | ids[1]) == 400
 

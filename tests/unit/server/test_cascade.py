@@ -21,7 +21,7 @@ class Priced(ScriptedModel):
     price = Price(input_microusd_per_mtok=0, output_microusd_per_mtok=0, request_microusd=100)
 
 
-def serving(plan: Plan = PAIR, **texts: str) -> tuple[Services, dict[str, ScriptedModel]]:
+def serving(plan: Plan = PAIR, **texts: str) -> tuple[Services, dict[str, Priced]]:
     usage = Usage(prompt_tokens=3, completion_tokens=2)
     members = {
         name: Priced(name, ScriptedAnswer(text=text, usage=usage, cost_microusd=10)) for name, text in texts.items()
