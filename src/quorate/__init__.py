@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from quorate.library.quorate import Quorate
     from quorate.library.sync import SyncQuorate
     from quorate.model import Call, Completion, Delta, Event, Model, Outcome, Reply, State, opens_reply
+    from quorate.parallel.cascade_plan import cascade
     from quorate.parallel.ensemble import Ensemble
     from quorate.parallel.plan import Member, Mode, Params, Plan, Score, Select, Synthesis
     from quorate.parallel.progress import Progress
@@ -59,6 +60,7 @@ _HOMES = {
     "SyncQuorate": "quorate.library.sync",
     "Synthesis": "quorate.parallel.plan",
     "Validation": "quorate.contracts.contract",
+    "cascade": "quorate.parallel.cascade_plan",
     "opens_reply": "quorate.model",
 }
 
@@ -95,6 +97,7 @@ __all__ = [
     "Synthesis",
     "Validation",
     "__version__",
+    "cascade",
     "opens_reply",
 ]
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from quorate.cli import calibrate_cascade
 from quorate.cli.options import JsonOption
 from quorate.core.clock import SystemClock
 from quorate.core.errors import InvalidRequest
@@ -77,3 +78,6 @@ def consensus(
 def _count(read: int) -> None:
     if read % _PROGRESS_EVERY == 0:
         typer.echo(f"\r{read} questions read", nl=False, err=True)
+
+
+app.command("cascade")(calibrate_cascade.calibrate_cascade)

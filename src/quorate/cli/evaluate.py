@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from quorate.cli import eval_cascade
 from quorate.cli.eval_judge import judge
 from quorate.cli.options import JsonOption
 from quorate.core.errors import InvalidRequest
@@ -62,3 +63,6 @@ def consensus(
 def _count(read: int) -> None:
     if read % _PROGRESS_EVERY == 0:
         typer.echo(f"\r{read} questions read", nl=False, err=True)
+
+
+app.command("cascade")(eval_cascade.eval_cascade)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from quorate.config.cascade_section import CascadeSection
 from quorate.config.model_section import EndpointSection
 from quorate.config.place import KeyPath, did_you_mean, listed
 from quorate.config.plan_section import EnsembleSection
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 _NAMES_OF_THE_GATEWAY = frozenset({"hashed", "parallel"})
 #: The models that a plan asks beside its members.
 _HELPERS = ("judge", "synthesiser", "pair_judge")
+
+
+#: What a model that asks others is called in a message.
+_A = {"ensemble": "an ensemble", "cascade": "a cascade"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +59,8 @@ def check(config: Config, names: Names) -> list[Finding]:
             findings += _check_hedge(name, model, config, names)
         elif isinstance(model, EnsembleSection):
             findings += _check_ensemble(model, config.defaults, names, path)
+        elif isinstance(model, CascadeSection):
+            findings += _check_cascade(model, names, path)
         findings += _check_output(model, config, names, (*path, "output", "repair_model"))
         if isinstance(model, ResilienceSection):
             findings += _check_fallbacks(model, names, path)
@@ -116,8 +123,15 @@ def _check_output(model: ModelSection, config: Config, names: Names, path: KeyPa
     if name is None:
         return
     yield from _model_exists(name, names, path)
-    if isinstance(config.models.get(name), EnsembleSection):
-        yield Finding(path=path, message=f"{name!r} is an ensemble; an answer is repaired by one model")
+    if isinstance(config.models.get(name), EnsembleSection | CascadeSection):
+        yield Finding(path=path, message=f"{name!r} asks several models; an answer is repaired by one")
+
+
+def _check_cascade(model: CascadeSection, names: Names, path: KeyPath) -> Iterator[Finding]:
+    for place, name in model.named():
+        yield from _model_exists(name, names, (*path, *place))
+    for place, message in model.misfits():
+        yield Finding(path=(*path, *place), message=message)
 
 
 def _check_fallbacks(model: ResilienceSection, names: Names, path: KeyPath) -> Iterator[Finding]:
@@ -132,8 +146,10 @@ def _check_hedge(name: str, model: EndpointSection, config: Config, names: Names
             yield Finding(path=path, message="names the model itself; leave `on` away to ask the same model again")
         elif path != first:
             yield Finding(path=path, message=f"names {other!r} twice; its turn comes often enough with one")
-        elif isinstance(config.models.get(other), EnsembleSection):
-            yield Finding(path=path, message=f"{other!r} is an ensemble; a second attempt is one request to one model")
+        elif isinstance(composed := config.models.get(other), EnsembleSection | CascadeSection):
+            yield Finding(
+                path=path, message=f"{other!r} is {_A[composed.type]}; a second attempt is one request to one model"
+            )
         else:
             yield from _model_exists(other, names, path)
 

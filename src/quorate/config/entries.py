@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, assert_never
 
+from quorate.config.cascade_section import CascadeSection
 from quorate.config.connections import transport_for
 from quorate.config.gate_section import breaker_policy
 from quorate.config.load import Settings
@@ -16,13 +17,17 @@ from quorate.config.plan_section import EnsembleSection
 from quorate.config.provider_section import ReplayProviderSection, SimulatedProviderSection
 from quorate.config.provider_setup import ProviderSetup, limited
 from quorate.config.schema import Config, ModelSection
+from quorate.consensus.escalation import EscalationRule, decode_rule
 from quorate.consensus.trust import NO_TRUST, Trust
 from quorate.contracts.contract import Contract
 from quorate.core.errors import InvalidRequest, Misconfigured, NotFound
 from quorate.core.net import OutboundGate
 from quorate.engine import Catalog, Entry, ModelCard, ModelKind
 from quorate.model import Model
+from quorate.parallel.cascade_plan import stage_answers, stage_plan
 from quorate.parallel.ensemble import Ensemble
+from quorate.parallel.escalation import misfit
+from quorate.parallel.plan import Plan
 from quorate.providers.dialect import Target
 from quorate.providers.endpoint import Endpoint
 from quorate.providers.price import Price
@@ -92,6 +97,8 @@ class EntryMaker:
                 return _hedged(self._provided(name, section), section, catalog)
             case EnsembleSection():
                 return self._ensemble(name, section, catalog, contract)
+            case CascadeSection():
+                return self._cascade(name, section, catalog, contract)
             case SimulatedSection():
                 return _simulated(section.described(name), section.time_scale)
             case ReplaySection():
@@ -176,6 +183,44 @@ class EntryMaker:
         )
         return Entry(card=card, make=lambda: Ensemble(name=name, plan=plan, resources=catalog.resources))
 
+    def _cascade(self, name: str, section: CascadeSection, catalog: Catalog, contract: Contract | None) -> Entry:
+        rules = {
+            (*place, "rule"): self._rule(escalate.rule, ("models", name, *place, "rule"))
+            for place, escalate in section.escalations()
+            if escalate.rule is not None
+        }
+        plan = replace(section.plan(self.settings.config.defaults.defaults().plan, rules), output=contract)
+        self._require_fit(name, plan)
+        card = ModelCard(
+            name=name,
+            kind=ModelKind.CASCADE,
+            provider="quorate",
+            description=section.description,
+            members=tuple(member.model for member in plan.members),
+            simulated=_is_simulated(self.settings.config, name),
+        )
+        return Entry(card=card, make=lambda: Ensemble(name=name, plan=plan, resources=catalog.resources))
+
+    def _require_fit(self, name: str, plan: Plan) -> None:
+        """Raise `Misconfigured` for a stage whose rule reads another number of answers."""
+        assert plan.cascade is not None
+        for number, rules in enumerate(plan.cascade.stages[:-1]):
+            stage = stage_plan(plan, plan.cascade, number + 1)
+            branches = sum(member.count for member in stage.members)
+            if why := misfit(rules.escalate, stage_answers(stage, branches)):
+                where = self.settings.origin("models", name, "stages", number).where
+                raise Misconfigured(f"models.{name}.stages[{number}]: {why}", where=where)
+
+    def _rule(self, file: Path, path: KeyPath) -> EscalationRule:
+        found = self.settings.resolved(file, *path)
+        try:
+            return decode_rule(found.read_bytes(), name=str(found))
+        except OSError as error:
+            where = self.settings.origin(*path).where
+            raise Misconfigured(f"{str(found)!r} cannot be read: {error.strerror}", where=where) from None
+        except InvalidRequest as error:
+            raise Misconfigured(error.message, where=self.settings.origin(*path).where) from None
+
     def _replay(self, name: str, section: ReplaySection, path: KeyPath) -> Entry:
         # slow: zstandard, needed only for recorded answers
         from quorate.providers.replay import ModelledLatency  # noqa: PLC0415
@@ -216,15 +261,15 @@ class EntryMaker:
 
 
 def _contracted(entry: Entry, section: ModelSection, contract: Contract | None, catalog: Catalog) -> Entry:
-    """Return the entry with its contract; that of an ensemble is its plan's."""
-    if contract is None or isinstance(section, EnsembleSection):
+    """Return the entry with its contract; that of an ensemble or a cascade is its plan's."""
+    if contract is None or isinstance(section, EnsembleSection | CascadeSection):
         return entry
     return replace(entry, make=lambda: Contracted(model=entry.make(), contract=contract, resolve=catalog.resolve))
 
 
 def _resilient(entry: Entry, section: ModelSection, catalog: Catalog) -> Entry:
     """Return the entry with what its section says about failures."""
-    if isinstance(section, EnsembleSection):
+    if isinstance(section, EnsembleSection | CascadeSection):
         return entry
     fallbacks, on_cut, make = section.falls_back(), section.on_cut, entry.make
     if not fallbacks and on_cut is OnCut.ERROR:
@@ -279,6 +324,8 @@ def _is_simulated(config: Config, name: str) -> bool:
             return True
         case EnsembleSection():
             return all(_is_simulated(config, member.model) for member in section.members)
+        case CascadeSection():
+            return all(_is_simulated(config, member) for _, member in section.named())
         case EndpointSection():
             provider = section.provider
         case _:

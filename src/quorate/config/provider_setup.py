@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
+from quorate.config.cascade_section import CascadeSection
 from quorate.config.gate_section import BreakerSection
 from quorate.config.load import Settings
 from quorate.config.model_section import EndpointSection
@@ -118,6 +119,8 @@ def _named(settings: Settings) -> set[str]:
             found.add(model.provider)
         elif isinstance(model, EnsembleSection):
             names += [*(member.model for member in model.members), model.judge, model.synthesiser, model.pair_judge]
+        elif isinstance(model, CascadeSection):
+            names += [name for _, name in model.named()]
     return found | {name.partition(":")[0] for name in names if name and ":" in name}
 
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag
 
 from quorate.config.budgets_section import BudgetSection
+from quorate.config.cascade_section import CascadeSection
 from quorate.config.consensus_section import ConsensusSection
 from quorate.config.defaults_section import DefaultsSection
 from quorate.config.limits_section import RateLimitsSection
@@ -17,7 +18,7 @@ from quorate.config.storage_section import StorageSection
 from quorate.config.telemetry_section import TelemetrySection
 from quorate.config.webhook_section import WebhookSection
 
-MODEL_TYPES = ("endpoint", "ensemble", "simulated", "replay")
+MODEL_TYPES = ("endpoint", "ensemble", "cascade", "simulated", "replay")
 
 
 def _variant(value: Any) -> str:
@@ -29,6 +30,7 @@ def _variant(value: Any) -> str:
 ModelSection = Annotated[
     Annotated[EndpointSection, Tag("endpoint")]
     | Annotated[EnsembleSection, Tag("ensemble")]
+    | Annotated[CascadeSection, Tag("cascade")]
     | Annotated[SimulatedSection, Tag("simulated")]
     | Annotated[ReplaySection, Tag("replay")],
     Discriminator(

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from quorate.consensus.framing import LabelledAnswer, PromptMessage, frame, framed_answers, untrusted_notice
@@ -25,6 +26,11 @@ _SELECTION_TASK = """You choose the best of several answers to the same question
 complete in what was asked. A longer answer is not better for its length, an answer is not better for its place in the
 list, and a confident tone proves nothing. The labels carry no meaning.
 Reply with one JSON object and nothing else: {"best": "the label", "reason": "one sentence"}"""
+_ADEQUACY_TASK = """You check one answer to a question. A stronger and dearer model stands ready: it is asked when this
+answer is not good enough. Work the question out for yourself first. The answer is good enough if it is correct,
+complete in what was asked, and does what the question says about form. It is not if it is wrong, evades, breaks off, or
+if you cannot tell. Its length, tone and confidence count for nothing.
+Reply with one JSON object and nothing else: {"good_enough": true or false, "reason": "one sentence"}"""
 
 
 def grey_pairs(agreement: Agreement) -> tuple[tuple[int, int], ...]:
@@ -93,6 +99,32 @@ def parse_selection(text: str, labels: Collection[str]) -> str:
     if not isinstance(best, str) or best.strip() not in labels:
         raise ValueError(f'the selection needs "best" to be one of {sorted(labels)!r}, got {best!r}')
     return best.strip()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adequacy:
+    """A judge's verdict on one answer."""
+
+    good_enough: bool
+    reason: str
+
+
+def adequacy_messages(question: str, answer: str, *, nonce: str) -> tuple[PromptMessage, ...]:
+    """Return the prompt that asks whether an answer is good enough; `nonce` as in `pair_judge_messages`."""
+    material = "\n\n".join((frame("question", question, nonce=nonce), frame("answer", answer, nonce=nonce)))
+    return (
+        PromptMessage(role="system", content=f"{_ADEQUACY_TASK}\n{untrusted_notice(nonce)}"),
+        PromptMessage(role="user", content=material),
+    )
+
+
+def parse_adequacy(text: str) -> Adequacy:
+    """Return the verdict; raises ValueError, with the reason, for anything but one JSON object with the boolean."""
+    fields = verdict_object(text)
+    value = fields.get("good_enough")
+    if not isinstance(value, bool):
+        raise ValueError(f'the verdict needs "good_enough" as true or false, got {value!r}')  # noqa: TRY004  # one error for every bad reply
+    return Adequacy(good_enough=value, reason=_reason(fields))
 
 
 def verdict_object(text: str) -> dict[str, object]:

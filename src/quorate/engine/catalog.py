@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
+from functools import partial
 
 from quorate.consensus.trust import NO_TRUST, Trust
 from quorate.core.errors import NotFound
+from quorate.engine.estimate import plan_worst_case_microusd
 from quorate.model import Model
 from quorate.parallel.resources import Resources
 from quorate.providers.price import Price
@@ -21,6 +23,7 @@ class ModelKind(StrEnum):
 
     ENDPOINT = "endpoint"
     ENSEMBLE = "ensemble"
+    CASCADE = "cascade"
     SIMULATED = "simulated"
     REPLAY = "replay"
 
@@ -75,7 +78,8 @@ class Catalog:
         self._entries: dict[str, Entry] = {}
         self._unlisted: dict[str, Entry] = {}
         self._models: dict[str, Model] = {}
-        self.resources = Resources(resolve=self.resolve, trust=trust, vendor=self._vendor)
+        worst_case = partial(plan_worst_case_microusd, self.resolve)
+        self.resources = Resources(resolve=self.resolve, trust=trust, vendor=self._vendor, worst_case=worst_case)
 
     def add(self, card: ModelCard, make: Callable[[], Model]) -> None:
         """Add a model, replacing one of the same name. `make` runs when the model is first asked for."""

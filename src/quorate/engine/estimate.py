@@ -20,6 +20,7 @@ __all__ = [
     "Estimate",
     "PartEstimate",
     "estimate",
+    "plan_worst_case_microusd",
     "worst_case_microusd",
 ]
 
@@ -51,8 +52,9 @@ class Estimate:
     `helpers`: the calls of the pair judge and of the selector. `most_microusd`: all branches with all their attempts
     and whole limits, and the helpers.
     `expected_microusd`: each of them asked once, with answers of usual length, nothing stopped early: a race or a
-    quorum costs less. Both are `None` where a price is not known. `expected_latency_s`: the slowest branch of each
-    group (of a race: the quickest) and the selector; `None` unless all of them are on record.
+    quorum costs less; a stage of a cascade counts as often as it is reached, where a fitted rule tells. Both are `None`
+    where a price is not known. `expected_latency_s`: the slowest branch of each group (of a race: the quickest) and the
+    selector; `None` unless all of them are on record.
     """
 
     branches: tuple[PartEstimate, ...]
@@ -77,8 +79,7 @@ def estimate(
     for an ensemble of five.
     """
     past = past or {}
-    bare = msgspec.structs.replace(request, messages=())
-    ask = Ask(prompt_tokens=estimate_prompt_tokens(request), images=count_images(request), request=bare)
+    ask = _ask(request)
     most = Reckoning(resolve=resolve, params=params or {}).parts(plan, ask)
     expected = Reckoning(resolve=resolve, params=params or {}, past=past).parts(plan, ask)
     branches = zip(most.branches, expected.branches, strict=True)
@@ -105,6 +106,18 @@ def _part(most: Part, expected: Part, past: Mapping[str, Past]) -> PartEstimate:
         expected_latency_s=expected.reckoned.latency_s,
         measured=most.model in past,
     )
+
+
+def _ask(request: ChatRequest) -> Ask:
+    bare = msgspec.structs.replace(request, messages=())
+    return Ask(prompt_tokens=estimate_prompt_tokens(request), images=count_images(request), request=bare)
+
+
+def plan_worst_case_microusd(
+    resolve: Resolve, plan: Plan, request: ChatRequest, params: Mapping[str, Any]
+) -> int | None:
+    """Return the most that running `plan` on `request` can cost, in micro-USD; `None` if a price is not known."""
+    return Reckoning(resolve=resolve, params=params).parts(plan, _ask(request)).whole.cost_microusd
 
 
 def worst_case_microusd(

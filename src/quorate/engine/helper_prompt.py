@@ -16,6 +16,7 @@ from quorate.consensus import (
     selection_messages,
     synthesis_messages,
 )
+from quorate.consensus.judge import adequacy_messages
 from quorate.parallel.branch import Branch
 from quorate.parallel.plan import Plan
 from quorate.providers.estimate import estimate_prompt_tokens
@@ -51,6 +52,11 @@ def sources_tokens(question_tokens: int, answer_tokens: Sequence[int], text_toke
     """Return how long the prompt is at most that asks where the parts of a synthesis of `text_tokens` come from."""
     messages = attribution_messages("", _blank(len(answer_tokens)), [""] * MAX_PARTS, nonce=_NONCE)
     return _tokens(messages) + question_tokens + sum(answer_tokens) + text_tokens
+
+
+def adequacy_tokens(question_tokens: int, answer_tokens: int) -> int:
+    """Return how long the prompt is of a judge who is shown one answer of so many tokens."""
+    return _tokens(adequacy_messages("", "", nonce=_NONCE)) + question_tokens + answer_tokens
 
 
 def synthesiser_tokens(plan: Plan, question_tokens: int, answer_tokens: Sequence[int]) -> int:

@@ -11,6 +11,7 @@ import msgspec
 from quorate.contracts.contract import Contract
 from quorate.core.errors import InvalidRequest
 from quorate.engine.helper_prompt import (
+    adequacy_tokens,
     judge_tokens,
     pair_judge_tokens,
     review_tokens,
@@ -23,6 +24,7 @@ from quorate.model.past import Past
 from quorate.parallel.ask import branch_request
 from quorate.parallel.branch import MAX_DEPTH, Branch, Resolve, expand
 from quorate.parallel.ensemble import Ensemble
+from quorate.parallel.escalation import Cascade
 from quorate.parallel.helpers import BOTH_ORDERS, Helper, Role, helpers_of
 from quorate.parallel.plan import Member, Mode, Parallelization, Plan, Select, Synthesis
 from quorate.parallel.run import stages_of
@@ -168,13 +170,16 @@ class Reckoning:
                 earlier, answers = [branch for branch, _ in done], [tokens for _, tokens in done]
                 rendered = stage_tokens(template, ask.prompt_tokens, earlier, answers)
                 ask = replace(ask, prompt_tokens=ask.prompt_tokens + rendered)
-            stage = [self._branch(plan, branch, ask, depth) for branch in branches]
+            stage = [self._reached(plan, branch, self._branch(plan, branch, ask, depth)) for branch in branches]
             candidates = [part.reckoned.answer_tokens for part in stage]
             judging += [_of_pair(plan, ask, candidates)] * plan.judged_pairs(len(candidates))
             done += zip(branches, candidates, strict=True)
             parts += stage
         members = [branch.member for branch, _ in done[-len(candidates) :]]
-        helpers = self._helpers(plan, members, ask, candidates, depth)
+        if plan.cascade is None:
+            helpers = self._helpers(plan, members, ask, candidates, depth)
+        else:
+            helpers = self._cascade_judge(plan, plan.cascade, ask, candidates, depth)
         latency_s = _plan_latency_s(plan, [branch.group for branch, _ in done], parts, helpers)
         judging_parts = self._pair_judge(plan, judging, depth)
         asked = [*judging_parts, *helpers]
@@ -221,6 +226,36 @@ class Reckoning:
             return sum(candidates)
         written = [part.reckoned.answer_tokens for part in helpers if part.role is Role.SYNTHESISER]
         return max((*candidates, *written))
+
+    def _reached(self, plan: Plan, branch: Branch, part: Part) -> Part:
+        """Return what a branch of a later stage is expected to cost: less, if its stage is not always reached."""
+        cost = part.reckoned.cost_microusd
+        if plan.cascade is None or self.past is None or cost is None:
+            return part
+        expected = ceil(cost * plan.cascade.reached(branch.group))
+        return replace(part, reckoned=replace(part.reckoned, cost_microusd=expected))
+
+    def _cascade_judge(self, plan: Plan, cascade: Cascade, ask: Ask, candidates: list[int], depth: int) -> list[Part]:
+        """Return what the dearest of the judges costs when it is asked after each stage that has one."""
+        if not cascade.judges:
+            return []
+        prompt_tokens = adequacy_tokens(ask.prompt_tokens, max(candidates))
+        request = ChatRequest(messages=(), max_tokens=plan.helper_max_tokens)
+        asked = Ask(prompt_tokens=prompt_tokens, images=0, request=request)
+        times = len(cascade.judges)
+        parts = [
+            self._part(
+                name,
+                "judge",
+                asked,
+                self.of(self.resolve(name), asked, depth + 1),
+                attempts=plan.retry.max_retries + 1,
+                times=times,
+            )
+            for name in dict.fromkeys(cascade.judges)
+        ]
+        unknown = next((part for part in parts if part.reckoned.cost_microusd is None), None)
+        return [unknown or max(parts, key=lambda part: part.reckoned.cost_microusd or 0)]
 
     def _part(self, model: str, branch: str, ask: Ask, once: Reckoned, *, attempts: int, times: int = 1) -> Part:
         counted = times * (attempts if self.past is None else 1)
@@ -307,9 +342,9 @@ def _plan_latency_s(plan: Plan, groups: Sequence[int], parts: Sequence[Part], he
     for _, members in groupby(zip(groups, parts, strict=True), key=lambda pair: pair[0]):
         times = [part.reckoned.latency_s for _, part in members]
         known = [each for each in times if each is not None]
-        decides = min if plan.mode is Mode.RACE else max
+        decides = min if plan.mode is Mode.RACE and plan.cascade is None else max
         found.append(decides(known) if len(known) == len(times) else None)
-    if plan.mode is Mode.RACE:
+    if plan.mode is Mode.RACE and plan.cascade is None:
         found = found[:1]
     for _, asked in groupby(helpers, key=lambda part: part.role):
         times = [part.reckoned.latency_s for part in asked]

@@ -163,6 +163,15 @@ class Selected(Event, frozen=True, kw_only=True, tag="selected"):
     weighting: str | None = None
 
 
+class StageDecided(Event, frozen=True, kw_only=True, tag="stage.decided"):
+    """A stage of a cascade (`stage` counts from 1) has answered or failed; `escalated`: the next one is asked."""
+
+    path: str
+    stage: int
+    escalated: bool
+    reason: str
+
+
 class Warned(Event, frozen=True, kw_only=True, tag="warning"):
     """Something the caller should know and that stops nothing, e.g. a model without a known price."""
 

@@ -8,6 +8,7 @@ from typing import Any
 from quorate.consensus import DEFAULT_FLOOR, Kind
 from quorate.consensus.trust import Weighting
 from quorate.contracts.contract import Contract
+from quorate.parallel.escalation import Cascade
 from quorate.resilience.retry_policy import RetryPolicy
 
 #: The kinds of answers that are compared by a likeness, which may leave open whether they agree.
@@ -179,7 +180,7 @@ class Plan:
     and its word could settle the matter: about `max_judged_pairs` pairs at most, each in both orders; not in a race.
 
     `output` is what every answer of the last stage, and the answer chosen, has to be: one that is not has failed, and
-    does not vote.
+    does not vote. With `cascade` the groups are its stages, numbered from 1.
     """
 
     members: tuple[Member, ...]
@@ -218,6 +219,7 @@ class Plan:
     max_attempts: int | None = None
     max_cost_microusd: int | None = None
     output: Contract | None = None
+    cascade: Cascade | None = None
 
     @property
     def selector(self) -> Select:
@@ -228,6 +230,14 @@ class Plan:
     def judges_pairs(self) -> bool:
         """Whether a pair judge may be asked: in no race, and of no kind of answers that is compared exactly."""
         return self.pair_judge is not None and self.mode is not Mode.RACE and self.kind in {None, *_OPEN_KINDS}
+
+    @property
+    def helpers(self) -> tuple[str, ...]:
+        """The models that it may ask besides its members, each once."""
+        judges = () if self.cascade is None else self.cascade.judges
+        repairs = None if self.output is None else self.output.repair_model
+        asked = (self.judge, self.synthesiser, self.pair_judge, repairs, *judges)
+        return tuple(dict.fromkeys(name for name in asked if name is not None))
 
     def judged_pairs(self, answers: int) -> int:
         """Return about how many pairs the pair judge is asked at most, of so many answers."""

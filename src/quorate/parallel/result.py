@@ -33,6 +33,22 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StageReport:
+    """What came of a stage of a cascade that was started: `stage` counts from 1.
+
+    `escalated`: the cascade went on after it, for the `reason` given. `agreement` is that of its answers, `None` for
+    fewer than two. `cost_microusd` is what its branches cost, `None` if a price is not known. Seconds.
+    """
+
+    stage: int
+    escalated: bool
+    reason: str
+    agreement: float | None
+    cost_microusd: int | None
+    latency_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """One answer of many models.
 
@@ -41,8 +57,9 @@ class Result:
     whether the answers agree to the plan's threshold and enough of them came in; `no_consensus` that they are known to
     agree less than the plan's floor, so that the answer stands for nobody but its branch. `provenance` tells which
     branches each part of the answer comes from, `contradictions` what others say against it. `branches` lists every
-    branch in plan order, `helpers` the calls a selector made. `run_id` is the id of the call, which names it to whoever
-    keeps records. Printing a result prints its answer.
+    branch in plan order, `helpers` the calls a selector made. `stages` are those of a cascade that were started: a
+    branch's group is its stage. `run_id` is the id of the call, which names it to whoever keeps records. Printing a
+    result prints its answer.
     """
 
     answer: str
@@ -62,6 +79,7 @@ class Result:
     stopped: Stopped
     warnings: tuple[str, ...] = ()
     run_id: str = ""
+    stages: tuple[StageReport, ...] = ()
 
     def __str__(self) -> str:
         return self.answer
@@ -122,6 +140,7 @@ class Result:
             },
             "stopped": self.stopped.value,
             "warnings": list(self.warnings),
+            **({"stages": [asdict(stage) for stage in self.stages]} if self.stages else {}),
             "metadata": dict(self.completion.metadata),
             "output": None if self.output is None else self.output.to_dict(),
         }

@@ -1,7 +1,6 @@
 """The one engine: runs any plan, stage by stage, to one result."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import msgspec
 
@@ -14,12 +13,15 @@ from quorate.model.event import PlanStarted, Selected
 from quorate.parallel.ask import STAGE_NAMES, stage_request, wanted_tokens
 from quorate.parallel.branch import MAX_DEPTH, Branch, Resolve, expand
 from quorate.parallel.candidates import Candidates
+from quorate.parallel.cascade import CascadeRun
+from quorate.parallel.cascade_plan import stage_plan, stages_in
 from quorate.parallel.chosen import Chosen
+from quorate.parallel.escalation import Cascade
 from quorate.parallel.helpers import Role, helpers_of
 from quorate.parallel.live import Live
 from quorate.parallel.pair_judge import PairJudge
 from quorate.parallel.peers import peer_warnings
-from quorate.parallel.plan import Member, Mode, Plan, Select, StopForm
+from quorate.parallel.plan import Mode, Plan, Select, StopForm
 from quorate.parallel.resources import Resources
 from quorate.parallel.result import Latency, Result, sequential_s
 from quorate.parallel.select import select
@@ -30,6 +32,8 @@ from quorate.resilience.contracted import Terms, told
 from quorate.templating import Template, TemplateError
 from quorate.wire.chat import ChatRequest
 
+#: What a cascade is called where other plans tell their mode.
+CASCADE_MODE = "cascade"
 #: What an inner plan keeps of the time it has, so that a member who hangs does not cost it the answers of the others.
 _RESERVE, _MOST_RESERVE_S = 0.05, 0.25
 
@@ -42,7 +46,7 @@ async def run_plan(
     `resources` hold the models and what is known of them. With `live`, pieces of the answer go there as soon as it is
     certain whose they are. Raises `InvalidRequest` for a plan that cannot run, the branch's own error when the plan has
     one branch or fails fast, else `AllFailed` when no branch answered. A failure of some branches is part of the
-    result.
+    result. A plan with a `cascade` asks its stages one after another.
     """
     if call.depth > MAX_DEPTH:
         raise InvalidRequest(f"ensembles are nested deeper than {MAX_DEPTH}: {call.branch}", param="models")
@@ -55,6 +59,9 @@ async def run_plan(
     stages = stages_of(plan, branches)
     call = _limited(plan, branches, stages[-1][1], call)
     _require_helper(plan, resources.resolve)
+    if plan.cascade is not None:
+        staged = stages_in(plan, plan.cascade, branches)
+        return await _run_cascade(plan, plan.cascade, staged, request, call, resources, live)
     pair_judge = _pair_judge(plan, call, resources)
     call.emit(_started(plan, branches, call))
     done: list[Stage] = []
@@ -82,6 +89,40 @@ async def run_plan(
     chosen = await select(candidates)
     call.emit(_selected(chosen, candidates))
     return _result(plan, done, candidates, chosen, began_s, pair_judge)
+
+
+async def _run_cascade(
+    plan: Plan,
+    cascade: Cascade,
+    members: Sequence[Sequence[Branch]],
+    request: ChatRequest,
+    call: Call,
+    resources: Resources,
+    live: Live | None,
+) -> Result:
+    began_s = call.at_s
+    budget = call.budget.child(limit_microusd=cascade.max_cost_microusd)
+    call = msgspec.structs.replace(call, budget=budget)
+    taken = {branch.member.model for branches in members for branch in branches}
+    stages = [
+        Stage(
+            plan=stage_plan(plan, cascade, number),
+            branches=branches,
+            request=request,
+            call=call,
+            taken=taken,
+            ballot=_ballot(plan, branches, resources),
+            terms=_terms(plan, resources),
+        )
+        for number, branches in enumerate(members, 1)
+    ]
+    run = CascadeRun(plan=plan, cascade=cascade, call=call, resources=resources, live=live, stages=stages)
+    call.emit(_started(plan, [branch for branches in members for branch in branches], call))
+    candidates, chosen = await run.run()
+    call.emit(_selected(chosen, candidates))
+    answering = stages[run.answering - 1]
+    ordered = [*(stage for stage in stages if stage is not answering), answering]
+    return run.finished(_result(answering.plan, ordered, candidates, chosen, began_s, None), began_s)
 
 
 def stages_of(plan: Plan, branches: Sequence[Branch]) -> list[tuple[Template | None, list[Branch]]]:
@@ -182,21 +223,13 @@ def _ballot(plan: Plan, branches: Sequence[Branch], resources: Resources) -> Bal
     return Ballot(voters=voters, weighting=plan.weighting, trust=resources.trust)
 
 
-def _voting(stage: Stage) -> dict[int, Member]:
-    """Return the members with the votes that counted, so that every selector goes by them."""
-    if stage.agreement is None:
-        return {branch.index: branch.member for branch in stage.branches}
-    weigh = stage.ballot.weigher(stage.agreement.kind)
-    return {branch.index: replace(branch.member, weight=weigh(branch.index)) for branch in stage.branches}
-
-
 def _candidates(plan: Plan, stage: Stage, resources: Resources, live: Live | None) -> Candidates:
     return Candidates(
         plan=plan,
         request=stage.request,
         call=stage.call,
         outcomes=stage.answers,
-        members=_voting(stage),
+        members=stage.voting(),
         agreement=stage.agreement,
         resolve=resources.resolve,
         trust=resources.trust,
@@ -316,7 +349,7 @@ def _started(plan: Plan, branches: Sequence[Branch], call: Call) -> PlanStarted:
         call_id=call.id,
         at_s=call.at_s,
         path=call.branch,
-        mode=plan.mode.value,
+        mode=plan.mode.value if plan.cascade is None else CASCADE_MODE,
         branches=paths,
         weights=tuple(branch.share for branch in branches),
     )

@@ -3,7 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from quorate.consensus import Agreement, Answer, Panel
@@ -16,7 +16,7 @@ from quorate.parallel.branch import Branch
 from quorate.parallel.compared import compared, panel_for
 from quorate.parallel.live import Live
 from quorate.parallel.pair_judge import PairJudge
-from quorate.parallel.plan import FailureStrategy, Mode, Plan
+from quorate.parallel.plan import FailureStrategy, Member, Mode, Plan
 from quorate.parallel.run_branch import BranchRun
 from quorate.parallel.stop import Standing, Stopped, min_models, stop_rule
 from quorate.resilience.contracted import Terms
@@ -80,6 +80,13 @@ class Stage:
             if outcome.ok and index in self._counted and self._speaker in (None, index)
         ]
 
+    def voting(self) -> dict[int, Member]:
+        """Return the members with the votes that counted, so that every selector goes by them."""
+        if self.agreement is None:
+            return {branch.index: branch.member for branch in self.branches}
+        weigh = self.ballot.weigher(self.agreement.kind)
+        return {branch.index: replace(branch.member, weight=weigh(branch.index)) for branch in self.branches}
+
     async def run(self) -> None:
         """Run group after group until the rule is met or every branch has settled."""
         for _, group in groupby(self.branches, key=lambda branch: branch.group):
@@ -93,9 +100,19 @@ class Stage:
                 break
         else:
             self.stopped = self._settled_reason()
+        self.skip_rest()
+
+    def skip_rest(self) -> None:
+        """Settle every branch that never began."""
         for branch in self.branches:
             if branch.index not in self.outcomes:
                 self._skip(branch)
+
+    def give_up(self, reason: str) -> None:
+        """Say why the branches that still run are about to be cancelled."""
+        for run, task in self._runs.values():
+            if not task.done():
+                run.lose = reason
 
     async def _run_group(self, branches: list[Branch]) -> Stopped | None:
         waiting = deque(branches)

@@ -16,7 +16,11 @@ _USUAL_QUORUM, _SMALL_PANEL, _LEAST_QUORUM = 3, 3, 2
 
 
 class Stopped(StrEnum):
-    """Why a plan stopped waiting."""
+    """Why a plan stopped waiting.
+
+    Of a cascade: `content`, a stage's answer was good enough; `last_stage`, all stages were asked; `budget`, nothing
+    more fitted under its cap; or `deadline`.
+    """
 
     ALL_SETTLED = "all_settled"
     FIRST_SUCCESS = "first_success"
@@ -27,6 +31,9 @@ class Stopped(StrEnum):
     CANNOT_BE_OVERTAKEN = "cannot_be_overtaken"
     FAIL_FAST = "fail_fast"
     DEADLINE = "deadline"
+    CONTENT = "content"
+    LAST_STAGE = "last_stage"
+    BUDGET = "budget"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,6 +116,7 @@ def _ours(completion: Completion, job: Job) -> dict[str, Any]:
             "cost_microusd": detail.cost_microusd,
             "warnings": list(detail.warnings),
             **output,
+            **({"stages": detail.to_dict()["stages"]} if detail.stages else {}),
         }
     }
 

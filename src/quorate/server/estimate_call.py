@@ -49,8 +49,7 @@ async def _past(job: Job, plan: Plan) -> dict[str, Past]:
 
 def _gather(job: Job, plan: Plan, names: set[str], depth: int) -> None:
     """Collect the names of all models that the plan may ask, those of inner ensembles included."""
-    helpers = [name for name in (plan.judge, plan.synthesiser, plan.pair_judge) if name is not None]
-    for name in {member.model for member in plan.members}.union(helpers) - names:
+    for name in {member.model for member in plan.members}.union(plan.helpers) - names:
         names.add(name)
         model = as_seen(job.principal, name, job.services.catalog.resolve)
         if isinstance(model, Ensemble) and depth < MAX_DEPTH:

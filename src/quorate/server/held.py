@@ -109,6 +109,8 @@ def _leaves(plan: Plan, resolve: Resolve, depth: int) -> Counter[str]:
             asked[plan.output.repair_model] += asked.total()
     if plan.pair_judge is not None:
         asked[plan.pair_judge] += BOTH_ORDERS * plan.judged_pairs(len(members))
+    if plan.cascade is not None:
+        asked.update(plan.cascade.judges)
     for name, count in asked.items():
         model = resolve(name)
         inner = _leaves(model.plan, resolve, depth + 1) if isinstance(model, Ensemble) else Counter({name: 1})

@@ -99,12 +99,7 @@ def _own_names(job: Job, asked: ParallelRequest) -> list[str]:
     if not isinstance(job.model, Ensemble):
         return list(asked.models)
     base = job.model.plan
-    configured = {member.model for member in base.members} | {
-        base.judge,
-        base.synthesiser,
-        base.pair_judge,
-        base.output and base.output.repair_model,
-    }
+    configured = {*(member.model for member in base.members), *base.helpers}
     return [name for name in asked.models if name not in configured]
 
 

@@ -138,10 +138,9 @@ class ParallelRequest:
     def models(self) -> tuple[str, ...]:
         """Every model that the plan may call, helpers included, each once: what the caller must be allowed to use."""
         output = self.plan.output
-        helpers = (self.plan.judge, self.plan.synthesiser, self.plan.pair_judge) if self.enabled else ()
-        helpers = (*helpers, None if output is None else output.repair_model)
-        named = (*(member.model for member in self.plan.members), *(name for name in helpers if name is not None))
-        return tuple(dict.fromkeys(named))
+        alone = () if output is None or output.repair_model is None else (output.repair_model,)
+        helpers = self.plan.helpers if self.enabled else alone
+        return tuple(dict.fromkeys((*(member.model for member in self.plan.members), *helpers)))
 
 
 Choose = Callable[[Wish], Sequence[Chosen]]
@@ -249,6 +248,7 @@ def _alone(base: Plan, members: Sequence[Member], model: str, output: Contract |
         group_prompts={},
         min_models=None,
         output=output or base.output,
+        cascade=None,
     )
 
 
@@ -287,7 +287,7 @@ def _plan(options: ParallelOptions, base: Plan, members: tuple[Member, ...], lim
     if members is not base.members:
         changes |= {"members": members, "parallelization": Parallelization.MODEL_SPECIFIC}
         if options.models is not None or options.agi_model_selection:
-            changes["group_prompts"] = {}
+            changes |= {"group_prompts": {}, "cascade": None}
     return replace(base, **changes)
 
 

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from quorate.config import build, config_schema, load_settings
+from quorate.config.cascade_section import CascadeSection, StageSection
 from quorate.config.defaults_section import DefaultsSection
 from quorate.config.plan_section import EnsembleSection, MemberSection, ParamsSection, RetrySection
 from quorate.config.provider_section import LimitsSection
+from quorate.parallel.escalation import Cascade, StageRules
 from quorate.parallel.plan import Member, Params, Plan
 from quorate.providers.transport import PhaseLimits
 from quorate.resilience.retry_policy import RetryPolicy
@@ -39,7 +41,9 @@ def names(kind: type) -> set[str]:
 
 
 def test_every_field_of_a_plan_can_be_written() -> None:
-    assert names(Plan) <= set(EnsembleSection.model_fields)
+    assert names(Plan) - {"cascade"} <= set(EnsembleSection.model_fields)
+    assert names(Cascade) - {"speculate_after_s", "max_cost_microusd"} <= set(CascadeSection.model_fields)
+    assert names(StageRules) <= set(StageSection.model_fields)
     assert names(Member) == set(MemberSection.model_fields)
     assert names(Params) == set(ParamsSection.model_fields)
     assert names(RetryPolicy) == set(RetrySection.model_fields)
@@ -70,6 +74,6 @@ def test_the_schema_knows_every_variant_and_short_form() -> None:
     assert {"type": "string"} in member["anyOf"]
     models: list[Any] = schema["properties"]["models"]["additionalProperties"]["oneOf"]
     kinds = {shapes[model["$ref"].rpartition("/")[2]]["properties"]["type"]["const"] for model in models}
-    assert kinds == {"endpoint", "ensemble", "simulated", "replay"}
+    assert kinds == {"endpoint", "ensemble", "cascade", "simulated", "replay"}
     key = shapes["HttpProviderSection"]["properties"]["api_key"]["anyOf"][0]
     assert key["pattern"] == "^(env|file):.+$"

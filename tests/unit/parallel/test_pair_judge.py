@@ -167,7 +167,7 @@ def test_a_spent_budget_stops_the_judging() -> None:
     with_judge: dict[str, Model] = {**named, "judge": judge}
 
     async def run() -> Result:
-        return await ask(with_judge, ESSAY_QUESTION, call=virtual_call(limit_microusd=150), **_fields(named, judge))
+        return await ask(with_judge, ESSAY_QUESTION, call=virtual_call(limit_microusd=160), **_fields(named, judge))
 
     result = run_virtual(run())
     assert judge.asked == []
