@@ -16,7 +16,7 @@ MEASURES: tuple[tuple[str, Callable[[Group], Rate]], ...] = (
 )
 _MOST_GROUPS = 4
 _WIDTH, _HEIGHT = 620, 440
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 24, 48, 52
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 36, 48, 52
 _STEPS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
 #: The largest share of errors that the axis ends at, the smallest that holds all of them.
 _ERROR_AXES = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
@@ -78,17 +78,14 @@ def draw_calibration(report: ConsensusReport) -> str:
     most = max(each.panels for each in report.bins)
     for each in report.bins:
         x, y = axes.at(each.mean_score, each.accuracy.value)
+        radius = 3 + 8 * math.sqrt(each.panels / most)
         drawing.line([axes.at(each.mean_score, each.accuracy.low), axes.at(each.mean_score, each.accuracy.high)])
-        drawing.circle(x, y, 3 + 8 * math.sqrt(each.panels / most), colour=COLOURS[0])
-        drawing.text(*_above(axes, each.mean_score, each.accuracy.high), f"{each.panels:,}", anchor="middle", size=10)
+        drawing.circle(x, y, radius, colour=COLOURS[0])
+        top = min(axes.at(each.mean_score, each.accuracy.high)[1], y - radius)
+        drawing.text(x, max(top - 5, _TOP - 5), f"{each.panels:,}", anchor="middle", size=10)
     ece = report.total.ece
     drawing.text(_LEFT + 8, _TOP + 16, f"ECE {ece.value:.3f} [{ece.low:.3f}, {ece.high:.3f}]", size=12)
     return drawing.to_svg()
-
-
-def _above(axes: _Axes, x: float, y: float) -> tuple[float, float]:
-    across, down = axes.at(x, y)
-    return across, max(down - 7, _TOP - 4)
 
 
 def draw_risk_coverage(report: ConsensusReport) -> str:

@@ -38,13 +38,19 @@ def _heading(report: ConsensusReport) -> list[str]:
 
 
 def _groups(report: ConsensusReport) -> list[str]:
-    head = f"{'':24}{'prompts':>8}{'full vote':>11}{'panel':>20}{'best one':>20}{'mean one':>10}{'any one':>9}"
+    head = f"{'':24}{'prompts':>8}{'full vote':>11}{'panel':>22}{'best one':>22}{'mean one':>10}{'any one':>9}"
     rows = [_group_row(group) for group in _all(report)]
     return ["Accuracy", head, "-" * _RULE_WIDTH, *rows]
 
 
 def _all(report: ConsensusReport) -> tuple[Group, ...]:
-    return (report.total, *report.tracks, *report.tasks)
+    return (*_totals(report), *report.tasks)
+
+
+def _totals(report: ConsensusReport) -> tuple[Group, ...]:
+    """Return all together and the tracks; a single track without a name is all together."""
+    named = len(report.tracks) > 1 or bool(report.tracks[0].track)
+    return (report.total, *(report.tracks if named else ()))
 
 
 def _name(group: Group) -> str:
@@ -54,8 +60,8 @@ def _name(group: Group) -> str:
 
 def _group_row(group: Group) -> str:
     return (
-        f"{_name(group)}{group.prompts:>8}{_percent(group.full_vote.value):>11}{_within(group.selection):>20}"
-        f"{_within(group.best_member):>20}{_percent(group.mean_member.value):>10}{_percent(group.any_member.value):>9}"
+        f"{_name(group)}{group.prompts:>8}{_percent(group.full_vote.value):>11}{_within(group.selection):>22}"
+        f"{_within(group.best_member):>22}{_percent(group.mean_member.value):>10}{_percent(group.any_member.value):>9}"
     )
 
 
@@ -79,7 +85,7 @@ def _number(rate: Rate | None) -> str:
 
 
 def _within(rate: Rate) -> str:
-    return f"{100 * rate.value:.1f} [{100 * rate.low:.1f}, {100 * rate.high:.1f}]%"
+    return f"{_percent(rate.value)} [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
 
 
 def _calibration(report: ConsensusReport) -> list[str]:
@@ -90,7 +96,7 @@ def _calibration(report: ConsensusReport) -> list[str]:
 def _early(report: ConsensusReport) -> list[str]:
     head = f"{'':26}{'right':>8}{'full':>8}{'mean calls':>12}{'calls':>8}{'micro-USD':>12}{'full':>10}"
     head += f"{'median s':>10}{'full':>8}{'95 % s':>9}{'full':>8}"
-    rows = [_early_row(group) for group in (report.total, *report.tracks)]
+    rows = [_early_row(group) for group in _totals(report)]
     return [f"Stopping early at {report.quorum} or more answers", head, *rows]
 
 
