@@ -91,7 +91,7 @@ def _facts(report: ConsensusReport, source: str) -> str:
 def _groups(report: ConsensusReport) -> list[tuple[str, Group]]:
     tracks = [(escaped(group.track) or "(no track)", group) for group in report.tracks]
     tasks = [(escaped(f"{group.track} / {group.task}" if group.track else group.task), group) for group in report.tasks]
-    return [("all", report.total), *(tracks if len(tracks) > 1 or report.tracks[0].track else []), *tasks]
+    return [("all", report.total), *(tracks if any(group.track for group in report.tracks) else []), *tasks]
 
 
 def _accuracy(report: ConsensusReport) -> str:

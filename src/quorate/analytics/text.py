@@ -49,7 +49,7 @@ def _all(report: ConsensusReport) -> tuple[Group, ...]:
 
 def _totals(report: ConsensusReport) -> tuple[Group, ...]:
     """Return all together and the tracks; a single track without a name is all together."""
-    named = len(report.tracks) > 1 or bool(report.tracks[0].track)
+    named = any(group.track for group in report.tracks)
     return (report.total, *(report.tracks if named else ()))
 
 

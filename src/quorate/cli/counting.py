@@ -19,11 +19,10 @@ def counting(what: str, total: int | None = None) -> Generator[Callable[[int], N
     # slow: 20 ms, needed on a terminal only
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(Text(what).plain, total=total)
+        task = progress.add_task(what, total=total)
         yield lambda done: progress.update(task, completed=done)
 
 

@@ -97,7 +97,7 @@ def test_the_report_of_a_file_has_the_documented_fields(run: Run, recorded: Path
     assert json.loads(Path("out/report.json").read_text()) == report
     found = shape(report)
     assert isinstance(found, dict)
-    assert found["total"] == GROUP  # pyright: ignore[reportUnknownVariableType]  # JSON
+    assert found["total"] == GROUP
     assert report["arrival"] == "recorded"
     assert (report["prompts"], report["recordings"], report["skipped"], report["failures"]) == (12, 12, 0, 0)
     assert report["simulated"] == []
