@@ -9,45 +9,17 @@ import re
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from command_process import QUORATE, TIMEOUT_S, environment, quorate, run
 from quorate.testing.upstream import Upstream
 from quorate.testing.upstream_behaviour import Fail, Respond, Stall, StallAt
 
 pytestmark = pytest.mark.subprocess
-QUORATE = [sys.executable, "-m", "quorate"]
-TIMEOUT_S = 90
-
-
-def environment(folder: Path, **more: str) -> dict[str, str]:
-    """A new user's: no key, an empty home."""
-    passed = {name: value for name, value in os.environ.items() if name.startswith(("COVERAGE_", "PYTHON"))}
-    fixed = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8", "COLUMNS": "100"}
-    return passed | fixed | {"OLLAMA_HOST": "127.0.0.1:1"} | more
-
-
-def quorate(folder: Path, *arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*QUORATE, *arguments],
-        cwd=folder,
-        env=environment(folder, **more),
-        input=stdin,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        check=False,
-        timeout=TIMEOUT_S,
-    )
-
-
-async def run(folder: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-    """The same beside a server on this event loop."""
-    return await asyncio.to_thread(quorate, folder, *arguments, **more)
 
 
 def write_panel(folder: Path, base_url: str) -> None:

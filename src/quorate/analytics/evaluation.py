@@ -9,9 +9,13 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from quorate.analytics.calibration_error import calibration_error
 from quorate.analytics.intervals import Resamples, wilson
-from quorate.analytics.report import Bin, ConsensusReport, EarlyStop, Group, ModelAccuracy
-from quorate.analytics.trial import LEAST_ANSWERS, PanelTrial, Rules, Trial, run_trial
+from quorate.analytics.members import model_accuracies, prompt_of, share_of_prompts, spread
+from quorate.analytics.report import Bin, ConsensusReport, EarlyStop, Group
+from quorate.analytics.risk_coverage import risk_coverage
+from quorate.analytics.trial import LEAST_ANSWERS, PanelTrial, Rules, Trial
+from quorate.analytics.trials import run_trials
 from quorate.analytics.trust_report import trust_reports
 from quorate.core.errors import InvalidRequest
 from quorate.providers.recorded import Recording
@@ -32,33 +36,30 @@ def evaluate_consensus(
     seed: int = 0,
     threshold: float = 0.7,
     limit: int | None = None,
+    jobs: int = 1,
     progress: Callable[[int], None] | None = None,
 ) -> ConsensusReport:
     """Return how well agreement selects and predicts right answers on recordings, with 95 % intervals.
 
     Per recording: the vote of all its answers and `draws` random panels of `panel_size` (all answers if there are
     fewer), each also stopped early at quorum 3 (2 for panels of up to 3). `limit` stops after that many recordings;
-    `progress` is called with the number read so far. Same recordings and seed, same report. An answer is right if the
-    recording says so, else if it equals the truth. Cost: about 1 ms per recording of six answers, no network, no model.
+    `progress` is called with the number done so far. Same recordings and seed, same report, whatever the number of
+    processes that work on it (`jobs`). An answer is right if the recording says so, else if it equals the truth. Cost:
+    about 1 ms per recording of six answers, no network, no model.
 
     Raises InvalidRequest for parameters out of range and if no recording can be used.
     """
-    _check(panel_size=panel_size, draws=draws, threshold=threshold, limit=limit)
+    _check(panel_size=panel_size, draws=draws, threshold=threshold, limit=limit, jobs=jobs)
     quorum = _USUAL_QUORUM if panel_size > _SMALL_PANEL else LEAST_ANSWERS
     rules = Rules(panel_size=panel_size, draws=draws, threshold=threshold, quorum=quorum, seed=seed)
-    trials: list[Trial] = []
-    read = 0
-    for read, recording in enumerate(islice(recordings, limit), start=1):  # the count is used below
-        trial = run_trial(recording, rules)
-        if trial is not None:
-            trials.append(trial)
-        if progress is not None:
-            progress(read)
+    found = run_trials(islice(recordings, limit), rules, jobs=jobs, progress=progress)
+    trials = [trial for trial in found if trial is not None]
     if not trials:
         raise InvalidRequest(
-            f"none of the {read} recordings can be evaluated; each needs two answers and a truth or 'correct' flags"
+            f"none of the {len(found)} recordings can be evaluated; each needs two answers and a truth or 'correct'"
+            " flags"
         )
-    models = _models(trials)
+    models = model_accuracies(trials)
     best = {(found.track, found.model): found.accuracy.value for found in models}
     tracks, tasks = _split(trials)
     return ConsensusReport(
@@ -67,8 +68,12 @@ def evaluate_consensus(
         seed=seed,
         threshold=threshold,
         quorum=quorum,
-        prompts=len(trials),
-        skipped=read - len(trials),
+        prompts=len({prompt_of(trial) for trial in trials}),
+        recordings=len(trials),
+        skipped=len(found) - len(trials),
+        failures=sum(len(trial.failed) for trial in trials),
+        arrival=_arrival(trials),
+        simulated=tuple(sorted(frozenset[str]().union(*(trial.simulated for trial in trials)))),
         kinds=dict(sorted(Counter(str(trial.kind) for trial in trials).items())),
         models=models,
         total=_group("", "", trials, best, rules),
@@ -79,30 +84,22 @@ def evaluate_consensus(
     )
 
 
-def _check(*, panel_size: int, draws: int, threshold: float, limit: int | None) -> None:
+def _check(*, panel_size: int, draws: int, threshold: float, limit: int | None, jobs: int) -> None:
     if panel_size < LEAST_ANSWERS:
         raise InvalidRequest(f"a panel of {panel_size!r} cannot agree; use at least 2 members", param="panel_size")
     if draws < 1:
         raise InvalidRequest(f"{draws!r} panels per prompt measure nothing; use at least 1", param="draws")
     if not 0.0 < threshold <= 1.0:
         raise InvalidRequest(f"the threshold {threshold!r} is not in (0, 1]; 0.7 is usual", param="threshold")
+    if jobs < 1:
+        raise InvalidRequest(f"{jobs!r} processes do nothing; use at least 1", param="jobs")
     if limit is not None and limit < 1:
         raise InvalidRequest(f"the limit {limit!r} leaves no recording; use at least 1", param="limit")
 
 
-def _models(trials: Sequence[Trial]) -> tuple[ModelAccuracy, ...]:
-    """Return the accuracy of each model on each track, best first within a track."""
-    right: Counter[tuple[str, str]] = Counter()
-    asked: Counter[tuple[str, str]] = Counter()
-    for trial in trials:
-        for model, correct in zip(trial.models, trial.right, strict=True):
-            asked[trial.track, model] += 1
-            right[trial.track, model] += correct
-    found = [
-        ModelAccuracy(track=track, model=model, accuracy=wilson(right[track, model], count))
-        for (track, model), count in asked.items()
-    ]
-    return tuple(sorted(found, key=lambda each: (each.track, -each.accuracy.value, each.model)))
+def _arrival(trials: Sequence[Trial]) -> str:
+    recorded = sum(trial.latencies_s is not None for trial in trials)
+    return "recorded" if recorded == len(trials) else "mixed" if recorded else "random"
 
 
 def _split(trials: Sequence[Trial]) -> tuple[dict[str, list[Trial]], dict[tuple[str, str], list[Trial]]]:
@@ -116,21 +113,23 @@ def _split(trials: Sequence[Trial]) -> tuple[dict[str, list[Trial]], dict[tuple[
 
 
 def _group(track: str, task: str, trials: Sequence[Trial], best: Best, rules: Rules) -> Group:
-    resamples = Resamples(len(trials), rules.seed)
+    resamples = Resamples([prompt_of(trial) for trial in trials], rules.seed)
     scores = np.array([[panel.score for panel in trial.panels] for trial in trials])
     right = np.array([[panel.right for panel in trial.panels] for trial in trials])
     covered = scores >= rules.threshold
     return Group(
         track=track,
         task=task,
-        prompts=len(trials),
+        prompts=resamples.prompts,
         panels=scores.size,
-        full_vote=wilson(sum(trial.full_right for trial in trials), len(trials)),
+        full_vote=share_of_prompts([(trial, trial.full_right) for trial in trials]),
         selection=resamples.mean(right.mean(axis=1)),
         mean_member=resamples.mean(_per_prompt(trials, _mean_member)),
         best_member=resamples.mean(_per_prompt(trials, lambda trial, panel: _best_member(trial, panel, best))),
         any_member=resamples.mean(_per_prompt(trials, lambda trial, panel: _right_members(trial, panel) > 0)),
         auc=resamples.auc(scores, right),
+        ece=calibration_error(scores, right, resamples),
+        risk_coverage=risk_coverage(scores, right, resamples),
         covered=float(covered.mean()),
         accuracy_covered=resamples.ratio(
             (right & covered).sum(axis=1).astype(np.float64), covered.sum(axis=1).astype(np.float64)
@@ -162,12 +161,15 @@ def _early_stop(trials: Sequence[Trial], resamples: Resamples) -> EarlyStop:
     relative = _per_prompt(trials, lambda _, panel: panel.calls / len(panel.members))
     priced = [trial for trial in trials if trial.costs_microusd is not None]
     every = len(priced) == len(trials)
+    panels = [panel for trial in trials for panel in trial.panels]
     return EarlyStop(
         accuracy=resamples.mean(_per_prompt(trials, lambda _, panel: panel.early_right)),
         mean_calls=float(calls.mean()),
         relative_calls=float(relative.mean()),
         cost_microusd=float(_per_prompt(priced, _cost_stopped).mean()) if every else None,
         full_cost_microusd=float(_per_prompt(priced, _cost_full).mean()) if every else None,
+        latency=spread([panel.early_latency_s for panel in panels]),
+        full_latency=spread([panel.full_latency_s for panel in panels]),
     )
 
 
@@ -197,14 +199,14 @@ def _bins(trials: Sequence[Trial]) -> tuple[Bin, ...]:
 
 def _bin(trials: Sequence[Trial], low: float, high: float, *, last: bool) -> Bin | None:
     chosen = [
-        (panel.score, panel.right, row)
-        for row, trial in enumerate(trials)
+        (panel.score, panel.right, prompt_of(trial))
+        for trial in trials
         for panel in trial.panels
         if low <= panel.score and (panel.score < high or low == high == panel.score or (last and panel.score <= high))
     ]
     if not chosen:
         return None
-    prompts = len({row for _, _, row in chosen})
+    prompts = len({prompt for _, _, prompt in chosen})
     share = sum(right for _, right, _ in chosen) / len(chosen)
     average = math.fsum(score for score, _, _ in chosen) / len(chosen)
     return Bin(

@@ -3,11 +3,11 @@
 # matplotlib's own stubs leave the keyword arguments of nearly every call untyped
 # pyright: reportUnknownMemberType=false
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quorate.analytics.report import ConsensusReport, Group, Rate
+from quorate.analytics.charts import MEASURES, label, shown_groups
+from quorate.analytics.report import ConsensusReport
 from quorate.core.errors import InvalidRequest, Misconfigured
 
 if TYPE_CHECKING:
@@ -19,15 +19,6 @@ _SIZE_INCHES = (11.5, 5.6)
 _DPI = 144
 _INK, _FAINT, _GRID = "#1f2933", "#7b8794", "#e4e7eb"
 _COLOURS = ("#1f5fbf", "#c2571a", "#2f855a", "#7a4fb5")
-_MOST_GROUPS = 4
-_MEASURES: tuple[tuple[str, Callable[[Group], Rate]], ...] = (
-    ("somebody right (ceiling)", lambda group: group.any_member),
-    ("best member (hindsight)", lambda group: group.best_member),
-    ("vote of all models", lambda group: group.full_vote),
-    ("panel's choice", lambda group: group.selection),
-    ("panel, stopped early", lambda group: group.early_stop.accuracy),
-    ("member at random", lambda group: group.mean_member),
-)
 
 
 def plot_consensus(report: ConsensusReport, path: Path | str) -> None:
@@ -58,8 +49,9 @@ def _figure() -> "Figure":
 
 
 def _title(report: ConsensusReport) -> str:
+    simulated = "SIMULATED models, " if report.simulated else ""
     return (
-        f"Agreement of {report.panel_size} models on recorded answers: {report.prompts:,} prompts,"
+        f"{simulated}Agreement of {report.panel_size} models on recorded answers: {report.prompts:,} prompts,"
         f" {report.draws} random panels each"
     )
 
@@ -90,18 +82,18 @@ def _calibration(axes: "Axes", report: ConsensusReport) -> None:
 
 
 def _accuracies(axes: "Axes", report: ConsensusReport) -> None:
-    groups = report.tracks[:_MOST_GROUPS] if len(report.tracks) > 1 else (report.total,)
+    groups = shown_groups(report)
     thick = 0.8 / len(groups)
     for place, group in enumerate(groups):
         shift = (place - (len(groups) - 1) / 2) * thick
-        for row, (_, measure) in enumerate(_MEASURES):
+        for row, (_, measure) in enumerate(MEASURES):
             rate = measure(group)
             axes.barh(row + shift, rate.value, height=thick * 0.86, color=_COLOURS[place], alpha=0.9, zorder=2,
-                      label=_label(group) if row == 0 else None)  # fmt: skip
+                      label=label(group) if row == 0 else None)  # fmt: skip
             axes.plot((rate.low, rate.high), (row + shift, row + shift), color=_INK, linewidth=1.4, zorder=3)
             axes.annotate(f"{100 * rate.value:.1f} %", (rate.high, row + shift), (4, 0), textcoords="offset points",
                           va="center", fontsize=8, color=_INK)  # fmt: skip
-    axes.set_yticks(range(len(_MEASURES)), [name for name, _ in _MEASURES], fontsize=9)
+    axes.set_yticks(range(len(MEASURES)), [name for name, _ in MEASURES], fontsize=9)
     axes.invert_yaxis()
     axes.set(xlim=(0, 1.12), xlabel="accuracy, with 95 % interval")
     axes.set_xticks((0, 0.2, 0.4, 0.6, 0.8, 1.0))
@@ -112,10 +104,6 @@ def _accuracies(axes: "Axes", report: ConsensusReport) -> None:
     _plain(axes, grid="x")
     if len(groups) > 1:
         axes.figure.legend(loc="outside lower right", frameon=False, fontsize=9, ncols=len(groups))
-
-
-def _label(group: Group) -> str:
-    return f"{group.track or 'all'} ({group.prompts:,} prompts)"
 
 
 def _plain(axes: "Axes", *, grid: str) -> None:

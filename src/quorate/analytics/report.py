@@ -15,12 +15,29 @@ class Rate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Seconds: the median, and what 95 % stay below."""
+
+    median_s: float
+    p95_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelAccuracy:
-    """How often one model alone was right on one track (Wilson interval)."""
+    """How often one model alone was right on one track (Wilson interval), and what its answers took.
+
+    Means per answer, `latency` over the answers; None where one of its answers was recorded without. `failures`: how
+    often it was asked and gave no answer; those are in no panel.
+    """
 
     track: str
     model: str
     accuracy: Rate
+    failures: int = 0
+    cost_microusd: float | None = None
+    completion_tokens: float | None = None
+    latency: Spread | None = None
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +59,8 @@ class EarlyStop:
     """Panels that stop at `quorum` or more answers once agreement is reached or the leader cannot be overtaken.
 
     `mean_calls` counts answers waited for, `relative_calls` is that over the panel's size; the costs are means per
-    prompt in micro-USD of the answers waited for and of the full panel, None where recordings carry no cost.
+    prompt in micro-USD of the answers waited for and of the full panel, `latency` is the time until the last of them
+    came; None where recordings carry no cost or no latency.
     """
 
     accuracy: Rate
@@ -50,6 +68,31 @@ class EarlyStop:
     relative_calls: float
     cost_microusd: float | None
     full_cost_microusd: float | None
+    latency: Spread | None = None
+    full_latency: Spread | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoveragePoint:
+    """Answering only at a score of `threshold` or more answers the share `coverage`, of which `error` are wrong."""
+
+    threshold: float
+    coverage: float
+    error: Rate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RiskCoverage:
+    """The curve, from the strictest threshold to answering everything.
+
+    `aurc`: the area under it, the mean error over all coverages: lower is better. `least` is what a score would reach
+    that ranks every right answer above every wrong one, `error` what a score that says nothing has.
+    """
+
+    aurc: Rate
+    least: float
+    error: float
+    points: tuple[CoveragePoint, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +102,9 @@ class Group:
     `full_vote`: the leading answer of all models. The rest is over random panels: `selection`, the leading answer of
     the panel; `best_member`, the member that is best over the whole track, known in hindsight; `mean_member`, a member
     at random; `any_member`, the ceiling: somebody was right. `auc`: how well agreement tells right from wrong leading
-    answers (None if all are alike). `covered` of the panels reach the threshold and are right `accuracy_covered` of
-    the time.
+    answers (None if all are alike). `ece`: how far it is from being the chance of a right answer (expected calibration
+    error, ten bins of equal mass). `risk_coverage`: the errors left when only panels above a score are answered.
+    `covered` of the panels reach the threshold and are right `accuracy_covered` of the time.
     """
 
     track: str
@@ -73,6 +117,8 @@ class Group:
     best_member: Rate
     any_member: Rate
     auc: Rate | None
+    ece: Rate
+    risk_coverage: RiskCoverage
     covered: float
     accuracy_covered: Rate | None
     early_stop: EarlyStop
@@ -118,9 +164,12 @@ class TrustReport:
 class ConsensusReport:
     """An evaluation: its parameters, then its figures.
 
-    `skipped` recordings had no known truth or fewer than two answers.
-    `kinds` counts the prompts by the kind of answer that was detected. `trust` has what track records and calibration
-    are worth on each track that has prompts enough to learn from one half and judge on the other.
+    `prompts` are different ones, `recordings` those that were used (more, if prompts were asked several times);
+    `skipped` ones had no known truth or fewer than two answers. `kinds` counts the recordings by the kind of answer
+    that was given or detected. `arrival`: the order in which a panel's answers come, `recorded` where every answer has
+    its latency, else `random`, or `mixed`. `failures` counts the calls without an answer. `simulated` are the models
+    that are invented ones of ours: figures with them say nothing about real models. `trust` has what track records and
+    calibration are worth on each track that has prompts enough to learn from one half and judge on the other.
     """
 
     panel_size: int
@@ -129,7 +178,11 @@ class ConsensusReport:
     threshold: float
     quorum: int
     prompts: int
+    recordings: int
     skipped: int
+    failures: int
+    arrival: str
+    simulated: tuple[str, ...]
     kinds: dict[str, int]
     models: tuple[ModelAccuracy, ...]
     total: Group

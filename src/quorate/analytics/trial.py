@@ -4,6 +4,7 @@ import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from quorate.consensus.kind import Kind
 from quorate.consensus.measure import Comparer, Member, measure
@@ -11,9 +12,11 @@ from quorate.consensus.pairs import compare
 from quorate.consensus.question import Question
 from quorate.consensus.reading import Reading
 from quorate.consensus.result import Agreement, Answer
-from quorate.providers.recorded import RecordedAnswer, Recording
+from quorate.providers.recorded import Recording
 
 LEAST_ANSWERS = 2
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,8 @@ class Standing:
 class PanelTrial:
     """One random panel: its members in order of arrival (positions in the recording), full and stopped early.
 
-    `standings` are the groups after two answers, three, ... and all.
+    `standings` are the groups after two answers, three, ... and all. Times are in seconds, until the last answer waited
+    for; None unless all of the recording's answers have theirs.
     """
 
     members: tuple[int, ...]
@@ -53,22 +57,30 @@ class PanelTrial:
     calls: int
     early_right: bool
     standings: tuple[Standing, ...]
+    full_latency_s: float | None = None
+    early_latency_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """What one recording yields: which models were right, the vote of all, and the panels.
 
-    `digest` is the SHA-256 of the prompt, `everybody` how all its models stand.
+    `digest` is the SHA-256 of the prompt, `everybody` how all its models stand. Costs and latencies are None unless all
+    answers have theirs. `failed` are the models that gave no answer.
     """
 
     digest: str
     everybody: Standing
     track: str
     task: str
+    prompt_id: str
     models: tuple[str, ...]
     right: tuple[bool, ...]
     costs_microusd: tuple[int, ...] | None
+    latencies_s: tuple[float, ...] | None
+    completion_tokens: tuple[int, ...] | None
+    simulated: frozenset[str]
+    failed: tuple[str, ...]
     kind: Kind
     full_right: bool
     panels: tuple[PanelTrial, ...]
@@ -78,25 +90,36 @@ def run_trial(recording: Recording, rules: Rules) -> Trial | None:
     """Return the trial of a recording, or None if it has fewer than two answers or its truth is not known.
 
     Each answer is read once and each pair compared once per kind, however many panels contain them. The panels depend
-    on the seed and the recording only, not on its place in the file.
+    on the seed and the recording only, not on its place in the file. Their answers arrive in the order of the recorded
+    latencies where all have theirs, else at random.
     """
+    if len(recording.answers) < LEAST_ANSWERS:
+        return None
     question = Question(recording.prompt)
     readings = [Reading(question, answer.text) for answer in recording.answers]
     right = correctness(recording, question, readings)
-    if len(readings) < LEAST_ANSWERS or right is None:
+    if right is None:
         return None
-    bench = _Bench(question, readings, right, rules)
+    answers = recording.answers
+    latencies_s = _every([answer.latency_s for answer in answers])
+    bench = _Bench(question, readings, right, rules, kind=recording.kind, latencies_s=latencies_s)
     full = bench.measured(range(len(readings)))
-    rng = random.Random(f"{rules.seed}/{recording.track}/{recording.prompt_id}")
+    again = f"/{recording.repeat}" if recording.repeat else ""
+    rng = random.Random(f"{rules.seed}/{recording.track}/{recording.prompt_id}{again}")
     size = min(rules.panel_size, len(readings))
     return Trial(
         digest=hashlib.sha256(recording.prompt.encode("utf-8", "surrogatepass")).hexdigest(),
         everybody=bench.standing(range(len(readings))),
         track=recording.track,
         task=recording.task,
-        models=tuple(answer.model for answer in recording.answers),
+        prompt_id=recording.prompt_id,
+        models=tuple(answer.model for answer in answers),
         right=tuple(right),
-        costs_microusd=_costs(recording.answers),
+        costs_microusd=_every([answer.cost_microusd for answer in answers]),
+        latencies_s=latencies_s,
+        completion_tokens=_every([answer.completion_tokens for answer in answers]),
+        simulated=frozenset(answer.model for answer in answers if answer.simulated),
+        failed=tuple(failure.model for failure in recording.failures),
         kind=full.kind,
         full_right=bench.leader_right(full),
         panels=tuple(bench.panel(rng.sample(range(len(readings)), size)) for _ in range(rules.draws)),
@@ -106,12 +129,23 @@ def run_trial(recording: Recording, rules: Rules) -> Trial | None:
 class _Bench:
     """The answers of one recording, ready to be put into panels."""
 
-    def __init__(self, question: Question, readings: Sequence[Reading], right: Sequence[bool], rules: Rules) -> None:
+    def __init__(
+        self,
+        question: Question,
+        readings: Sequence[Reading],
+        right: Sequence[bool],
+        rules: Rules,
+        *,
+        kind: Kind | None,
+        latencies_s: Sequence[float] | None,
+    ) -> None:
         self.comparer = Comparer(question)
         blank = Answer(text="")
         self.members = [Member(index=at, answer=blank, reading=reading) for at, reading in enumerate(readings)]
         self.right = right
         self.rules = rules
+        self.kind = kind
+        self.latencies_s = latencies_s
         self._known: dict[tuple[int, ...], Agreement] = {}
 
     def measured(self, indexes: Sequence[int]) -> Agreement:
@@ -119,14 +153,16 @@ class _Bench:
         found = self._known.get(key)
         if found is None:
             members = [self.members[index] for index in key]
-            found = measure(self.comparer, members, kind=None, threshold=self.rules.threshold, detailed=False)
+            found = measure(self.comparer, members, kind=self.kind, threshold=self.rules.threshold, detailed=False)
             self._known[key] = found
         return found
 
     def leader_right(self, found: Agreement) -> bool:
         return found.leader is not None and self.right[found.leader.medoid]
 
-    def panel(self, order: Sequence[int]) -> PanelTrial:
+    def panel(self, drawn: Sequence[int]) -> PanelTrial:
+        times = self.latencies_s
+        order = drawn if times is None else sorted(drawn, key=times.__getitem__)
         full = self.measured(order)
         calls, early = self.stopped(order)
         return PanelTrial(
@@ -136,6 +172,8 @@ class _Bench:
             calls=calls,
             early_right=self.leader_right(early),
             standings=tuple(self.standing(order[:received]) for received in range(LEAST_ANSWERS, len(order) + 1)),
+            full_latency_s=None if times is None else times[order[-1]],
+            early_latency_s=None if times is None else times[order[calls - 1]],
         )
 
     def standing(self, indexes: Sequence[int]) -> Standing:
@@ -185,6 +223,7 @@ def truth_kind(question: Question, truth: Reading) -> Kind:
     return Kind.JSON if truth.json is not None else Kind.SHORT
 
 
-def _costs(answers: Sequence[RecordedAnswer]) -> tuple[int, ...] | None:
-    costs = [answer.cost_microusd for answer in answers if answer.cost_microusd is not None]
-    return tuple(costs) if len(costs) == len(answers) else None
+def _every(values: Sequence[T | None]) -> tuple[T, ...] | None:
+    """Return the values if none is missing."""
+    known = tuple(value for value in values if value is not None)
+    return known if len(known) == len(values) else None

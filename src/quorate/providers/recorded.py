@@ -2,9 +2,10 @@
 
 Canonical form of a line (fields after `text` are optional; unknown fields are ignored):
 
-    {"track": "exams", "task": "law", "prompt_id": "17", "prompt": "...", "truth": "B",
-     "answers": [{"model": "m1", "text": "...", "key": "B", "correct": 1, "latency_s": 0.8,
-                  "prompt_tokens": 120, "completion_tokens": 40, "cost_microusd": 95}]}
+    {"track": "exams", "task": "law", "prompt_id": "17", "repeat": 0, "prompt": "...", "kind": "choice", "truth": "B",
+     "answers": [{"model": "m1", "text": "...", "key": "B", "correct": 1, "latency_s": 0.8, "prompt_tokens": 120,
+                  "completion_tokens": 40, "cost_microusd": 95, "simulated": false}],
+     "failures": [{"model": "m2", "code": "provider_error", "message": "..."}]}
 
 Compact form: `{"q": "...", "gt": "18", "answers": {"m1": "...", "m2": "..."}}`; the track is then the file's name, the
 id the line's number. Files may be plain (`.jsonl`), gzip (`.jsonl.gz`) or Zstandard (`.jsonl.zst`).
@@ -19,6 +20,7 @@ from typing import BinaryIO, cast
 import msgspec
 import zstandard
 
+from quorate.consensus.kind import Kind
 from quorate.core.errors import InvalidRequest
 
 _MAX_LINE_BYTES = 64 * 1024 * 1024
@@ -28,8 +30,11 @@ _EXPECTED = f"expected {_CANONICAL} or {_COMPACT}"
 _SUFFIXES = (".jsonl", ".jsonl.gz", ".jsonl.zst")
 
 
-class RecordedAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """One model's answer; None is "not recorded". `key` is a normalised answer that the recorder found ('' = none)."""
+class RecordedAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One model's answer; None is "not recorded". `key` is a normalised answer that the recorder found ('' = none).
+
+    `simulated`: an invented model of ours gave it.
+    """
 
     model: str
     text: str
@@ -39,10 +44,24 @@ class RecordedAnswer(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost_microusd: int | None = None
+    simulated: bool = False
 
 
-class Recording(msgspec.Struct, frozen=True, kw_only=True):
-    """One prompt, its true answer ('' = unknown) and the answers that models gave to it, at least one."""
+class RecordedFailure(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A model that gave no answer, the code and message of its error, and what the attempts cost (None: not known)."""
+
+    model: str
+    code: str = ""
+    message: str = ""
+    cost_microusd: int | None = None
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One prompt, its true answer ('' = unknown) and the answers that models gave to it, at least one.
+
+    Recordings with the same `track` and `prompt_id` are of one prompt, asked again (`repeat`: 0, 1, ...). `kind` is
+    what the answers are, None: to be found out. `failures` are models that were asked and gave no answer.
+    """
 
     track: str
     task: str
@@ -50,6 +69,9 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
     prompt: str
     truth: str
     answers: tuple[RecordedAnswer, ...]
+    kind: Kind | None = None
+    repeat: int = 0
+    failures: tuple[RecordedFailure, ...] = ()
 
 
 class _AnswerLine(msgspec.Struct):
@@ -61,6 +83,7 @@ class _AnswerLine(msgspec.Struct):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     cost_microusd: int | None = None
+    simulated: bool = False
 
 
 class _CanonicalLine(msgspec.Struct):
@@ -70,6 +93,9 @@ class _CanonicalLine(msgspec.Struct):
     task: str = ""
     prompt_id: str | int = ""
     truth: str | float | None = None
+    kind: Kind | None = None
+    repeat: int = 0
+    failures: tuple[RecordedFailure, ...] = ()
 
 
 class _CompactLine(msgspec.Struct):
@@ -78,9 +104,18 @@ class _CompactLine(msgspec.Struct):
     answers: dict[str, str]
 
 
+_ENCODER = msgspec.json.Encoder()
 _FIELDS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _CANONICAL_LINE = msgspec.json.Decoder(_CanonicalLine)
 _COMPACT_LINE = msgspec.json.Decoder(_CompactLine)
+
+
+def encode_recording(recording: Recording) -> bytes:
+    """Return the recording as one line in canonical form, without its line feed; `read_recordings` reads it back.
+
+    What has its default value is left out.
+    """
+    return _ENCODER.encode(recording)
 
 
 def read_recordings(path: Path | str) -> Iterator[Recording]:
@@ -136,8 +171,11 @@ def _from_canonical(line: bytes, number: int) -> Recording:
         task=found.task,
         prompt_id=str(found.prompt_id) or str(number),
         prompt=found.prompt,
-        truth=_text(found.truth),
+        truth=truth_text(found.truth),
         answers=tuple(_answer(answer) for answer in found.answers),
+        kind=found.kind,
+        repeat=found.repeat,
+        failures=found.failures,
     )
 
 
@@ -148,7 +186,7 @@ def _from_compact(line: bytes, file: Path, number: int) -> Recording:
         task="",
         prompt_id=str(number),
         prompt=found.q,
-        truth=_text(found.gt),
+        truth=truth_text(found.gt),
         answers=tuple(RecordedAnswer(model=model, text=text) for model, text in found.answers.items()),
     )
 
@@ -163,10 +201,12 @@ def _answer(answer: _AnswerLine) -> RecordedAnswer:
         prompt_tokens=answer.prompt_tokens,
         completion_tokens=answer.completion_tokens,
         cost_microusd=answer.cost_microusd,
+        simulated=answer.simulated,
     )
 
 
-def _text(value: str | float | None) -> str:
+def truth_text(value: str | float | None) -> str:
+    """Return a true answer as text, '' for None; a number as people write it."""
     if value is None:
         return ""
     return f"{value:g}" if isinstance(value, float) else str(value)

@@ -3,10 +3,12 @@ import random
 from collections.abc import Iterator, Sequence
 
 import pytest
+from msgspec import structs
 
-from quorate.analytics import ConsensusReport, evaluate_consensus, render_text
+from quorate.analytics import ConsensusReport, Spread, evaluate_consensus, render_text
+from quorate.consensus import Kind
 from quorate.core.errors import InvalidRequest
-from quorate.providers.recorded import RecordedAnswer, Recording
+from quorate.providers.recorded import RecordedAnswer, RecordedFailure, Recording
 
 
 def recording(
@@ -145,6 +147,7 @@ def test_nothing_usable_is_an_error() -> None:
         ({"draws": 0}, "draws"),
         ({"threshold": 0.0}, "threshold"),
         ({"limit": 0}, "limit"),
+        ({"jobs": 0}, "jobs"),
     ],
 )
 def test_parameters_out_of_range_are_refused(wrong: dict[str, int], name: str) -> None:
@@ -185,3 +188,69 @@ def test_the_text_names_what_was_measured(report: ConsensusReport) -> None:
     assert "hard" in text
     assert "no proof" in text
     assert max(map(len, text.splitlines())) <= 125
+
+
+def test_a_prompt_asked_again_is_one_prompt_and_gets_other_panels() -> None:
+    once = list(crowd(30, [0.6, 0.5, 0.4, 0.7, 0.6, 0.5]))
+    again = [structs.replace(each, repeat=repeat) for repeat in range(4) for each in once]
+    one, four = evaluate_consensus(once), evaluate_consensus(again)
+    assert (four.prompts, four.recordings, four.total.prompts) == (30, 120, 30)
+    assert four.total.full_vote == one.total.full_vote
+    assert [each.accuracy for each in four.models] == [each.accuracy for each in one.models]
+    assert four.total.selection != one.total.selection
+    assert max(each.accuracy.count for each in four.bins) <= 30
+
+
+def test_answers_arrive_in_the_order_of_their_latencies() -> None:
+    slow_and_wrong = [("5", 0.9), ("4", 0.1), ("4", 0.3), ("4", 0.2), ("5", 0.8)]
+    answers = tuple(
+        RecordedAnswer(model=f"m{at}", text=text, latency_s=latency_s, cost_microusd=10)
+        for at, (text, latency_s) in enumerate(slow_and_wrong)
+    )
+    one = Recording(track="t", task="", prompt_id="1", prompt="How many legs?", truth="4", answers=answers)
+    report = evaluate_consensus([one])
+    stop = report.total.early_stop
+    assert report.arrival == "recorded"
+    assert (stop.mean_calls, stop.cost_microusd, stop.full_cost_microusd) == (3.0, 30.0, 50.0)
+    assert (stop.latency, stop.full_latency) == (Spread(median_s=0.3, p95_s=0.3), Spread(median_s=0.9, p95_s=0.9))
+    unknown = structs.replace(one, answers=(structs.replace(answers[0], latency_s=None), *answers[1:]))
+    assert evaluate_consensus([unknown]).arrival == "random"
+    assert evaluate_consensus([unknown]).total.early_stop.latency is None
+    assert evaluate_consensus([one, structs.replace(unknown, prompt_id="2")]).arrival == "mixed"
+
+
+def test_a_recorded_kind_is_the_kind() -> None:
+    found = evaluate_consensus([structs.replace(recording(1, ["4", "4.0"]), kind=Kind.SHORT)], panel_size=2)
+    assert found.kinds == {"short": 1}
+
+
+def test_failures_and_simulated_models_are_told() -> None:
+    failed = structs.replace(
+        recording(1, ["4", "4", "5"]), failures=(RecordedFailure(model="m9"), RecordedFailure(model="m0"))
+    )
+    answers = (structs.replace(failed.answers[0], simulated=True), *failed.answers[1:])
+    report = evaluate_consensus([structs.replace(failed, answers=answers)], panel_size=2)
+    assert (report.failures, report.simulated) == (2, ("m0",))
+    assert {each.model: (each.failures, each.simulated) for each in report.models} == {
+        "m0": (1, True),
+        "m1": (0, False),
+        "m2": (0, False),
+    }
+    assert "SIMULATED models, so the figures say nothing about real ones: m0" in render_text(report)
+
+
+def test_any_number_of_processes_gives_the_same_report() -> None:
+    recordings = list(crowd(200, [0.7, 0.5, 0.4, 0.6]))
+    seen: list[int] = []
+    assert evaluate_consensus(recordings, jobs=2, progress=seen.append) == evaluate_consensus(recordings)
+    assert seen == sorted(seen)
+    assert seen[-1] == 200
+
+
+def test_a_mistake_in_the_data_ends_all_processes_with_its_error() -> None:
+    def broken() -> Iterator[Recording]:
+        yield from crowd(200, [0.7, 0.5])
+        raise InvalidRequest("line 201")
+
+    with pytest.raises(InvalidRequest, match="line 201"):
+        evaluate_consensus(broken(), jobs=2)

@@ -8,8 +8,15 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
+from quorate.consensus import Kind
 from quorate.core.errors import InvalidRequest
-from quorate.providers.recorded import RecordedAnswer, Recording, read_recordings
+from quorate.providers.recorded import (
+    RecordedAnswer,
+    RecordedFailure,
+    Recording,
+    encode_recording,
+    read_recordings,
+)
 
 CANONICAL = {
     "track": "exams",
@@ -127,3 +134,27 @@ def test_what_is_written_is_read(
     (found,) = read_recordings(path)
     assert found.prompt == prompt
     assert {answer.model: answer.text for answer in found.answers} == answers
+
+
+def test_what_is_written_is_read_back(tmp_path: Path) -> None:
+    recording = Recording(
+        track="t",
+        task="",
+        prompt_id="7",
+        prompt="Is it\nso?",
+        truth="yes",
+        kind=Kind.BOOLEAN,
+        repeat=2,
+        answers=(RecordedAnswer(model="a", text="Yes.", latency_s=0.5, cost_microusd=0, simulated=True),),
+        failures=(RecordedFailure(model="b", code="deadline_exceeded", message="too late", cost_microusd=3),),
+    )
+    file = tmp_path / "r.jsonl"
+    file.write_bytes(encode_recording(recording) + b"\n" + encode_recording(recording) + b"\n")
+    assert list(read_recordings(file)) == [recording, recording]
+
+
+def test_a_kind_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "r.jsonl"
+    file.write_text('{"prompt": "x", "kind": "poem", "answers": [{"model": "a", "text": "y"}]}\n')
+    with pytest.raises(InvalidRequest, match=r"r\.jsonl:1: Invalid enum value 'poem'"):
+        list(read_recordings(file))
