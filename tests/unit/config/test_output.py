@@ -74,7 +74,7 @@ def test_every_kind_of_model_may_have_one(tmp_path: Path) -> None:
         ("{ schema: {}, schema_file: x }", r":4:33: models\.m\.output: has `schema` and `schema_file`"),
         ("{ type: number, max_retries: 6 }", r":4:62: models\.m\.output\.max_retries"),
         ("{ type: number, repair_model: nobody }", r":4:63: .*no model is called 'nobody'"),
-        ("{ type: number, repair_model: both }", r":4:63: .*is an ensemble"),
+        ("{ type: number, repair_model: both }", r":4:63: .*asks several models"),
         ("{ schema_file: none.json }", r":4:48: 'none.json' cannot be read: No such file"),
         ("{ schema_file: text.json }", r":4:48: .*text.json: it is not JSON"),
         ("{ schema_file: list.json }", r":4:48: .*list.json: a JSON Schema is an object"),
