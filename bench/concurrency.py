@@ -11,6 +11,7 @@ from bench.sleeper import Sleeper
 from quorate.model import Model, new_call
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Mode, Plan
+from quorate.parallel.resources import Resources
 from quorate.parallel.result import Result
 from quorate.wire.chat import user_request
 
@@ -34,7 +35,7 @@ async def _asked(how: str, models: Mapping[str, Model]) -> list[Row]:
     before_mib = _peak_mib()
     before_tasks = _tasks()
     plan = Plan(members=tuple(Member(model=name) for name in models), mode=Mode.ALL)
-    ensemble = Ensemble(name="bench", plan=plan, resolve=models.__getitem__)
+    ensemble = Ensemble(name="bench", plan=plan, resources=Resources(resolve=models.__getitem__))
     cpu_s, began_s = time.process_time(), time.perf_counter()
     asks = (ensemble.run(user_request(f"Question {i}"), new_call()) for i in range(ASKS))
     results = await asyncio.gather(*asks, return_exceptions=True)

@@ -14,6 +14,7 @@ from bench.sleeper import Sleeper
 from quorate.model import new_call
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Plan
+from quorate.parallel.resources import Resources
 from quorate.wire.chat import user_request
 
 ROUNDS = 3
@@ -64,7 +65,7 @@ async def _speedup(case: Case) -> float:
             members.append(Member(model=name, group=number))
     prompts = dict.fromkeys(range(1, len(case.groups)), NEXT)
     plan = Plan(members=tuple(members), group_prompts=prompts, max_concurrent=5)
-    ensemble = Ensemble(name="bench", plan=plan, resolve=models.__getitem__)
+    ensemble = Ensemble(name="bench", plan=plan, resources=Resources(resolve=models.__getitem__))
     began_s = time.perf_counter()
     await ensemble.run(user_request("Review this."), new_call())
     return case.sequential_s * SCALE / (time.perf_counter() - began_s)

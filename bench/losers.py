@@ -10,6 +10,7 @@ from bench.report import Row, p50, p95
 from quorate.model import new_call
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Mode, Plan
+from quorate.parallel.resources import Resources
 from quorate.wire.chat import user_request
 
 ROUNDS = 60
@@ -38,7 +39,7 @@ async def _closed_after_ms(*, stream: bool) -> list[float]:
     after: list[float] = []
     async with endpoints(DELAYS_S) as (upstream, models):
         plan = Plan(members=tuple(Member(model=name) for name in models), mode=Mode.RACE)
-        ensemble = Ensemble(name="bench", plan=plan, resolve=models.__getitem__)
+        ensemble = Ensemble(name="bench", plan=plan, resources=Resources(resolve=models.__getitem__))
         request = msgspec.structs.replace(user_request("What is the capital of France?"), stream=stream or None)
         for _ in range(ROUNDS):
             seen = len(upstream.disconnects)

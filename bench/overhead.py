@@ -16,6 +16,7 @@ from quorate.core.tasks import background
 from quorate.model import new_call
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Mode, Plan
+from quorate.parallel.resources import Resources
 from quorate.wire.chat import user_request
 
 ROUNDS = 300
@@ -64,7 +65,7 @@ async def _interleaved(mode: Mode, delays_s: Sequence[float]) -> tuple[list[floa
     sleepers = [Sleeper(f"m{i}", delay_s, TEXTS[i]) for i, delay_s in enumerate(delays_s)]
     models = {sleeper.name: sleeper for sleeper in sleepers}
     plan = Plan(members=tuple(Member(model=name) for name in models), mode=mode)
-    ensemble = Ensemble(name="bench", plan=plan, resolve=models.__getitem__)
+    ensemble = Ensemble(name="bench", plan=plan, resources=Resources(resolve=models.__getitem__))
     awaited = sleepers[-1] if mode is Mode.ALL else sleepers[0]
     engine: list[float] = []
     bare: list[float] = []

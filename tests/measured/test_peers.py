@@ -22,16 +22,18 @@ import zstandard
 from quorate.consensus import Answer, Kind, agreement
 from quorate.consensus.calibration import Calibration
 from quorate.consensus.trust import TrackRecord
-from quorate.model import Outcome, State, new_call
+from quorate.model import Completion, Model, Outcome, State, new_call
+from quorate.parallel.agreed import consensus
 from quorate.parallel.candidates import Candidates
 from quorate.parallel.peers import among_peers, are_peers, known_accuracies
 from quorate.parallel.plan import Member, Plan
-from quorate.parallel.select import consensus
-from quorate.wire.chat import user_request
+from quorate.wire.chat import ChatResponse, user_request
 
 DATA = Path(os.environ.get("QUORATE_DATA", Path(__file__).parents[3] / "shared" / "data")) / "consensus"
 DEV = DATA / "b_consensus_dev.jsonl.zst"
 SIZE = 5
+#: Nobody is asked.
+NO_MODELS: dict[str, Model] = {}
 #: Pools of the 22 models of one track that are tried for each task, besides neighbours in accuracy; of the 6 of the
 #: other track all are.
 POOLS = 20
@@ -107,8 +109,9 @@ def measured(group: str, models: Sequence[str], learn: Sequence[Row], judge: Seq
     votes = autos = 0
     for row in judge:
         candidates, right = candidates_of(row, models, trust)
-        plain, _ = consensus(candidates)
+        plain = consensus(candidates).outcome
         found, _ = among_peers(candidates)
+        assert plain is not None
         votes += right[plain.index]
         autos += right[(found or plain).index]
     shares = [right / total for right, total in (judged[model] for model in models)]
@@ -128,7 +131,16 @@ def candidates_of(row: Row, models: Sequence[str], trust: Calibration) -> tuple[
     said = {each.model: each for each in row.answers}
     asked = [said[model] for model in models]
     outcomes = [
-        Outcome(branch=each.model, model=each.model, index=i, group=0, state=State.FINISHED, started_s=0, finished_s=0)
+        Outcome(
+            branch=each.model,
+            model=each.model,
+            index=i,
+            group=0,
+            state=State.FINISHED,
+            started_s=0,
+            finished_s=0,
+            completion=Completion(response=ChatResponse(choices=()), model=each.model, provider="recorded"),
+        )
         for i, each in enumerate(asked)
     ]
     members = {i: Member(model=each.model) for i, each in enumerate(asked)}
@@ -140,6 +152,7 @@ def candidates_of(row: Row, models: Sequence[str], trust: Calibration) -> tuple[
         outcomes=outcomes,
         members=members,
         agreement=agreement(_question(row), answers, kind=row.kind),
+        resolve=NO_MODELS.__getitem__,
         trust=trust,
     )
     return candidates, {i: bool(each.correct) for i, each in enumerate(asked)}

@@ -108,7 +108,14 @@ def test_a_judged_pair_is_explained_with_both_scores() -> None:
     assert before["pairs"] == [
         pair | {"score": 0.5, "judged": False, "judge_score": None, "compared_score": 0.5},
     ]
-    judged = {"score": 1.0, "judged": True, "judge_score": 1.0, "compared_score": 0.5, "cached": False, "verdicts": []}
+    judged: dict[str, object] = {
+        "score": 1.0,
+        "judged": True,
+        "judge_score": 1.0,
+        "compared_score": 0.5,
+        "cached": False,
+        "verdicts": [],
+    }
     assert after["pairs"] == [pair | judged]
 
 
