@@ -27,6 +27,11 @@ _PATTERN_BYTES = 1 << 20
 #: said that something does not fit: finding out where costs 10 us each. Measured with jsonschema-rs 0.60.
 _MOST_WORK, _MOST_DETAIL = 2_000_000, 20_000
 _SOMEWHERE = Problem(path="$", message="it does not fit the schema")
+_NOTHING: Mapping[str, object] = {}
+
+
+def _mapping(value: object) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else _NOTHING
 
 
 class Schema:
@@ -49,13 +54,23 @@ class Schema:
     @property
     def type_name(self) -> str:
         """The one type that its top level, or the definition that it refers to, names; empty for several or none."""
+        name = self._top().get("type")
+        return name if isinstance(name, str) else ""
+
+    @property
+    def key_fields(self) -> tuple[str, ...]:
+        """The top-level properties marked with `x-key: true`: they decide alone whether two answers agree."""
+        properties = _mapping(self._top().get("properties"))
+        return tuple(name for name, described in properties.items() if _mapping(described).get("x-key") is True)
+
+    def _top(self) -> Mapping[str, object]:
+        """Return the top level, or the definition that it refers to; empty if there is none."""
         reference = self.source.get("$ref")
-        named: object = self.source
+        named: Mapping[str, object] = self.source
         if isinstance(reference, str):
             for step in reference.removeprefix("#/").split("/"):
-                named = cast("Mapping[str, object]", named).get(step) if isinstance(named, Mapping) else None
-        name = cast("Mapping[str, object]", named).get("type") if isinstance(named, Mapping) else None
-        return name if isinstance(name, str) else ""
+                named = _mapping(named.get(step))
+        return named
 
     def problems(self, value: object) -> tuple[Problem, ...]:
         """Return what does not fit, at most `MOST_PROBLEMS`; the value's own texts are not in it."""

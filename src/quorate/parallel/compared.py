@@ -10,8 +10,13 @@ _UNFINISHED = frozenset({"length", "content_filter"})
 
 
 def panel_for(plan: Plan, question: str, *, ballot: Ballot | None = None) -> Panel:
-    """Return an empty panel that compares as the plan says, with the ballot's votes if there is one."""
-    return Panel(question, kind=plan.kind, threshold=plan.threshold, key_fields=plan.key_fields, ballot=ballot)
+    """Return an empty panel that compares as the plan says, with the ballot's votes if there is one.
+
+    Without key fields of its own the plan takes those that the schema of its output contract marks.
+    """
+    schema = None if plan.output is None else plan.output.schema
+    key_fields = plan.key_fields or (() if schema is None else schema.key_fields)
+    return Panel(question, kind=plan.kind, threshold=plan.threshold, key_fields=key_fields, ballot=ballot)
 
 
 def compared(outcome: Outcome, *, weight: float = 1.0, name: str = "") -> Answer:

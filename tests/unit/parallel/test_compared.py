@@ -2,6 +2,8 @@
 
 from plans import after, ask_virtually, models
 from quorate.consensus import Kind
+from quorate.contracts.contract import Contract, OutputType
+from quorate.contracts.schema import read_schema
 from quorate.parallel.plan import Mode
 from quorate.parallel.result import Result
 from quorate.testing import ScriptedAnswer
@@ -48,3 +50,20 @@ def test_the_plan_s_key_fields_decide_alone() -> None:
     named = models(a=after(1, ORDER), b=after(2, ORDER.replace("Monday", "Friday")))
     assert agreed(ask_virtually(named, "Extract the order.")) == (Kind.JSON, 0.5)
     assert agreed(ask_virtually(named, "Extract the order.", key_fields=("id",))) == (Kind.JSON, 1.0)
+
+
+def test_a_schema_s_marked_fields_decide_where_the_plan_names_none() -> None:
+    properties = {"id": {"type": "integer", "x-key": True}, "note": {"type": "string", "x-key": False}}
+    schema = read_schema({"type": "object", "properties": properties}, param="output.schema")
+    contract = Contract(type=OutputType.OBJECT, schema=schema)
+    named = models(a=after(1, ORDER), b=after(2, ORDER.replace("Monday", "Friday")))
+    assert agreed(ask_virtually(named, "Extract the order.", output=contract)) == (Kind.JSON, 1.0)
+    by_note = ask_virtually(named, "Extract the order.", output=contract, key_fields=("note",))
+    assert agreed(by_note) == (Kind.JSON, 0.5)
+
+
+def test_marked_fields_are_found_behind_a_reference() -> None:
+    marked = {"type": "object", "properties": {"id": {"x-key": True}, "note": {}}}
+    schema = read_schema({"$ref": "#/$defs/order", "$defs": {"order": marked}}, param="schema")
+    assert schema.key_fields == ("id",)
+    assert read_schema({"type": "object"}, param="schema").key_fields == ()
