@@ -292,7 +292,7 @@ asyncio.run(main())
 {"event":"plan.started","call_id":"run_...","at_s":0.0...,"path":"","mode":"all","branches":["sim-atlas"],"weights":[1.0]}
 {"event":"branch.started",..."branch":"sim-atlas","model":"sim-atlas","group":0}
 {"event":"branch.finished",..."latency_s":...,"prompt_tokens":...,"completion_tokens":...,"cost_microusd":...}
-{"event":"selected",..."branch":"sim-atlas","method":"consensus","reason":"the only answer"}
+{"event":"selected",..."branch":"sim-atlas","method":"consensus","reason":"the only answer","votes":[],"weighting":null}
 ```"""
 
 

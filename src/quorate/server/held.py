@@ -107,8 +107,8 @@ def _leaves(plan: Plan, resolve: Resolve, depth: int) -> Counter[str]:
         asked = Counter({name: count * (1 + plan.output.retries) for name, count in asked.items()})
         if plan.output.repair_model is not None:
             asked[plan.output.repair_model] += asked.total()
-    if plan.pair_judge is not None:
-        asked[plan.pair_judge] += BOTH_ORDERS * plan.judged_pairs(len(members))
+    if plan.pair_judge is not None and (pairs := plan.judged_pairs(len(members))):
+        asked[plan.pair_judge] += BOTH_ORDERS * pairs
     if plan.cascade is not None:
         asked.update(plan.cascade.judges)
     for name, count in asked.items():

@@ -17,6 +17,7 @@ from schemathesis.checks import (
 )
 
 from quorate.config.telemetry_section import MetricsAccess
+from quorate.core.errors import OutputInvalid
 from quorate.server.call_routes import CALLS, CallRoute
 from quorate.server.openapi import document
 from quorate.server.routes import all_routes
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.timeout(120)
 
 #: Names that exist, put in the place of invented ones: else nearly every call would end at "no such model".
 MODELS = ("plain", "translated", "panel", "swift", "invented", "hashed")
+BAD_GATEWAY = 502
 OF_SCHEMA = "response_schema_conformance"
 OF_ALL = (
     "not_a_server_error",
@@ -109,6 +111,9 @@ def ask(case: Any, url: str, key: str) -> int:
     streamed = response.headers.get("content-type", [""])[0].startswith("text/event-stream")
     # Of a stream, it holds the schema of the whole against each event.
     names = OF_ALL if streamed else (*OF_ALL, OF_SCHEMA)
+    if response.status_code == BAD_GATEWAY and OutputInvalid.code in response.text:
+        # The answers of the simulated models are no JSON, and the request asks for some: the models failed, not we.
+        names = tuple(name for name in names if name != "not_a_server_error")
     case.validate_response(response, checks=CHECKS.get_by_names(list(names)), headers=headers)
     return response.status_code
 

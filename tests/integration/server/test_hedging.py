@@ -34,7 +34,7 @@ models:
   second: {{ provider: up, model: "delay-300s#second", price: {{ input: 1, output: 2 }} }}
   hopeless: {{ provider: up, model: "delay-300s#first", price: {{ input: 1, output: 2 }},
     hedge: {{ after: 50ms, on: [second], share: 1 }} }}
-  rare: {{ provider: up, model: "delay-150ms#rare", price: {{ input: 1, output: 2 }},
+  rare: {{ provider: up, model: "delay-800ms#rare", price: {{ input: 1, output: 2 }},
     hedge: {{ after: 20ms, on: [quick], share: 0.2 }} }}
   panel: {{ type: ensemble, members: [late, prompt], mode: all }}
 defaults:
@@ -112,7 +112,7 @@ async def test_a_general_slow_down_is_hedged_for_its_share_only(hedged: Site) ->
     before = len(hedged.upstream.requests("says-quick"))
     replies = await asyncio.gather(*(told(hedged, "rare") for _ in range(20)))
     assert {reply.status for reply, _ in replies} == {200}
-    assert len(hedged.upstream.requests("delay-150ms#rare")) == 20
+    assert len(hedged.upstream.requests("delay-800ms#rare")) == 20
     assert len(hedged.upstream.requests("says-quick")) - before == 4
 
 

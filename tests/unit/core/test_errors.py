@@ -21,6 +21,7 @@ from quorate.core.errors import (
     MethodNotAllowed,
     Misconfigured,
     NotFound,
+    OutputInvalid,
     OverLimit,
     Overloaded,
     ProviderError,
@@ -60,6 +61,7 @@ PROMISED: dict[type[QuorateError], tuple[str, int, bool]] = {
     CircuitOpen: ("circuit_open", 503, True),
     Rejected: ("provider_rejected", 400, False),
     Malformed: ("provider_malformed", 502, True),
+    OutputInvalid: ("output_invalid", 502, True),
     Filtered: ("content_filtered", 400, False),
     AllFailed: ("all_failed", 502, False),
 }
@@ -72,7 +74,11 @@ def subclasses(kind: type[QuorateError]) -> Iterator[type[QuorateError]]:
 
 
 def make(kind: type[QuorateError], **fields: Any) -> QuorateError:
-    return AllFailed("none answered", errors=()) if kind is AllFailed else kind("what was wrong", **fields)
+    if kind is AllFailed:
+        return AllFailed("none answered", errors=())
+    if kind is OutputInvalid:
+        return OutputInvalid("what was wrong", model="m", problems=(("$", "it is no object"),), **fields)
+    return kind("what was wrong", **fields)
 
 
 def ours() -> set[type[QuorateError]]:
@@ -99,7 +105,7 @@ def test_status_and_retryability(kind: type[QuorateError]) -> None:
 def test_both_bodies(kind: type[QuorateError]) -> None:
     error = make(kind)
     openai = openai_error_body(error)["error"]
-    assert set(openai) == {"message", "type", "param", "code"}
+    assert set(openai) == {"message", "type", "param", "code"} | ({"problems"} if kind is OutputInvalid else set())
     assert (openai["message"], openai["code"]) == (error.message, error.code)
     assert openai["type"].endswith("_error")
     problem = problem_body(error, instance="/v1/x", request_id="req_1")

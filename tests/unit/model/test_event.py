@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from quorate.model import Event
-from quorate.model.event import BranchEvent, Warned, fan_out
+from quorate.model.event import BranchEvent, Vote, Warned, fan_out
 from quorate.testing import RecordingSink
 
 SAMPLES: dict[object, Any] = {
@@ -20,6 +20,7 @@ SAMPLES: dict[object, Any] = {
     str | None: None,
     tuple[str, ...]: ("a", "b"),
     tuple[float, ...]: (0.5, 0.5),
+    tuple[Vote, ...]: (Vote(branch="a", cluster=0, weight=1.0),),
 }
 ABSTRACT = {Event, BranchEvent}
 

@@ -14,6 +14,7 @@ from quorate.core.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
+    OutputInvalid,
     Overloaded,
     QuorateError,
     RateLimited,
@@ -98,11 +99,18 @@ def test_a_missing_credential_is_asked_for() -> None:
     assert (b"www-authenticate", b'Bearer realm="quorate"') in error_headers(Unauthenticated("x"))
 
 
+#: What an error is told beside its message.
+NEEDED: dict[type[QuorateError], dict[str, Any]] = {
+    AllFailed: {"errors": []},
+    OutputInvalid: {"model": "m", "problems": [("$", "it is no object")]},
+}
+
+
 async def test_every_error_has_a_body_and_hints() -> None:
     kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, QuorateError)]
     assert len(kinds) > 20
     for kind in kinds:
-        error = kind("said", errors=[]) if issubclass(kind, AllFailed) else kind("said")
+        error = kind("said", **NEEDED.get(kind, {}))
         for path in ("/v1/x", "/api/x"):
             answer = await told(error, path)
             assert answer.status == error.http_status >= 400
