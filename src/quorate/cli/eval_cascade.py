@@ -15,6 +15,7 @@ from quorate.cli.cascade_data import (
     TrackOption,
     read_cases,
 )
+from quorate.cli.eval_options import ReportOption
 from quorate.cli.options import JsonOption
 from quorate.core.errors import InvalidRequest
 
@@ -33,6 +34,7 @@ def eval_cascade(
         Path | None, typer.Option(metavar="FILE", help="Escalate by a rule of `quorate calibrate cascade`.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Which resamples the intervals come from.")] = 0,
+    report: ReportOption = None,
     json_output: JsonOption = False,
 ) -> None:
     """Measure a cascade: right answers, cost beside the best single model, how often it escalates. Prints Markdown."""
@@ -41,14 +43,20 @@ def eval_cascade(
     if rule is not None and not rule.is_file():
         raise InvalidRequest(f"there is no file {str(rule)!r}", param="rule")
     # slow: msgspec and numpy, needed only here
+    from quorate.analytics.cascade_page import write_cascade_report  # noqa: PLC0415
     from quorate.analytics.cascade_report import evaluate_cascade  # noqa: PLC0415
     from quorate.analytics.cascade_text import render_cascade  # noqa: PLC0415
+    from quorate.analytics.report_files import require_writable  # noqa: PLC0415
     from quorate.consensus.escalation import decode_rule  # noqa: PLC0415
     from quorate.parallel.escalation import USUAL_BELOW  # noqa: PLC0415
 
+    if report is not None:
+        require_writable(report)
     fitted = None if rule is None else decode_rule(rule.read_bytes(), name=str(rule))
     found = read_cases(data, costs, cheap, strong, track, half)
-    report = evaluate_cascade(found, rule=fitted, below=USUAL_BELOW if below is None else below, seed=seed)
+    measured = evaluate_cascade(found, rule=fitted, below=USUAL_BELOW if below is None else below, seed=seed)
     if fitted is not None and fitted.origin.data == data.name and (not half or fitted.origin.half in {"", half}):
         typer.echo("note: the rule was fitted on these prompts; measure it on others", err=True)
-    typer.echo(json.dumps(report.to_dict(), indent=2) if json_output else render_cascade(report))
+    if report is not None:
+        write_cascade_report(measured, report, source=data.name)
+    typer.echo(json.dumps(measured.to_dict(), indent=2) if json_output else render_cascade(measured))

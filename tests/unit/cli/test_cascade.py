@@ -67,6 +67,30 @@ def test_a_rule_is_fitted_written_measured_and_used(run: Run, machine: Path) -> 
     assert [part["branch"] for part in dry["branches"]] == ["small-1", "small-2", "large"]
 
 
+def test_a_report_has_a_page_the_figures_and_a_picture_where_costs_are_known(run: Run, machine: Path) -> None:
+    write_recordings(machine)
+    done = run("eval", "cascade", *FLAGS, "--costs", "costs.csv", "--report", "found")
+    assert done.exit_code == 0, done.stderr
+    folder = machine / "found"
+    assert sorted(file.name for file in folder.iterdir()) == ["cost-accuracy.svg", "report.json", "report.md"]
+    page = (folder / "report.md").read_text()
+    assert page.startswith(done.stdout.rstrip("\n"))
+    assert "(cost-accuracy.svg)" in page
+    picture = (folder / "cost-accuracy.svg").read_text()
+    assert all(f">{name} " in picture for name in ("cascade", "m1", "m2", "m3"))
+    assert run("eval", "cascade", *FLAGS, "--report", "found").exit_code == 0
+    assert sorted(file.name for file in folder.iterdir()) == ["report.json", "report.md"]
+
+
+def test_a_folder_that_is_no_report_is_left_alone(run: Run, machine: Path) -> None:
+    write_recordings(machine)
+    (machine / "mine").mkdir()
+    (machine / "mine" / "notes.txt").write_text("keep")
+    done = run("eval", "cascade", *FLAGS, "--report", "mine")
+    assert done.exit_code == ExitCode.USAGE
+    assert (machine / "mine" / "notes.txt").read_text() == "keep"
+
+
 def test_agreement_alone_is_measured_without_a_rule(run: Run, machine: Path) -> None:
     write_recordings(machine)
     done = run("eval", "cascade", *FLAGS, "--below", "0.9")
