@@ -14,7 +14,7 @@ from quorate.config.place import KeyPath, Problem, did_you_mean, listed, shown
 from quorate.config.section import UNKNOWN_TYPE
 
 #: Keys whose value is never repeated in a message.
-_PRIVATE = frozenset({"api_key", "headers", "proxy", "query"})
+_PRIVATE = frozenset({"api_key", "headers", "proxy", "query", "redis", "secret"})
 #: The steps to an entry of `providers`, as pydantic counts them: the section, the name, the variant.
 _ENTRY = 3
 
@@ -113,8 +113,10 @@ def _general(details: ErrorDetails, root: type[BaseModel]) -> str:
     loc = details["loc"]
     # A provider that is text instead of a section is most likely its key.
     private = _PRIVATE.intersection(str(step) for step in loc) or (loc[:1] == ("providers",) and 1 < len(loc) <= _ENTRY)
-    private = private or (loc[-1:] == ("base_url",) and "@" in str(details["input"]))
-    if private or isinstance(details["input"], dict | list):
+    given = str(details["input"])
+    if private or ("@" in given and "://" in given):  # a URL may hold a password
+        return message.replace(repr(given), "it")
+    if isinstance(details["input"], dict | list):
         return message
     return f"{shown(details['input'])}: {message}"
 
