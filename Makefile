@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: help demo test check fmt generate bench faults docs docs-serve lock clean
+.PHONY: help demo test coverage check fmt generate bench faults docs docs-serve lock clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,8 +19,11 @@ $(READY): requirements/dev.lock pyproject.toml scripts/setup-venv.sh
 demo: $(READY) ## one question to several simulated models; needs no key and no network
 	@$(BIN)/quorate demo
 
-test: $(READY) ## all tests, with coverage (ARGS="tests/unit -k quorum" narrows them)
+test: $(READY) ## all tests (ARGS="tests/unit -k quorum" narrows them)
 	@scripts/test.sh $(ARGS)
+
+coverage: $(READY) ## the same, and what they cover
+	@COVERAGE=1 scripts/test.sh $(ARGS)
 
 check: $(READY) ## format, lint, types, layers, generated files, documentation, clean text
 	@scripts/check.sh

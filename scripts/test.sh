@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# All tests, with coverage, in a process for each core. Arguments go to pytest, which runs those in one process:
+# All tests, in a process for each core. Arguments go to pytest, which runs those in one process:
 #   scripts/test.sh tests/unit -k quorum
+# With COVERAGE=1 what they cover is measured and shown, which takes longer.
 # Servers that some tests need are private to the run; what that means is in tests/support/services.py.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,11 +14,15 @@ if [[ $# == 0 && ${QUORATE_TEST_REDIS_URL:-none} == none ]]; then
   arguments=(-n auto --maxprocesses 4 --dist worksteal)
 fi
 
-# Coverage starts before pytest: the package brings a pytest plugin, which would be imported unmeasured otherwise.
-rm -f .coverage .coverage.*
 status=0
-.venv/bin/coverage run -m pytest "${arguments[@]}" || status=$?
-.venv/bin/coverage combine --quiet
-.venv/bin/coverage report || status=$?
+if [[ ${COVERAGE:-} == 1 ]]; then
+  # It starts before pytest: the package brings a pytest plugin, which would be imported unmeasured otherwise.
+  rm -f .coverage .coverage.*
+  .venv/bin/coverage run -m pytest "${arguments[@]}" || status=$?
+  .venv/bin/coverage combine --quiet
+  .venv/bin/coverage report || status=$?
+else
+  .venv/bin/python -m pytest "${arguments[@]}" || status=$?
+fi
 .venv/bin/python scripts/services_for_tests.py missing
 exit "$status"
