@@ -74,7 +74,7 @@ def cascade_cases(
     seen = Counter[str]()
     read = 0
     for recording in recordings:
-        if (track is not None and recording.track != track) or not _in_half(recording.prompt_id, half):
+        if (track is not None and recording.track != track) or not in_half(recording.prompt_id, half):
             continue
         read += 1
         seen.update(answer.model for answer in recording.answers)
@@ -91,7 +91,8 @@ def cascade_cases(
     return CascadeCases(cheap=tuple(cheap), strong=strong, cases=tuple(found), read=read, priced=priced)
 
 
-def _in_half(prompt_id: str, half: Half | None) -> bool:
+def in_half(prompt_id: str, half: Half | None) -> bool:
+    """Whether a prompt is in the half; every prompt is where no half is meant."""
     return half is None or (sha256(prompt_id.encode()).digest()[0] & 1) == (half == "second")
 
 
@@ -100,13 +101,13 @@ def _case(recording: Recording, cheap: Sequence[str], strong: str, costs: Record
     if any(answer is None for answer in answers):
         return None
     named = [answer for answer in answers if answer is not None]
-    right = [_is_right(recording, answer) for answer in named]
+    right = [answer_is_right(recording, answer) for answer in named]
     if any(each is None for each in right):
         return None
     texts = [answer.text for answer in named[:-1]]
     said = agreement(recording.prompt, [Answer(text=text) for text in texts]) if len(texts) > 1 else None
     lead = said.leader.medoid if said is not None and said.leader is not None else 0
-    spent = [_cost(recording, answer, costs) for answer in named]
+    spent = [cost_of(recording, answer, costs) for answer in named]
     known = [cost for cost in spent[:-1] if cost is not None]
     took = [answer.latency_s for answer in named[:-1] if answer.latency_s is not None]
     return CascadeCase(
@@ -135,7 +136,8 @@ def _answer_of(recording: Recording, name: str) -> RecordedAnswer | None:
     return begins[0] if begins else None
 
 
-def _is_right(recording: Recording, answer: RecordedAnswer) -> bool | None:
+def answer_is_right(recording: Recording, answer: RecordedAnswer) -> bool | None:
+    """Return whether an answer is right, as recorded or by the recording's truth; `None` if neither tells."""
     if answer.correct is not None or not recording.truth.strip():
         return answer.correct
     question = Question(recording.prompt)
@@ -143,6 +145,7 @@ def _is_right(recording: Recording, answer: RecordedAnswer) -> bool | None:
     return compare(question, truth_kind(question, truth), Reading(question, answer.text), truth).score == 1.0
 
 
-def _cost(recording: Recording, answer: RecordedAnswer, costs: RecordedCosts) -> float | None:
+def cost_of(recording: Recording, answer: RecordedAnswer, costs: RecordedCosts) -> float | None:
+    """Return what an answer cost in micro-USD: as `costs` list it, else as recorded; `None` if neither tells."""
     listed = costs.of(recording.track, recording.prompt_id, answer.model)
     return answer.cost_microusd if listed is None else listed

@@ -1,28 +1,28 @@
 """`quorate calibrate`: learn from recorded answers what agreement is worth."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from quorate.cli import calibrate_cascade
+from quorate.cli.counting import counting
+from quorate.cli.default_command import group_with_default
 from quorate.cli.options import JsonOption
 from quorate.core.clock import SystemClock
 from quorate.core.errors import InvalidRequest
 
-_PROGRESS_EVERY = 250
+_CONSENSUS = "consensus"
 
-app = typer.Typer(no_args_is_help=True, help="Learn from recorded answers; no model is asked.")
+app = typer.Typer(
+    cls=group_with_default(_CONSENSUS),
+    no_args_is_help=True,
+    help="Learn from recorded answers what agreement is worth: `quorate calibrate --data FILE`. No model is asked.",
+)
 
 
-@app.callback()
-def group() -> None:
-    """Keep `consensus` a command of its own, so that others can stand beside it."""
-
-
-@app.command("consensus")
+@app.command(_CONSENSUS)
 def consensus(
     data: Annotated[
         Path, typer.Option("--data", metavar="FILE", help="Recorded answers: .jsonl, .jsonl.gz or .jsonl.zst.")
@@ -50,18 +50,17 @@ def consensus(
     from quorate.config.calibration import source_of, write_calibration  # noqa: PLC0415
     from quorate.providers.recorded import read_recordings  # noqa: PLC0415
 
-    learned = calibrate(
-        read_recordings(data),
-        panel_size=panel_size,
-        draws=draws or DEFAULT_DRAWS,
-        seed=seed,
-        threshold=threshold,
-        task=task,
-        limit=limit,
-        progress=_count if sys.stderr.isatty() else None,
-    )
-    if sys.stderr.isatty():
-        typer.echo("\r\x1b[K", nl=False, err=True)
+    with counting("recordings read") as progress:
+        learned = calibrate(
+            read_recordings(data),
+            panel_size=panel_size,
+            draws=draws or DEFAULT_DRAWS,
+            seed=seed,
+            threshold=threshold,
+            task=task,
+            limit=limit,
+            progress=progress,
+        )
     if plot is not None:
         plot_calibration(learned.calibration, plot)
     if out is not None:
@@ -73,11 +72,6 @@ def consensus(
     skipped = f", {learned.skipped} skipped" if learned.skipped else ""
     typer.echo(f"Learned from {learned.prompts} prompts{skipped}\n\n{calibration_text(learned.calibration)}")
     typer.echo(f"\nwritten to {out}" if out is not None else "\nnothing was written; --out FILE keeps it")
-
-
-def _count(read: int) -> None:
-    if read % _PROGRESS_EVERY == 0:
-        typer.echo(f"\r{read} questions read", nl=False, err=True)
 
 
 app.command("cascade")(calibrate_cascade.calibrate_cascade)

@@ -29,8 +29,8 @@ _CHUNK_BYTES = 1 << 20
 
 def calibrate_cascade(
     data: DataOption,
-    cheap: CheapOption,
-    strong: StrongOption,
+    cheap: CheapOption = None,
+    strong: StrongOption = None,
     costs: CostsOption = None,
     track: TrackOption = None,
     half: HalfOption = None,

@@ -22,8 +22,8 @@ from quorate.core.errors import InvalidRequest
 
 def eval_cascade(
     data: DataOption,
-    cheap: CheapOption,
-    strong: StrongOption,
+    cheap: CheapOption = None,
+    strong: StrongOption = None,
     costs: CostsOption = None,
     track: TrackOption = None,
     half: HalfOption = None,
@@ -53,6 +53,8 @@ def eval_cascade(
     if report is not None:
         require_writable(report)
     fitted = None if rule is None else decode_rule(rule.read_bytes(), name=str(rule))
+    if fitted is not None and cheap is None and strong is None:
+        cheap, strong = ",".join(fitted.origin.cheap), fitted.origin.strong
     found = read_cases(data, costs, cheap, strong, track, half)
     measured = evaluate_cascade(found, rule=fitted, below=USUAL_BELOW if below is None else below, seed=seed)
     if fitted is not None and fitted.origin.data == data.name and (not half or fitted.origin.half in {"", half}):

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
+from quorate.cli.default_command import group_with_default
 from quorate.cli.options import ConfigOption, JsonOption
 from quorate.cli.paging import cursor_behind
 from quorate.cli.printable import printable_json
@@ -21,18 +21,8 @@ if TYPE_CHECKING:
 _LABEL = "label"
 
 
-class _LabelByDefault(TyperGroup):
-    """Takes `quorate feedback RUN_ID` for `quorate feedback label RUN_ID`."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Read the arguments."""
-        if args and args[0] not in {*self.commands, "-h", "--help"}:
-            args = [_LABEL, *args]
-        return super().parse_args(ctx, args)
-
-
 app = typer.Typer(
-    cls=_LabelByDefault,
+    cls=group_with_default(_LABEL),
     no_args_is_help=True,
     help="Say whether answers were right, and see what was said: `quorate feedback RUN_ID --correct`.",
 )

@@ -91,6 +91,31 @@ def test_a_folder_that_is_no_report_is_left_alone(run: Run, machine: Path) -> No
     assert (machine / "mine" / "notes.txt").read_text() == "keep"
 
 
+def test_models_that_nobody_names_are_chosen_by_accuracy_and_cost(run: Run, machine: Path) -> None:
+    write_recordings(machine)
+    named = ("--data", "sums.jsonl", "--costs", "costs.csv", "--half", "first")
+    done = run("calibrate", "cascade", *named, "--out", "rule.json")
+    assert done.exit_code == 0, done.stderr
+    assert "from m1, m2 to m3; --cheap and --strong name others" in done.stderr
+    measured = run("eval", "cascade", "--data", "sums.jsonl", "--rule", "rule.json", "--half", "second", "--json")
+    assert json.loads(measured.stdout)["strong"] == "m3"
+    assert "--cheap and --strong name others" not in measured.stderr  # those of the rule
+
+
+def test_models_that_cannot_be_chosen_have_to_be_named(run: Run, machine: Path) -> None:
+    write_recordings(machine)
+    unknown = run("eval", "cascade", "--data", "sums.jsonl")
+    assert "name them with --cheap and --strong, or give costs with --costs (models: m1, m2, m3)" in unknown.stderr
+    dear = (machine / "costs.csv").read_text().replace("M1,1e-05", "M1,0.0001")
+    (machine / "costs.csv").write_text(dear)
+    assert "cost a tenth of what m3 does" in run("eval", "cascade", *FLAGS[:2], "--costs", "costs.csv").stderr
+    assert "give both" in run("eval", "cascade", *FLAGS[:4]).stderr
+    lines = (machine / "sums.jsonl").read_text().splitlines()
+    other = [json.dumps(json.loads(line) | {"track": "other"}) for line in lines]
+    (machine / "sums.jsonl").write_text("\n".join([*lines, *other]))
+    assert "several tracks" in run("eval", "cascade", *FLAGS[:2], "--costs", "costs.csv").stderr
+
+
 def test_agreement_alone_is_measured_without_a_rule(run: Run, machine: Path) -> None:
     write_recordings(machine)
     done = run("eval", "cascade", *FLAGS, "--below", "0.9")
