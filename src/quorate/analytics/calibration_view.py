@@ -4,14 +4,16 @@
 # pyright: reportUnknownMemberType=false
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from quorate.analytics.figure import figure_for
 from quorate.consensus.calibration import Calibration, Cell, CellKey
-from quorate.core.errors import InvalidRequest, Misconfigured
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _SHARES = (0.4, 0.6, 0.8, 1.0)
 _COLOURS = ("#1f5fbf", "#c2571a", "#2f855a", "#7a4fb5", "#b7791f", "#2c7a7b")
-_FORMATS = (".png", ".svg")
 
 
 def calibration_text(calibration: Calibration) -> str:
@@ -72,14 +74,11 @@ def plot_calibration(calibration: Calibration, path: Path) -> None:
 
     Raises InvalidRequest for another suffix or a path that cannot be written, Misconfigured if matplotlib is missing.
     """
-    if path.suffix.lower() not in _FORMATS:
-        raise InvalidRequest(f"cannot draw {str(path)!r}; end the name in {' or '.join(_FORMATS)}", param="plot")
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415  # optional dependency, and slow: 300 ms, needed only here
-    except ImportError as error:
-        raise Misconfigured("drawing needs matplotlib; run: pip install 'quorate[plot]'") from error
-    figure = Figure(figsize=(6.4, 5.6), layout="constrained")
-    axes = figure.subplots()
+    with figure_for(path, (6.4, 5.6)) as figure:
+        _draw(figure.subplots(), calibration)
+
+
+def _draw(axes: "Axes", calibration: Calibration) -> None:
     axes.plot([0, 1], [0, 1], color="#7b8794", linewidth=0.8, linestyle="--")
     drawn = [
         (key, cell.by_share)
@@ -92,10 +91,6 @@ def plot_calibration(calibration: Calibration, path: Path) -> None:
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="share of the votes", ylabel="leading answer right")
     if drawn:
         axes.legend(frameon=False, fontsize=8, loc="upper left")
-    try:
-        figure.savefig(path, dpi=144, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-    except OSError as error:
-        raise InvalidRequest(f"cannot write {str(path)!r} ({error}); give a path in a folder that exists") from error
 
 
 def _cell_line(key: CellKey, cell: Cell) -> str:

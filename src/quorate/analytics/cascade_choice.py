@@ -11,7 +11,7 @@ from quorate.core.errors import InvalidRequest
 from quorate.providers.recorded import Recording
 
 #: A cheap model costs at most this share of what the strong one does: two are asked about every prompt.
-CHEAP_SHARE = 0.1
+CHEAP_SHARE = 0.25
 _CHEAP_MODELS = 2
 
 
@@ -31,7 +31,10 @@ def choose_models(
     half: Half | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> CascadeChoice:
-    """Return the model that is right most often, and the two that are right most often at a tenth of its mean cost.
+    """Return the model that is right most often, and two that cost a quarter of it at most.
+
+    Of those the two whose share of right answers is most above their share of its cost: a point of one is worth a point
+    of the other.
 
     `track` and `half` choose some of the recordings. Raises `InvalidRequest` where that cannot be told: several tracks,
     costs that are not recorded, fewer than two cheap models. Cost: no network; reads the recordings once.
@@ -72,10 +75,12 @@ def _choice(accuracies: Mapping[str, float], costs: Mapping[str, float]) -> Casc
             param="cheap",
         )
     strong = best_first[0]
-    cheap = [model for model in best_first[1:] if costs[model] <= CHEAP_SHARE * costs[strong]][:_CHEAP_MODELS]
+    affordable = [model for model in best_first[1:] if costs[model] <= CHEAP_SHARE * costs[strong]]
+    worth = {model: accuracies[model] - costs[model] / costs[strong] for model in affordable if costs[strong] > 0}
+    cheap = sorted(worth, key=lambda model: -worth[model])[:_CHEAP_MODELS]
     if len(cheap) < _CHEAP_MODELS:
         raise InvalidRequest(
-            f"fewer than two models cost a tenth of what {strong} does, which is right most often; name the models"
+            f"fewer than two models cost a quarter of what {strong} does, which is right most often; name the models"
             f" with --cheap and --strong (models: {', '.join(best_first)})",
             param="cheap",
         )

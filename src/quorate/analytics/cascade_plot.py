@@ -4,11 +4,14 @@
 # pyright: reportUnknownMemberType=false
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quorate.analytics.cascade_fit import Fitted
-from quorate.core.errors import InvalidRequest, Misconfigured
+from quorate.analytics.figure import figure_for
 
-_FORMATS = (".png", ".svg")
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 _INK, _FAINT, _BLUE, _ORANGE = "#1f2933", "#7b8794", "#1f5fbf", "#c2571a"
 
 
@@ -17,14 +20,11 @@ def plot_frontier(fitted: Fitted, path: Path) -> None:
 
     Raises InvalidRequest for another suffix or a path that cannot be written, Misconfigured if matplotlib is missing.
     """
-    if path.suffix.lower() not in _FORMATS:
-        raise InvalidRequest(f"cannot draw {str(path)!r}; end the name in {' or '.join(_FORMATS)}", param="plot")
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415  # optional dependency, and slow: 300 ms, needed only here
-    except ImportError as error:
-        raise Misconfigured("drawing needs matplotlib; run: pip install 'quorate[plot]'") from error
-    figure = Figure(figsize=(6.4, 4.6), layout="constrained")
-    axes = figure.subplots()
+    with figure_for(path, (6.4, 4.6)) as figure:
+        _draw(figure.subplots(), fitted)
+
+
+def _draw(axes: "Axes", fitted: Fitted) -> None:
     priced = fitted.chosen.relative_cost is not None
     points = [*fitted.frontier, fitted.chosen]
     across = [100 * ((each.relative_cost or 0.0) if priced else each.share) for each in points]
@@ -39,7 +39,3 @@ def plot_frontier(fitted: Fitted, path: Path) -> None:
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
     axes.tick_params(colors=_FAINT, labelsize=9)
-    try:
-        figure.savefig(path, dpi=144, metadata={"Date": None} if path.suffix.lower() == ".svg" else None)
-    except OSError as error:
-        raise InvalidRequest(f"cannot write {str(path)!r} ({error}); give a path in a folder that exists") from error

@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quorate.analytics.charts import MEASURES, label, shown_groups
+from quorate.analytics.figure import figure_for
 from quorate.analytics.report import ConsensusReport
-from quorate.core.errors import InvalidRequest, Misconfigured
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
-_FORMATS = (".png", ".svg")
 _SIZE_INCHES = (11.5, 5.6)
-_DPI = 144
 _INK, _FAINT, _GRID = "#1f2933", "#7b8794", "#e4e7eb"
 _COLOURS = ("#1f5fbf", "#c2571a", "#2f855a", "#7a4fb5")
 
@@ -26,26 +23,11 @@ def plot_consensus(report: ConsensusReport, path: Path | str) -> None:
 
     Raises InvalidRequest for another suffix or a path that cannot be written, Misconfigured if matplotlib is missing.
     """
-    file = Path(path)
-    if file.suffix.lower() not in _FORMATS:
-        raise InvalidRequest(f"cannot draw {str(file)!r}; end the name in {' or '.join(_FORMATS)}", param="path")
-    figure = _figure()
-    left, right = figure.subplots(1, 2, width_ratios=(1.0, 1.15))
-    _calibration(left, report)
-    _accuracies(right, report)
-    figure.suptitle(_title(report), x=0.012, ha="left", fontsize=11, color=_INK)
-    try:
-        figure.savefig(file, dpi=_DPI, metadata={"Date": None} if file.suffix.lower() == ".svg" else None)
-    except OSError as error:
-        raise InvalidRequest(f"cannot write {str(file)!r} ({error}); give a path in a folder that exists") from error
-
-
-def _figure() -> "Figure":
-    try:
-        from matplotlib.figure import Figure  # noqa: PLC0415  # optional dependency, and slow: 300 ms, needed only here
-    except ImportError as error:
-        raise Misconfigured("drawing needs matplotlib; run: pip install 'quorate[plot]'") from error
-    return Figure(figsize=_SIZE_INCHES, layout="constrained")
+    with figure_for(Path(path), _SIZE_INCHES, param="path") as figure:
+        left, right = figure.subplots(1, 2, width_ratios=(1.0, 1.15))
+        _calibration(left, report)
+        _accuracies(right, report)
+        figure.suptitle(_title(report), x=0.012, ha="left", fontsize=11, color=_INK)
 
 
 def _title(report: ConsensusReport) -> str:

@@ -23,7 +23,7 @@ CheapOption = Annotated[
     _data(
         "--cheap",
         metavar="A,B",
-        help="The models of the first stage; not given: the best two at a tenth of C's cost.",
+        help="The models of the first stage; not given: two that cost far less than C.",
     ),
 ]
 StrongOption = Annotated[

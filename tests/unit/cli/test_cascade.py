@@ -108,7 +108,7 @@ def test_models_that_cannot_be_chosen_have_to_be_named(run: Run, machine: Path) 
     assert "name them with --cheap and --strong, or give costs with --costs (models: m1, m2, m3)" in unknown.stderr
     dear = (machine / "costs.csv").read_text().replace("M1,1e-05", "M1,0.0001")
     (machine / "costs.csv").write_text(dear)
-    assert "cost a tenth of what m3 does" in run("eval", "cascade", *FLAGS[:2], "--costs", "costs.csv").stderr
+    assert "cost a quarter of what m3 does" in run("eval", "cascade", *FLAGS[:2], "--costs", "costs.csv").stderr
     assert "give both" in run("eval", "cascade", *FLAGS[:4]).stderr
     lines = (machine / "sums.jsonl").read_text().splitlines()
     other = [json.dumps(json.loads(line) | {"track": "other"}) for line in lines]
