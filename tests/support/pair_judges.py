@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import dataclass
 
 from quorate.model import Call, Charge, Completion, Delta, Usage, opens_reply
+from quorate.providers.price import Price
 from quorate.wire.chat import ChatRequest, ChatResponse, Choice, Message
 
 ESSAY_QUESTION = "Why do cities plant trees along their streets? Explain in detail."
@@ -94,8 +95,9 @@ def by_claim(a: str, b: str) -> str:
 class ChoiceJudgeModel:
     """Chooses by what `decide` makes of the answers, in the order shown; keeps how often it was `asked`."""
 
-    def __init__(self, name: str, decide: Callable[[Sequence[str]], int]) -> None:
+    def __init__(self, name: str, decide: Callable[[Sequence[str]], int], *, price: Price | None = None) -> None:
         self.name = name
+        self.price = price
         self._decide = decide
         self.asked = 0
 

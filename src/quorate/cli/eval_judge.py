@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from quorate.cli.eval_options import ReportOption
 from quorate.cli.options import ConfigOption, JsonOption, complete_models
 from quorate.cli.printable import printable
 from quorate.core.errors import InvalidRequest
@@ -31,7 +32,6 @@ _Resume = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="A journal: what it holds is not asked again, what is done is added."),
 ]
-_Report = Annotated[Path | None, typer.Option(metavar="DIR", help="Write judge.md and judge.json into this folder.")]
 
 
 def judge(
@@ -46,7 +46,7 @@ def judge(
     max_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens a verdict may have.")] = None,
     concurrency: Annotated[int, typer.Option(min=1, max=100, help="Calls at once.")] = 4,
     resume: _Resume = None,
-    report: _Report = None,
+    report: ReportOption = None,
     config: ConfigOption = None,
     json_output: JsonOption = False,
 ) -> None:

@@ -4,11 +4,16 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
+import msgspec
+
+from quorate.analytics.journal import Journal
 from quorate.analytics.judge_task import ChoiceTask, PairTask, Task
 from quorate.analytics.judge_trial import Asked, ChoiceTrial, JudgeTrial, PairTrial
-from quorate.cli.judge_journal import JudgeJournal
+from quorate.cli.board import Board
+from quorate.cli.judge_journal import Trials
+from quorate.cli.purse import Purse, most_microusd
 from quorate.consensus import (
     LabelledAnswer,
     PairVerdict,
@@ -21,12 +26,10 @@ from quorate.consensus import (
 )
 from quorate.core.errors import BudgetSpent, QuorateError
 from quorate.core.secret import new_nonce
-from quorate.core.units import MICROUSD_PER_USD, format_usd
+from quorate.core.units import format_usd
 from quorate.library.quorate import Quorate
+from quorate.parallel.result import Result
 from quorate.wire.chat import ChatRequest, Message
-
-if TYPE_CHECKING:
-    from quorate.library.options import AskOptions
 
 #: So many tasks failing one after another say that the others would fail as well.
 _MOST_FAILURES = 10
@@ -38,19 +41,19 @@ T = TypeVar("T")
 class JudgeTrials:
     """A live object: asks judges about tasks, `concurrency` calls at once, until all is done or a limit is reached.
 
-    What `journal` holds already is not asked again. `limit_microusd` bounds what this run spends: no call leaves once
-    it is spent. `told` is called after each task with how many are done and how much was spent. `notes` say what went
-    wrong. A task whose call failed is not kept, so that a run that is continued tries it again.
+    The `trials` on record are not asked again; new ones are added, and to the `journal`. A call leaves only if `purse`
+    can pay its worst case. `told` is called after each task with how many are done. `notes` say what went wrong. A task
+    whose call failed is not kept, so that a run that is continued tries it again.
     """
 
     quorate: Quorate
-    journal: JudgeJournal
+    trials: Trials = field(default_factory=Trials)
+    journal: Journal | None = None
+    purse: Purse = field(default_factory=lambda: Purse(None))
     concurrency: int = 4
     max_tokens: int | None = None
-    limit_microusd: int | None = None
-    told: Callable[[int, int], None] = lambda _done, _spent: None
+    told: Callable[[int], None] = lambda _done: None
     notes: list[str] = field(default_factory=list[str])
-    spent_microusd: int = 0
     _done: int = 0
     _failures: int = 0
     _in_a_row: int = 0
@@ -58,8 +61,14 @@ class JudgeTrials:
     _over: bool = False
 
     async def run(self, judges: Sequence[str], tasks: Sequence[Task]) -> list[JudgeTrial]:
-        """Return the trials of all judges on all tasks, those on record included, as far as they got."""
-        todo = deque((judge, task) for task in tasks for judge in judges if (judge, task.id) not in self.journal.trials)
+        """Return the trials of all judges on all tasks, those on record included, as far as they got.
+
+        Raises InvalidRequest where a limit is to hold for a judge whose price is not known.
+        """
+        if self.purse.limit_microusd is not None:
+            for judge in judges:
+                most_microusd(self.quorate, "?", models=judge)
+        todo = deque((judge, task) for task in tasks for judge in judges if (judge, task.id) not in self.trials)
         self._done = len(tasks) * len(judges) - len(todo)
         async with asyncio.TaskGroup() as workers:
             for _ in range(min(self.concurrency, len(todo))):
@@ -69,12 +78,13 @@ class JudgeTrials:
         if todo:
             self.notes.append(f"{len(todo)} tasks were not begun: {self._why()}; --resume continues a run")
         wanted = [(judge, task.id) for task in tasks for judge in judges]
-        return [self.journal.trials[key] for key in wanted if key in self.journal.trials]
+        return [self.trials[key] for key in wanted if key in self.trials]
 
     def _why(self) -> str:
         if self._in_a_row >= _MOST_FAILURES:
             return f"{self._in_a_row} failed in a row"
-        return f"{format_usd(self.spent_microusd)} of {format_usd(self.limit_microusd)} are spent"
+        spent, limit = format_usd(self.purse.spent_microusd), format_usd(self.purse.limit_microusd)
+        return f"{spent} of {limit} are spent, and the next call may cost more than is left"
 
     async def _work(self, todo: deque[tuple[str, Task]]) -> None:
         while todo and not self._over:
@@ -89,9 +99,14 @@ class JudgeTrials:
                 self._fail(error)
             else:
                 self._in_a_row = 0
-                await asyncio.to_thread(self.journal.add, trial)
+                await self._keep(trial)
             self._done += 1
-            self.told(self._done, self.spent_microusd)
+            self.told(self._done)
+
+    async def _keep(self, trial: JudgeTrial) -> None:
+        if self.journal is not None:
+            await asyncio.to_thread(self.journal.append, msgspec.json.encode(trial))
+        self.trials[trial.judge, trial.task] = trial
 
     def _fail(self, error: QuorateError) -> None:
         self._failures += 1
@@ -140,18 +155,11 @@ class JudgeTrials:
         self, judge: str, messages: Sequence[PromptMessage], read: Callable[[str], T]
     ) -> tuple[T | None, Asked]:
         """Return what `read` makes of the judge's reply, `None` if it cannot be read, and the call."""
-        left = None if self.limit_microusd is None else self.limit_microusd - self.spent_microusd
-        if left is not None and left <= 0:
-            raise BudgetSpent(f"the limit of {format_usd(self.limit_microusd)} is spent")
         request = ChatRequest(
             messages=tuple(Message(role=message.role, content=message.content) for message in messages),
             max_tokens=self.max_tokens,
         )
-        options: AskOptions = {"models": judge}
-        if left is not None:
-            options["max_cost_usd"] = left / MICROUSD_PER_USD
-        result = await self.quorate.ask(request, **options)
-        self.spent_microusd += result.spend.known_microusd
+        result = await self._paid(request, judge)
         found, unreadable = None, ""
         try:
             found = read(result.answer)
@@ -163,6 +171,17 @@ class JudgeTrials:
             simulated=result.completion.metadata.get("simulated") is True,
             unreadable=unreadable,
         )
+
+    async def _paid(self, request: ChatRequest, judge: str) -> Result:
+        """Return the result; what it cost is booked however it ends. Raises `BudgetSpent` if it may cost too much."""
+        most = 0 if self.purse.limit_microusd is None else most_microusd(self.quorate, request, models=judge)
+        if not await self.purse.reserve(most):
+            raise BudgetSpent(f"the limit of {format_usd(self.purse.limit_microusd)} is spent")
+        board = Board()
+        try:
+            return await self.quorate.ask(request, models=judge, on_event=board)
+        finally:
+            await self.purse.settle(most, board.spent_microusd)
 
 
 def _directions(verdict: PairVerdict | None) -> tuple[bool, bool] | None:

@@ -2,21 +2,23 @@
 
 import asyncio
 import json
-import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import typer
-from rich.console import Console
-from rich.progress import Progress
 
 from quorate.analytics import JudgeReport, JudgeTrial, evaluate_judges, read_tasks, render_judges_markdown
+from quorate.analytics.journal import Journal
 from quorate.analytics.judge_task import ChoiceTask, Task
+from quorate.analytics.report_files import require_writable, write_report
+from quorate.cli.counting import counting
 from quorate.cli.exit_code import ExitCode
-from quorate.cli.judge_journal import JudgeJournal
+from quorate.cli.judge_journal import read_trials
 from quorate.cli.judge_trials import JudgeTrials
+from quorate.cli.purse import Purse
 from quorate.core.units import format_usd
 from quorate.library.quorate import Quorate
 
@@ -46,14 +48,19 @@ def measure(work: Work) -> JudgeReport:
     known_as = {name: (work.own,) if work.own else (name, quorate.catalog.card(name).model_id) for name in work.judges}
     keep = {each for known in known_as.values() for each in known}
     tasks = list(islice(read_tasks(work.data, answers=work.answers, keep=keep, seed=work.seed), work.limit))
-    trials = JudgeTrials(
-        quorate=quorate,
-        journal=JudgeJournal(work.journal),
-        concurrency=work.concurrency,
-        max_tokens=work.max_tokens,
-        limit_microusd=work.limit_microusd,
-    )
-    done = _run(trials, work.judges, tasks)
+    if work.report is not None:
+        require_writable(work.report)
+    with ExitStack() as stack:
+        journal = None if work.journal is None else stack.enter_context(Journal(work.journal))
+        trials = JudgeTrials(
+            quorate=quorate,
+            trials={} if work.journal is None else read_trials(work.journal),
+            journal=journal,
+            purse=Purse(work.limit_microusd),
+            concurrency=work.concurrency,
+            max_tokens=work.max_tokens,
+        )
+        done = _run(trials, work.judges, tasks)
     found = evaluate_judges(
         done,
         data=work.data.name,
@@ -63,9 +70,8 @@ def measure(work: Work) -> JudgeReport:
         notes=trials.notes,
     )
     if work.report is not None:
-        work.report.mkdir(parents=True, exist_ok=True)
-        (work.report / "judge.md").write_text(render_judges_markdown(found), encoding="utf-8")
-        (work.report / "judge.json").write_text(json.dumps(found.to_dict(), indent=2) + "\n", encoding="utf-8")
+        figures = json.dumps(found.to_dict(), indent=2) + "\n"
+        write_report(work.report, {"report.md": render_judges_markdown(found), "report.json": figures})
     return found
 
 
@@ -78,18 +84,15 @@ def _recorded_as(known_as: Mapping[str, Sequence[str]], tasks: Sequence[Task]) -
 
 def _run(trials: JudgeTrials, judges: Sequence[str], tasks: Sequence[Task]) -> list[JudgeTrial]:
     """Ask, with a bar on a terminal. Ctrl-C cancels what is under way and exits with 130."""
-    bar = Progress(console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
-    shown = bar.add_task("judging", total=len(tasks) * len(judges))
-    trials.told = lambda done, spent: bar.update(shown, completed=done, description=f"judging, {format_usd(spent)}")
 
     async def run() -> list[JudgeTrial]:
         async with trials.quorate:
             return await trials.run(judges, tasks)
 
     try:
-        with bar:
+        with counting("tasks judged", len(tasks) * len(judges)) as trials.told:
             return asyncio.run(run())
     except KeyboardInterrupt:
-        spent = format_usd(trials.spent_microusd)
+        spent = format_usd(trials.purse.spent_microusd)
         typer.echo(f"interrupted; spent until then: {spent}; with --resume the next run goes on from here", err=True)
         raise typer.Exit(ExitCode.INTERRUPTED) from None

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from quorate.analytics.journal import Journal
 from quorate.analytics.questions import Question
 from quorate.cli.board import Board
-from quorate.cli.purse import Purse
+from quorate.cli.purse import Purse, most_microusd
 from quorate.core.errors import InvalidRequest, QuorateError
 from quorate.library.options import AskOptions
 from quorate.library.quorate import Quorate
@@ -160,7 +160,9 @@ class _Asker:
 
     async def work(self, todo: Iterator[Asking]) -> None:
         for asking in todo:
-            most = 0 if self.live.limit_microusd is None else most_microusd(self.quorate, self.live, asking)
+            most = 0
+            if self.live.limit_microusd is not None:
+                most = most_microusd(self.quorate, asking.question.prompt, **self.live.options_of(asking))
             if self.asked.stopped_at_microusd is not None:
                 return
             if not await self.purse.reserve(most):
@@ -186,18 +188,6 @@ class _Asker:
             self.asked.unpriced |= board.unpriced
         self.progress(self.asked.answered + self.asked.unanswered)
         return board.spent_microusd
-
-
-def most_microusd(quorate: Quorate, live: LiveQuestions, asking: Asking) -> int:
-    """Return the worst case of a question; raises InvalidRequest naming the models whose price is not known."""
-    found = quorate.estimate(asking.question.prompt, **live.options_of(asking))
-    if found.most_microusd is None:
-        names = ", ".join(dict.fromkeys(part.model for part in found.branches if part.most_microusd is None))
-        raise InvalidRequest(
-            f"no price is known for {names}, so --max-cost cannot hold; give it a price, or leave --max-cost out",
-            param="max_cost",
-        )
-    return found.most_microusd
 
 
 def recording_of(asking: Asking, result: Result) -> Recording:

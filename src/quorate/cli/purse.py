@@ -1,6 +1,11 @@
 """Money for many questions at once: nobody is asked unless the dearest outcome of it can be paid."""
 
 import asyncio
+from typing import Unpack
+
+from quorate.core.errors import InvalidRequest
+from quorate.library.options import AskOptions, Prompt
+from quorate.library.quorate import Quorate
 
 
 class Purse:
@@ -35,3 +40,15 @@ class Purse:
     def _fits(self, most_microusd: int) -> bool:
         limit = self.limit_microusd
         return limit is None or self.spent_microusd + self._reserved + most_microusd <= limit
+
+
+def most_microusd(quorate: Quorate, prompt: Prompt, **options: Unpack[AskOptions]) -> int:
+    """Return the worst case of a question; raises InvalidRequest naming the models whose price is not known."""
+    found = quorate.estimate(prompt, **options)
+    if found.most_microusd is None:
+        names = ", ".join(dict.fromkeys(part.model for part in found.branches if part.most_microusd is None))
+        raise InvalidRequest(
+            f"no price is known for {names}, so --max-cost cannot hold; give it a price, or leave --max-cost out",
+            param="max_cost",
+        )
+    return found.most_microusd

@@ -15,17 +15,23 @@ from typer.testing import Result
 from pair_judges import ChoiceJudgeModel, PairJudgeModel, agree, by_claim, essay
 from quorate import Quorate
 from quorate.analytics import JudgeReport, evaluate_judges
+from quorate.analytics.journal import Journal
 from quorate.analytics.judge_report import ChoiceFigures, SelfFigures
 from quorate.analytics.judge_task import ChoiceTask, PairTask, Task
-from quorate.cli.judge_journal import JudgeJournal
+from quorate.analytics.judge_trial import JudgeTrial
+from quorate.cli.judge_journal import read_trials
 from quorate.cli.judge_trials import JudgeTrials
-from quorate.core.errors import Unavailable
+from quorate.cli.purse import Purse
+from quorate.core.errors import InvalidRequest, Unavailable
 from quorate.model import Model
+from quorate.providers.price import Price
 from quorate.testing import ScriptedModel
 
 Run = Callable[..., Result]
 
 MODELS = ("own", "x", "y", "z")
+#: What each call of these judges costs.
+EACH_5 = Price(input_microusd_per_mtok=0, output_microusd_per_mtok=0, request_microusd=5)
 OTHER = "The cost of care is greater than the gain."
 
 
@@ -83,7 +89,14 @@ def own(texts: Sequence[str]) -> int:
 
 
 def trials(*models: Model, **fields: Any) -> JudgeTrials:
-    return JudgeTrials(quorate=Quorate.of(models), journal=fields.pop("journal", JudgeJournal(None)), **fields)
+    return JudgeTrials(quorate=Quorate.of(models), **fields)
+
+
+def continued(file: Path, judge: Model, tasks: Sequence[Task]) -> list[JudgeTrial]:
+    """Run with a journal, as the command does."""
+    with Journal(file) as journal:
+        run = trials(judge, trials=read_trials(file), journal=journal)
+        return asyncio.run(run.run([judge.name], tasks))
 
 
 def measured(tasks: Sequence[Task], *models: Model, recorded: dict[str, str] | None = None) -> JudgeReport:
@@ -194,23 +207,32 @@ def test_replies_without_a_verdict_are_counted() -> None:
 def test_a_run_is_continued_where_it_ended(tmp_path: Path) -> None:
     file = tmp_path / "journal.jsonl"
     judge = ChoiceJudgeModel("judge", fair)
-    asyncio.run(trials(judge, journal=JudgeJournal(file)).run(["judge"], choices(6)))
+    continued(file, judge, choices(6))
     assert judge.asked == 12
     with file.open("ab") as journal:
         journal.write(b'{"type":"choice","task":"t0')
-    done = asyncio.run(trials(judge, journal=JudgeJournal(file)).run(["judge"], choices(8)))
+    done = continued(file, judge, choices(8))
     assert judge.asked == 16
     assert len(done) == 8
-    assert len(JudgeJournal(file).trials) == 8
+    assert len(read_trials(file)) == 8
 
 
-def test_no_call_leaves_once_the_limit_is_spent() -> None:
-    judge = ChoiceJudgeModel("judge", fair)
-    run = trials(judge, limit_microusd=30, concurrency=1)
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_no_call_leaves_that_the_limit_may_not_pay(concurrency: int) -> None:
+    judge = ChoiceJudgeModel("judge", fair, price=EACH_5)
+    run = trials(judge, purse=Purse(32), concurrency=concurrency)
     done = asyncio.run(run.run(["judge"], choices(10)))
-    assert judge.asked == 6
-    assert len(done) == 3
-    assert "7 tasks were not begun" in run.notes[0]
+    # Each call may cost 15: it has two retries. The last one leaves with 20 spent, or less, while others are under way.
+    assert run.purse.spent_microusd == 5 * judge.asked <= 32
+    assert 1 <= len(done) <= 3
+    assert "tasks were not begun: $0.0000" in run.notes[0]
+
+
+def test_a_limit_needs_a_price() -> None:
+    judge = ChoiceJudgeModel("judge", fair)
+    with pytest.raises(InvalidRequest, match="no price is known for judge, so --max-cost cannot hold"):
+        asyncio.run(trials(judge, purse=Purse(1000)).run(["judge"], choices(1)))
+    assert judge.asked == 0
 
 
 def test_a_judge_that_is_down_is_given_up() -> None:
@@ -242,9 +264,9 @@ def test_the_command_measures_pairs_and_says_that_they_are_simulated(run: Run, q
     assert told.exit_code == 0, told.output
     assert "Judges on data.jsonl.gz (simulated verdicts)" in told.stdout
     assert "2 labelled pairs" in told.stdout
-    written = json.loads((quick.parent / "out" / "judge.json").read_text())
+    written = json.loads((quick.parent / "out" / "report.json").read_text())
     assert written["simulated"] is True
-    assert "(simulated" in (quick.parent / "out" / "judge.md").read_text().splitlines()[0]
+    assert "(simulated" in (quick.parent / "out" / "report.md").read_text().splitlines()[0]
 
 
 def test_the_command_measures_choices(run: Run, quick: Path) -> None:
