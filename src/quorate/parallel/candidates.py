@@ -16,14 +16,14 @@ from quorate.consensus import (
 )
 from quorate.consensus.trust import NO_TRUST, Trust
 from quorate.model import Call, Model, Outcome
-from quorate.parallel.branch import Branch, Resolve
+from quorate.parallel.branch import Resolve
 from quorate.parallel.chosen import Chosen
+from quorate.parallel.helper_call import helper_request, helper_run
 from quorate.parallel.live import Live
 from quorate.parallel.plan import Member, Plan, Select
 from quorate.parallel.provenance import Basis, Dissent, Provenance, Source
-from quorate.parallel.run_branch import BranchRun
 from quorate.resilience.contracted import Terms
-from quorate.wire.chat import ChatRequest, Message
+from quorate.wire.chat import ChatRequest
 
 
 @dataclass(slots=True, kw_only=True)
@@ -136,23 +136,17 @@ class Candidates:
     ) -> Outcome:
         """Ask a judge or synthesiser; return its outcome, never raising for its failure."""
         settled: list[Outcome] = []
-        request = ChatRequest(
-            model=model.name,
-            messages=tuple(Message(role=message.role, content=message.content) for message in messages),
-            stream=True if live is not None else None,
-            max_tokens=self.plan.helper_max_tokens,
-        )
-        index = max(self.members) + 1 + next(self._numbers)
-        member = Member(model=model.name, group=max(member.group for member in self.members.values()) + 1)
-        run = BranchRun(
-            branch=Branch(id=name, index=index, member=member, model=model),
-            call=self.call.child(name, timeout_s=self.plan.timeout_s),
-            request=request,
-            retry=self.plan.retry,
+        run = helper_run(
+            self.plan,
+            self.call,
+            model,
+            helper_request(self.plan, model.name, messages, stream=live is not None),
+            name=name,
+            index=max(self.members) + 1 + next(self._numbers),
+            members=self.members.values(),
             settle=settled.append,
-            claim=lambda name: name != model.name,
-            terms=terms,
             live=live,
+            terms=terms,
         )
         try:
             await run.run()

@@ -14,12 +14,13 @@ from quorate.consensus import PairVerdict, Panel, joint_score, pair_judge_messag
 from quorate.core.errors import QuorateError
 from quorate.core.secret import new_nonce
 from quorate.model import Call, Model, Outcome
-from quorate.parallel.branch import MAX_BRANCHES, Branch
+from quorate.parallel.branch import MAX_BRANCHES
+from quorate.parallel.helper_call import helper_request, helper_run
 from quorate.parallel.pair_order import Indexes, next_pairs
-from quorate.parallel.plan import Member, Plan
+from quorate.parallel.plan import Plan
 from quorate.parallel.run_branch import BranchRun
 from quorate.parallel.verdicts import Verdict, Verdicts, pair_key
-from quorate.wire.chat import ChatRequest, Message
+from quorate.wire.chat import ChatRequest
 
 #: Above the indexes of all branches and of what a selector asks.
 _FIRST_INDEX = 2 * MAX_BRANCHES
@@ -146,7 +147,8 @@ class PairJudge:
     async def _ask(self, question: str, a: str, b: str) -> PairVerdict | None:
         """Return a verdict; `None`, and a warning, if there is none that can be used."""
         async with self._places:
-            outcome = await self._run(_request(self.plan, self.model.name, question, a, b))
+            messages = pair_judge_messages(question, a, b, nonce=new_nonce())
+            outcome = await self._run(helper_request(self.plan, self.model.name, messages))
         if outcome.error is not None:
             self._give_up(outcome.error.message)
             return None
@@ -159,15 +161,15 @@ class PairJudge:
     async def _run(self, request: ChatRequest) -> Outcome:
         settled: list[Outcome] = []
         number = next(self._numbers)
-        name = f"pair_judge#{number + 1}"
-        member = Member(model=self.model.name, group=max(member.group for member in self.plan.members) + 1)
-        run = BranchRun(
-            branch=Branch(id=name, index=_FIRST_INDEX + number, member=member, model=self.model),
-            call=self.call.child(name, timeout_s=self.plan.timeout_s),
-            request=request,
-            retry=self.plan.retry,
+        run = helper_run(
+            self.plan,
+            self.call,
+            self.model,
+            request,
+            name=f"pair_judge#{number + 1}",
+            index=_FIRST_INDEX + number,
+            members=self.plan.members,
             settle=settled.append,
-            claim=lambda name: name != self.model.name,
         )
         self._running.append(run)
         try:
@@ -176,13 +178,3 @@ class PairJudge:
             self._running.remove(run)
             self.helpers.extend(settled)
         return settled[0]
-
-
-def _request(plan: Plan, model: str, question: str, a: str, b: str) -> ChatRequest:
-    """Return the request for a verdict on two answers, in frames that neither of them can close."""
-    messages = pair_judge_messages(question, a, b, nonce=new_nonce())
-    return ChatRequest(
-        model=model,
-        messages=tuple(Message(role=message.role, content=message.content) for message in messages),
-        max_tokens=plan.helper_max_tokens,
-    )

@@ -10,9 +10,9 @@ from quorate.core.secret import new_nonce
 from quorate.model import Outcome
 from quorate.parallel.candidates import Candidates
 from quorate.parallel.escalation import Below, ByJudge, ByRule, Escalation
+from quorate.parallel.helper_call import helper_request
 from quorate.parallel.plan import Member, Plan
 from quorate.parallel.resources import Resources
-from quorate.wire.chat import ChatRequest, Message
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +85,5 @@ def judge_worst_case(
     if resources.worst_case is None:
         return None
     messages = adequacy_messages(candidates.question, chosen.text, nonce=new_nonce())
-    request = ChatRequest(messages=tuple(Message(role=each.role, content=each.content) for each in messages))
-    plan = Plan(
-        members=(Member(model=judge),), retry=candidates.plan.retry, max_tokens=candidates.plan.helper_max_tokens
-    )
-    return resources.worst_case(plan, request, params)
+    plan = Plan(members=(Member(model=judge),), retry=candidates.plan.retry)
+    return resources.worst_case(plan, helper_request(candidates.plan, judge, messages), params)
