@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from quorate.core.errors import Failure, Malformed, ProviderError, QuorateError, TooLarge, Unavailable
+from quorate.core.errors import Malformed, QuorateError
 from quorate.model.call import Call
 from quorate.model.usage import Charge, Usage
 from quorate.providers.account import NO_ANSWER, RequestAccount
@@ -26,14 +26,12 @@ from quorate.providers.estimate import (
     most_output_tokens,
 )
 from quorate.providers.loose_json import as_count, as_object
-from quorate.providers.openai import OpenAIDialect, OpenAIStream, key_headers
-from quorate.providers.relay_facts import UNREAD, Heard, read_answer, read_chunk
-from quorate.providers.stream_reader import DRAIN_S, GRACE_S
+from quorate.providers.openai import OpenAIDialect, key_headers
+from quorate.providers.relay_facts import UNREAD, Heard, read_answer
+from quorate.providers.relayed_stream import RelayedStream
 from quorate.providers.transport import HttpRequest, HttpResponse
 from quorate.wire.chat import ChatRequest, ChatResponse
 from quorate.wire.open import decode
-from quorate.wire.sse import DONE, END, SseEvent
-from quorate.wire.sse_lines import SseCutter, names_error
 
 if TYPE_CHECKING:
     from quorate.providers.gate import Permit
@@ -45,7 +43,6 @@ _Input = str | list[str | int | list[int]]
 
 _FIRST_ERROR_STATUS = 400
 _OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
-_DONE = DONE.encode()
 _RAW_TRUE = msgspec.Raw(b"true")
 _RAW_NULL = msgspec.Raw(b"null")
 _USAGE_WANTED = msgspec.Raw(b'{"include_usage":true}')
@@ -124,7 +121,7 @@ class RelayEndpoint:
         return Usage(prompt_tokens=tokens) if tokens else None
 
     @asynccontextmanager
-    async def stream(self, fields: Fields, call: Call) -> AsyncGenerator["RelayedStream"]:
+    async def stream(self, fields: Fields, call: Call) -> AsyncGenerator[RelayedStream]:
         """Send a streamed chat request; the context holds the stream, to be read to its end.
 
         The usage is always asked for; the caller sees it only if it asked as well.
@@ -251,125 +248,6 @@ class WholeAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     body: bytes
     charge: Charge
-
-
-class RelayedStream:
-    """The events of a stream as they came; a live object. Iterate for chunks of bytes, each of them whole events.
-
-    Ends when the answer is whole and its end mark was passed on (one that is missing is added). Raises `ProviderError`
-    when the stream is cut or tells of an error, so that whoever passes it on says so instead of ending it.
-    """
-
-    def __init__(
-        self,
-        response: HttpResponse,
-        heard: Heard,
-        account: RequestAccount,
-        *,
-        dialect: OpenAIDialect,
-        answers: int,
-        shows_usage: bool,
-    ) -> None:
-        self._response = response
-        self._dialect = dialect
-        self._heard = heard
-        self._account = account
-        self._answers = answers
-        self._shows_usage = shows_usage
-        self._cutter = SseCutter()
-        self._odd = OpenAIStream()
-        self._unread: Malformed | None = None
-        self._done = False
-        self._began = False
-        self.charge: Charge | None = None
-
-    @property
-    def text(self) -> str:
-        """What has been said so far, all answers and tool calls in one."""
-        return self._heard.response().text
-
-    async def chunks(self, first: Callable[[], None]) -> AsyncGenerator[bytes]:
-        """Yield the bytes; `first` is called when the first piece of the answer has come."""
-        lingering = False
-        async for data in self._response:
-            if self._done:
-                continue  # only the connection's end is awaited now
-            events, error = self._passed(data)
-            if not self._began and (self._heard.spoke or self._heard.ended):
-                self._began = True
-                self._response.began()
-                first()
-            if events and (error is None or self._heard.spoke):
-                yield events
-            if error is not None:
-                raise error
-            if self._done:
-                self._response.linger(DRAIN_S)
-            elif not lingering and self._heard.finished and self._heard.ended >= self._answers:
-                lingering = True
-                self._response.linger(GRACE_S)
-        self._require_whole()
-        self._settle()
-        yield END
-
-    def _passed(self, data: bytes) -> tuple[bytes, QuorateError | None]:
-        """Read the events that `data` completes; return those that the caller is to see, and the error after them."""
-        passed: list[bytes] = []
-        try:
-            for event, payload in self._cutter.feed(data):
-                if self._passes(event, payload):
-                    passed.append(event)
-        except TooLarge as error:
-            return b"".join(passed), Malformed(error.message)
-        except ProviderError as error:
-            return b"".join(passed), error
-        return b"".join(passed), None
-
-    def _passes(self, event: bytes, payload: bytes) -> bool:
-        """Take note of one event; return whether the caller sees it."""
-        if not payload:
-            return True  # a comment
-        if payload == _DONE:
-            self._done = True
-            return False
-        told_error = names_error(event)
-        facts = None if told_error else read_chunk(payload)
-        if facts is None:
-            return self._read_odd(payload, event="error" if told_error else "message")
-        self._heard.add(facts)
-        return self._shows_usage or facts.usage is None or bool(facts.choices)
-
-    def _read_odd(self, payload: bytes, *, event: str) -> bool:
-        """Let the dialect's parser read what is not plain; it raises for an error that the event tells of."""
-        try:
-            chunks = self._odd.feed(SseEvent(payload.decode("utf-8", "replace"), event))
-        except Malformed as error:
-            if payload.startswith(b"{"):
-                raise
-            self._unread = self._unread or error
-            return False
-        for chunk in chunks:
-            self._heard.add_chunk(chunk)
-        return self._shows_usage or not chunks or any(chunk.choices or chunk.usage is None for chunk in chunks)
-
-    def _require_whole(self) -> None:
-        if self._heard.finished or (self._done and self._heard.spoke):
-            return
-        if self._unread is not None:
-            raise self._unread
-        if self._done:
-            raise Malformed("the stream ended properly and held no answer")
-        if not self._began and self._cutter.rest.lstrip().startswith(b"{"):
-            self._dialect.parse(self._cutter.rest)  # raises what an error says that came as plain JSON
-            raise Malformed("the answer to a streamed request is not a stream")
-        raise Unavailable("the stream was cut before the answer was complete", failure=Failure.CUT_STREAM)
-
-    def _settle(self) -> None:
-        usage = self._heard.usage
-        if usage is not None and usage.total_tokens > 0:
-            self.charge = self._account.settle_counted(usage)
-        else:
-            self.charge = self._account.settle(self._heard.response())
 
 
 def _destination(target: Target, dialect: OpenAIDialect, path: str) -> Destination:
