@@ -34,7 +34,10 @@ class Ballot:
 
     def knows(self, kind: Kind) -> bool:
         """Whether the track record of any voter is known for this kind."""
-        return any(self.trust.track_record(voter.model, kind) is not None for voter in self.voters.values())
+        return self.trust.informed and any(self._is_known(voter, kind) for voter in self.voters.values())
+
+    def _is_known(self, voter: Voter, kind: Kind) -> bool:
+        return self.trust.track_record(voter.model, kind) is not None
 
     def weighting_for(self, kind: Kind) -> Weighting:
         """Return where the votes on answers of this kind come from: `equal` also if the given ones are all the same."""
@@ -57,13 +60,13 @@ class Ballot:
         """Return the answers with the votes that count; only learned ones are shared within a family."""
         weigh, learned = self.weigher(kind), self.weighting_for(kind) is Weighting.LEARNED
         return {
-            index: replace(answer, weight=weigh(index), family=self.voters[index].family if learned else "")
+            index: _voting(answer, weigh(index), self.voters[index].family if learned else "")
             for index, answer in answers.items()
         }
 
     def judged(self, agreement: Agreement) -> Agreement:
         """Return the agreement with the probability that its leading answer is right, where that is known."""
-        if agreement.method == "refusal":
+        if agreement.method == "refusal" or not self.trust.informed:
             return agreement
         models = {index: voter.model for index, voter in self.voters.items()}
         return replace(agreement, confidence=self.trust.confidence(evidence_of(agreement, models)))
@@ -77,3 +80,9 @@ class Ballot:
     def _accuracies(self, members: Sequence[int], kind: Kind) -> list[tuple[float, str]]:
         voters = [self.voters[index] for index in members]
         return [(accuracy(self.trust.track_record(voter.model, kind)), voter.family) for voter in voters]
+
+
+def _voting(answer: Answer, weight: float, family: str) -> Answer:
+    """Return the answer with a vote; the same object if it has it: this is asked after each answer that comes."""
+    same = answer.weight == weight and answer.family == family
+    return answer if same else replace(answer, weight=weight, family=family)

@@ -92,6 +92,11 @@ class Calibration:
     cells: Mapping[CellKey, Cell]
     records: Records
 
+    @property
+    def informed(self) -> bool:
+        """Whether it holds anything."""
+        return bool(self.records or self.cells)
+
     def track_record(self, model: str, kind: Kind) -> TrackRecord | None:
         """Return how often the model was right in answers of this kind; `None`: it is not known."""
         return self.records.get((model, kind))

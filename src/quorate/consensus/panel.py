@@ -145,7 +145,7 @@ class Panel:
         own = Weighting.EQUAL if same else Weighting.GIVEN
         found = measure(
             self._comparer,
-            [replace(member, answer=self._counted[member.index]) for member in members],
+            [_with(member, self._counted[member.index]) for member in members],
             kind=kind,
             threshold=self._threshold,
             weighting=own if ballot is None else ballot.weighting_for(kind),
@@ -173,3 +173,7 @@ class Panel:
     def _weight(self, indexes: Sequence[int]) -> float:
         counted = (self._counted[index] for index in indexes)
         return math.fsum(votes(Vote(answer.weight, answer.family) for answer in counted))
+
+
+def _with(member: Member, answer: Answer) -> Member:
+    return member if member.answer is answer else replace(member, answer=answer)

@@ -50,6 +50,11 @@ class Evidence:
 class Trust(Protocol):
     """Gives what is known; the answers may change while it lives, as labels come in. No call of it waits."""
 
+    @property
+    def informed(self) -> bool:
+        """Whether anything is known at all: if not, nobody need ask."""
+        ...
+
     def track_record(self, model: str, kind: Kind) -> TrackRecord | None:
         """Return how often the model (a catalog name) was right in answers of this kind; `None`: nothing is known."""
         ...
@@ -77,6 +82,11 @@ class TrustOfTenants(ABC):
 
 class NoTrust:
     """Nothing is known."""
+
+    @property
+    def informed(self) -> bool:
+        """Never."""
+        return False
 
     def track_record(self, model: str, kind: Kind) -> None:
         """Return nothing."""

@@ -41,6 +41,11 @@ class LabelledTrust:
     labels: Calibration
     base: Calibration
 
+    @property
+    def informed(self) -> bool:
+        """Whether a label or the file tells anything."""
+        return self.labels.informed or self.base.informed
+
     def track_record(self, model: str, kind: Kind) -> TrackRecord | None:
         """Return the record from labels if there are enough of them, else what was known before."""
         record = self.labels.track_record(model, kind)
@@ -72,6 +77,11 @@ class LearnedTrust(TrustOfTenants):
         self.learns_from = learn_from
         self._for_all: Trust = base
         self._of_tenant: Mapping[str, LabelledTrust] = {}
+
+    @property
+    def informed(self) -> bool:
+        """Whether anything is known that holds for every tenant."""
+        return self._for_all.informed
 
     def track_record(self, model: str, kind: Kind) -> TrackRecord | None:
         """Return what holds for every tenant."""

@@ -169,6 +169,8 @@ class Budget:
 
         Raises `BudgetSpent` naming `what` if one of them has not that much left; then nothing is set aside.
         """
+        if not self.limits:
+            return NOTHING_HELD
         for budget in self.limits:
             _require(budget, most_microusd, what)
         for budget in self.limits:

@@ -85,7 +85,7 @@ class Candidates:
 
     def contradictions(self, outcome: Outcome | None = None) -> tuple[Dissent, ...]:
         """Return the groups that do not agree with an outcome, without one with the leading group; largest first."""
-        if self.agreement is None:
+        if self.agreement is None or self._all_say(outcome):
             return ()
         names = {each.index: each.branch for each in self.outcomes}
         answers = {each.index: Answer(text=each.text) for each in self.outcomes}
@@ -96,6 +96,11 @@ class Candidates:
             Dissent(branches=tuple(names[i] for i in each.members), share=each.share, answer=each.answer)
             for each in found
         )
+
+    def _all_say(self, outcome: Outcome | None) -> bool:
+        """Whether there is one group, and an outcome, if one is meant, is in it."""
+        clusters = self.agreement.clusters if self.agreement is not None else ()
+        return len(clusters) == 1 and (outcome is None or outcome.index in clusters[0].members)
 
     def chosen(self, outcome: Outcome, method: Select, reason: str, *, no_consensus: bool = False) -> Chosen:
         """Return a branch's answer as the answer."""

@@ -26,6 +26,8 @@ def known_accuracies(models: Iterable[str], kind: Kind, trust: Trust) -> dict[st
 
     Only models are in it of whom a hundred answers were checked.
     """
+    if not trust.informed:
+        return {}
     found = {model: _record(model, kind, trust) for model in dict.fromkeys(models)}
     return {model: record.right / record.total for model, record in found.items() if record is not None}
 

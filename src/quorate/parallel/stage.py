@@ -85,7 +85,7 @@ class Stage:
         if self.agreement is None:
             return {branch.index: branch.member for branch in self.branches}
         weigh = self.ballot.weigher(self.agreement.kind)
-        return {branch.index: replace(branch.member, weight=weigh(branch.index)) for branch in self.branches}
+        return {branch.index: _with_vote(branch.member, weigh(branch.index)) for branch in self.branches}
 
     async def run(self) -> None:
         """Run group after group until the rule is met or every branch has settled."""
@@ -255,7 +255,7 @@ class Stage:
         )
 
     def _answer(self, outcome: Outcome) -> Answer:
-        return compared(outcome, name=outcome.branch)
+        return compared(outcome, weight=self.ballot.voters[outcome.index].weight, name=outcome.branch)
 
     def _standing(self, supposed: Panel | None = None) -> Standing:
         agreement = self.agreement if supposed is None else supposed.agreement()
@@ -298,3 +298,7 @@ class Stage:
                 cost_microusd=0,
             )
         )
+
+
+def _with_vote(member: Member, weight: float) -> Member:
+    return member if member.weight == weight else replace(member, weight=weight)

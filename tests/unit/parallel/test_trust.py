@@ -27,6 +27,10 @@ class Known:
     sure: float | None = None
     asked: list[Evidence] = field(default_factory=list[Evidence])
 
+    @property
+    def informed(self) -> bool:
+        return True
+
     def track_record(self, model: str, kind: Kind) -> TrackRecord | None:
         del kind
         share = self.right.get(model)
