@@ -52,7 +52,8 @@ def _yaml(plain: dict[str, Any]) -> str:
 def _values(settings: "Settings") -> list[tuple[str, str, str, str]]:
     """Return (path, value, layer, where) of every single value, built-in defaults of a question included."""
     # slow: pydantic and yaml, needed only to read the configuration
-    from quorate.config.place import BUILT_IN, dotted  # noqa: PLC0415
+    from quorate.config.origin import BUILT_IN  # noqa: PLC0415
+    from quorate.source.place import dotted  # noqa: PLC0415
 
     found: list[tuple[str, str, str, str]] = []
 

@@ -3,8 +3,9 @@
 from quorate.config.build import Built, build, configure
 from quorate.config.defaults_section import Defaults
 from quorate.config.load import Settings, load_settings, settings_from_text, simulated_settings
-from quorate.config.place import BadConfiguration, Layer, Origin, Problem
+from quorate.config.origin import Layer, Origin
 from quorate.config.schema import Config, config_schema
+from quorate.source.place import BadConfiguration, Problem
 
 __all__ = [
     "BadConfiguration",

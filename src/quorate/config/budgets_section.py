@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from quorate.access.budget_rule import BudgetRule, Spender
-from quorate.config.section import ModelName, Name, Section, Usd, microusd
 from quorate.model.budget import Window
+from quorate.source.section import ModelName, Name, Section, Usd, microusd
 
 _Id = Annotated[str, Field(min_length=1, max_length=64)]
 

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from quorate.config.cascade_section import CascadeSection
 from quorate.config.model_section import EndpointSection
-from quorate.config.place import KeyPath, did_you_mean, listed
 from quorate.config.plan_section import EnsembleSection
 from quorate.config.provider_kind import PROVIDER_KINDS
 from quorate.config.resilience_section import ResilienceSection
@@ -14,6 +13,7 @@ from quorate.config.schema import Config, ModelSection
 from quorate.config.storage_section import BudgetsKept
 from quorate.parallel.branch import MAX_BRANCHES
 from quorate.parallel.plan import Mode, Select
+from quorate.source.place import KeyPath, did_you_mean, listed
 
 if TYPE_CHECKING:
     from quorate.config.defaults_section import DefaultsSection

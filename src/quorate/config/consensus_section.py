@@ -1,7 +1,7 @@
 """What agreement goes by besides the answers."""
 
-from quorate.config.section import FilePath, Section
 from quorate.engine.learned_trust import LearnFrom
+from quorate.source.section import FilePath, Section
 
 
 class ConsensusSection(Section):

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from quorate.config.load import Settings
 from quorate.config.secret_reference import fetch_secret
-from quorate.config.section import is_reference
 from quorate.core.errors import Misconfigured
+from quorate.source.section import is_reference
 
 _FILE_NAME = "quorate.db"
 _SQLITE = "sqlite:///"

@@ -7,10 +7,10 @@ from pydantic import Field
 
 from quorate.config.gate_section import Breaker, BreakerSection
 from quorate.config.plan_section import RetrySection
-from quorate.config.section import ModelName, ModelNames, Seconds, Section, Share, Usd, microusd
 from quorate.consensus import Kind
 from quorate.consensus.trust import Weighting
 from quorate.parallel.plan import Mode, Plan, Select, StopForm
+from quorate.source.section import ModelName, ModelNames, Seconds, Section, Share, Usd, microusd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

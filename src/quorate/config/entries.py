@@ -12,7 +12,6 @@ from quorate.config.gate_section import breaker_policy
 from quorate.config.load import Settings
 from quorate.config.model_section import EndpointSection, ReplaySection, SimulatedSection
 from quorate.config.output_section import read_schema_file
-from quorate.config.place import KeyPath
 from quorate.config.plan_section import EnsembleSection
 from quorate.config.provider_section import ReplayProviderSection, SimulatedProviderSection
 from quorate.config.provider_setup import ProviderSetup, limited
@@ -39,6 +38,7 @@ from quorate.resilience.gate import GateKey
 from quorate.resilience.gates import Gates
 from quorate.resilience.hedge import Hedging
 from quorate.resilience.resilient import OnCut, Resilient
+from quorate.source.place import KeyPath
 
 if TYPE_CHECKING:
     from quorate.providers.replay import ReplayFile

@@ -6,9 +6,9 @@ from typing import Annotated, Self
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from quorate.config.section import Seconds, Section
 from quorate.resilience.breaker import BreakerPolicy
 from quorate.resilience.places import PlacesPolicy
+from quorate.source.section import Seconds, Section
 
 _USUAL = BreakerPolicy()
 

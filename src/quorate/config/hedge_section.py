@@ -6,8 +6,8 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-from quorate.config.section import ModelName, Section
 from quorate.resilience.hedge_policy import HedgePolicy
+from quorate.source.section import ModelName, Section
 
 _POLICY = HedgePolicy()
 _QUANTILE = re.compile(r"p(\d{2}(?:\.\d{1,2})?)")

@@ -6,9 +6,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from quorate.config.document import Document, plain_scalar
-from quorate.config.place import BUILT_IN, KeyPath, Layer, Origin, Problem, shown
-from quorate.config.section import mapping
+from quorate.config.origin import BUILT_IN, Layer, Origin
+from quorate.source.document import Document, plain_scalar
+from quorate.source.place import KeyPath, Problem, shown
+from quorate.source.section import mapping
 
 PREFIX = "QUORATE_"
 SEPARATOR = "__"
@@ -36,6 +37,14 @@ class Layered:
     def key(self, path: KeyPath) -> Origin:
         """Return where the key at the end of `path` stands."""
         return self.keys.get(path) or self.origin(path)
+
+    def place(self, path: KeyPath) -> str:
+        """Return where the value at `path` stands, as text."""
+        return self.origin(path).where
+
+    def key_place(self, path: KeyPath) -> str:
+        """Return where the key at the end of `path` stands, as text."""
+        return self.key(path).where
 
 
 def _nearest(origins: Mapping[KeyPath, Origin], path: KeyPath) -> Origin:

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from quorate.config.section import ModelName, SecretReference, Section
 from quorate.model.allowance import Allowance
+from quorate.source.section import ModelName, SecretReference, Section
 
 Count = Annotated[int, Field(ge=1, le=1_000_000_000)]
 

@@ -12,8 +12,6 @@ from pydantic import ValidationError
 
 from quorate.config import discover
 from quorate.config.checks import Names, check
-from quorate.config.document import parse_document, read_document
-from quorate.config.explain import explain
 from quorate.config.layers import (
     PREFIX,
     Layered,
@@ -24,9 +22,12 @@ from quorate.config.layers import (
     of_tree,
     overlay,
 )
-from quorate.config.place import BUILT_IN, BadConfiguration, KeyPath, Layer, Origin, Problem
+from quorate.config.origin import BUILT_IN, Layer, Origin
 from quorate.config.schema import Config
-from quorate.config.section import mapping
+from quorate.source.document import parse_document, read_document
+from quorate.source.explain import explain
+from quorate.source.place import BadConfiguration, KeyPath, Problem
+from quorate.source.section import mapping
 
 FILE_NAME = "quorate.yaml"
 #: Names the file to read instead of looking for one.

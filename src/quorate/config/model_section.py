@@ -9,14 +9,14 @@ from pydantic_core import PydanticCustomError
 
 from quorate.config.gate_section import Breaker, BreakerSection
 from quorate.config.hedge_section import HedgeAfter, HedgeSection
-from quorate.config.place import listed
 from quorate.config.plan_section import RequestParamsSection
 from quorate.config.provider_section import LimitsSection
 from quorate.config.resilience_section import ResilienceSection
-from quorate.config.section import FilePath, Name, Section, Share, Usd, microusd
 from quorate.providers.price import Price
 from quorate.providers.simulated_fault import Fault, SimulatedFailure
 from quorate.providers.simulated_profile import SimulatedProfile, default_profiles
+from quorate.source.place import listed
+from quorate.source.section import FilePath, Name, Section, Share, Usd, microusd
 
 
 class PriceSection(Section):

@@ -7,10 +7,10 @@ from typing import Annotated, Any, Self, cast
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from quorate.config.section import FilePath, ModelName, Section, mapping
 from quorate.contracts.contract import MAX_RETRIES, Contract, OutputType, Validation, type_of_schema
 from quorate.contracts.schema import MAX_SCHEMA_BYTES, Schema, read_schema
 from quorate.core.errors import InvalidRequest
+from quorate.source.section import FilePath, ModelName, Section, mapping
 
 _CONTRACT = Contract()
 

@@ -6,7 +6,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from quorate.config.output_section import ContractedSection
-from quorate.config.section import ModelName, Seconds, Section, Share, Texts, Usd, microusd, model_of_name
 from quorate.consensus import Kind
 from quorate.consensus.trust import Weighting
 from quorate.parallel.plan import (
@@ -22,6 +21,7 @@ from quorate.parallel.plan import (
     Synthesis,
 )
 from quorate.resilience.retry_policy import Backoff, RetryPolicy
+from quorate.source.section import ModelName, Seconds, Section, Share, Texts, Usd, microusd, model_of_name
 
 _PLAN = Plan(members=())
 _RETRY = RetryPolicy()

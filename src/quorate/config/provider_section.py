@@ -6,9 +6,9 @@ from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from quorate.config.gate_section import Breaker, BreakerSection, ConcurrencySection
-from quorate.config.place import did_you_mean, listed
 from quorate.config.provider_kind import PROVIDER_KINDS
-from quorate.config.section import BaseUrl, FilePath, Seconds, SecretReference, Section, is_reference, mapping
+from quorate.source.place import did_you_mean, listed
+from quorate.source.section import BaseUrl, FilePath, Seconds, SecretReference, Section, is_reference, mapping
 
 #: Headers and URL parameters whose names say that they carry a credential: their value must be a reference.
 _SECRET_WORDS = ("authorization", "cookie", "key", "secret", "token", "password", "credential")

@@ -8,12 +8,10 @@ from quorate.config.cascade_section import CascadeSection
 from quorate.config.gate_section import BreakerSection
 from quorate.config.load import Settings
 from quorate.config.model_section import EndpointSection
-from quorate.config.place import KeyPath
 from quorate.config.plan_section import EnsembleSection
 from quorate.config.provider_kind import PROVIDER_KINDS, key_variables, kind_of
 from quorate.config.provider_section import HttpProviderSection, LimitsSection
 from quorate.config.secret_reference import fetch_secret
-from quorate.config.section import is_reference
 from quorate.core.errors import Misconfigured
 from quorate.core.listening import is_loopback
 from quorate.core.secret import Secret
@@ -23,6 +21,8 @@ from quorate.providers.presets import Preset
 from quorate.providers.price import Price
 from quorate.providers.transport import PhaseLimits, TransportSettings
 from quorate.resilience.places import PlacesPolicy
+from quorate.source.place import KeyPath
+from quorate.source.section import is_reference
 
 _FREE = Price(input_microusd_per_mtok=0, output_microusd_per_mtok=0, source="runs on this machine")
 

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pydantic import Field
 
 from quorate.config.output_section import ContractedSection
-from quorate.config.place import KeyPath
-from quorate.config.section import ModelNames
 from quorate.core.errors import Failure
 from quorate.resilience.fallbacks import Fallbacks
 from quorate.resilience.resilient import OnCut
+from quorate.source.place import KeyPath
+from quorate.source.section import ModelNames
 
 
 class ResilienceSection(ContractedSection):

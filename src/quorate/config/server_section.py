@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from quorate.config.section import Seconds, Section, WebOrigin
+from quorate.source.section import Seconds, Section, WebOrigin
 
 
 class Auth(StrEnum):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from quorate.config.section import Section
+from quorate.source.section import Section
 
 
 class RetentionSection(Section):

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from quorate.config.section import BaseUrl, Section, Share
+from quorate.source.section import BaseUrl, Section, Share
 
 
 class MetricsAccess(StrEnum):

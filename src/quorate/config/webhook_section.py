@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
-from quorate.config.section import Seconds, SecretReference, Section
 from quorate.core.net import Blocked, origin_of
+from quorate.source.section import Seconds, SecretReference, Section
 
 
 def _url(value: str) -> str:

@@ -2,7 +2,6 @@
 
 import pytest
 
-from quorate.config.document import parse_document
 from quorate.config.layers import (
     Layered,
     apply_overrides,
@@ -12,7 +11,8 @@ from quorate.config.layers import (
     of_tree,
     overlay,
 )
-from quorate.config.place import Layer, Origin
+from quorate.config.origin import Layer, Origin
+from quorate.source.document import parse_document
 
 
 def layer(text: str, layer: Layer = Layer.FILE, name: str = "f") -> Layered:

@@ -1,17 +1,16 @@
-"""Turn what pydantic says about a configuration into problems with a place, the value and what is expected."""
+"""Turn what pydantic says about what was written into problems with a place, the value and what is expected."""
 
 import re
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, cast, get_args, get_origin
+from typing import Annotated, Any, Protocol, cast, get_args, get_origin
 
 from pydantic import BaseModel, Tag, ValidationError
 from pydantic_core import ErrorDetails
 
-from quorate.config.layers import Layered
-from quorate.config.place import KeyPath, Problem, did_you_mean, listed, shown
-from quorate.config.section import UNKNOWN_TYPE
+from quorate.source.place import KeyPath, Problem, did_you_mean, listed, shown
+from quorate.source.section import UNKNOWN_TYPE
 
 #: Keys whose value is never repeated in a message.
 _PRIVATE = frozenset({"api_key", "headers", "proxy", "query", "redis", "secret"})
@@ -19,21 +18,37 @@ _PRIVATE = frozenset({"api_key", "headers", "proxy", "query", "redis", "secret"}
 _ENTRY = 3
 
 
-def explain(error: ValidationError, root: type[BaseModel], layered: Layered) -> list[Problem]:
+class Written(Protocol):
+    """Values that somebody wrote, and where each of them stands."""
+
+    @property
+    def tree(self) -> Mapping[str, Any]:
+        """The values."""
+        ...
+
+    def place(self, path: KeyPath) -> str:
+        """Return where the value at `path` stands; the nearest container's place if it has none of its own."""
+        ...
+
+    def key_place(self, path: KeyPath) -> str:
+        """Return where the key at the end of `path` stands."""
+        ...
+
+
+def explain(error: ValidationError, root: type[BaseModel], written: Written) -> list[Problem]:
     """Return one problem per error, each with its place."""
     found: list[Problem] = []
     errors = error.errors(include_url=False)
     for details in errors:
-        path = _real_path(details["loc"], layered.tree)
+        path = _real_path(details["loc"], written.tree)
         if details["type"] == "too_short" and _has_bad_items(details["loc"], errors):
             continue
         handler = _MESSAGES.get(details["type"], _general)
         if details["type"] == UNKNOWN_TYPE:
             path = (*path, "type")
         at_key = details["type"] == "extra_forbidden"
-        origin = layered.key(path) if at_key else layered.origin(path)
-        message = handler(details, root)
-        found.append(Problem(where=origin.where, path=path, message=message))
+        where = written.key_place(path) if at_key else written.place(path)
+        found.append(Problem(where=where, path=path, message=handler(details, root)))
     return found
 
 

@@ -1,38 +1,15 @@
-"""Where a value of the configuration came from, and what can be wrong with it."""
+"""What can be wrong with a value that somebody wrote, and how its place is said."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import StrEnum
 
 from quorate.core.errors import Misconfigured
 
-#: The steps from the top of the configuration to a value: keys and list indexes.
+#: The steps from the top of a file to a value: keys and list indexes.
 KeyPath = tuple[str | int, ...]
 
 _SHOWN_CHARACTERS = 80
-
-
-class Layer(StrEnum):
-    """The layers of the configuration, lowest first."""
-
-    BUILT_IN = "built-in"
-    DISCOVERED = "discovered"
-    USER_FILE = "user file"
-    FILE = "file"
-    ENVIRONMENT = "environment"
-    FLAG = "flag"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """`layer` says which source gave the value, `where` is `file:line:column`, a variable's name or a flag's name."""
-
-    layer: Layer
-    where: str
-
-
-BUILT_IN = Origin(layer=Layer.BUILT_IN, where="built-in")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

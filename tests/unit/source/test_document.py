@@ -8,8 +8,8 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from quorate.config.document import MAX_BYTES, MAX_DEPTH, Mark, parse_document, plain_scalar, read_document
-from quorate.config.place import BadConfiguration
+from quorate.source.document import MAX_BYTES, MAX_DEPTH, Mark, parse_document, plain_scalar, read_document
+from quorate.source.place import BadConfiguration
 
 SCALARS = st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.text(max_size=20)
 TREES = st.dictionaries(

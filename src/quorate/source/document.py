@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import yaml
 
-from quorate.config.place import BadConfiguration, KeyPath, Problem, shown
+from quorate.source.place import BadConfiguration, KeyPath, Problem, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -61,6 +61,18 @@ class Document:
     tree: dict[str, Any]
     values: dict[KeyPath, Mark]
     keys: dict[KeyPath, Mark]
+
+    def place(self, path: KeyPath) -> str:
+        """Return where the value at `path` stands; the nearest container's place if it has none of its own."""
+        for length in range(len(path), 0, -1):
+            if (mark := self.values.get(path[:length])) is not None:
+                return str(mark)
+        return self.file
+
+    def key_place(self, path: KeyPath) -> str:
+        """Return where the key at the end of `path` stands."""
+        mark = self.keys.get(path)
+        return self.place(path) if mark is None else str(mark)
 
 
 def plain_scalar(text: str) -> str | float | bool | None:

@@ -1,0 +1,1 @@
+"""YAML text read into values and sections that know where they stand."""
