@@ -1,0 +1,1 @@
+"""Where the outcomes of steps are kept: memory, SQLite, PostgreSQL."""

@@ -1,0 +1,1 @@
+"""The language of flows: YAML in, a checked plan out."""

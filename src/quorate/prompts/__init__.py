@@ -1,0 +1,1 @@
+"""Saved prompts: a template with its own plan, parameters, retries, selector and output contract."""

@@ -1,0 +1,19 @@
+"""Saved prompts by name."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from quorate.model import Call
+from quorate.parallel.result import Result
+
+
+class PromptBook(Protocol):
+    """Knows saved prompts and runs them."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all."""
+        ...
+
+    async def run(self, name: str, values: Mapping[str, Any], call: Call) -> Result:
+        """Render a prompt (its children first) and ask what it asks; raise `NotFound`, `InvalidRequest`."""
+        ...
