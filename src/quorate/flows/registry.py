@@ -14,7 +14,7 @@ AnyExecutor = Executor[Any, Any]
 
 
 class Executors:
-    """Executors by name; a live object that looks at entry points only when a name is asked for that it does not have."""
+    """Executors by name; a live object. Entry points are looked at when a name is asked for that it does not have."""
 
     def __init__(self, own: Iterable[AnyExecutor] = ()) -> None:
         self._known: dict[str, AnyExecutor] = {}
