@@ -4,7 +4,7 @@ Nothing in it changes and nothing in it is run here. Its identity is `digest`: t
 document it was compiled from, so that a run can be pinned to exactly what it began with.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -225,7 +225,8 @@ class FlowPlan:
 
     `document` is what it was compiled from, after inheritance: plain JSON; compiling it again gives the same plan and
     `digest`. `input_schema` is the JSON Schema of all inputs together, `output_schema` that of the outputs. `examples`
-    are inputs. `file` says where it was read.
+    are inputs. `compile_value` compiles further values with the flow's functions and macros. `file` says where it was
+    read.
     """
 
     name: str
@@ -250,6 +251,7 @@ class FlowPlan:
     examples: tuple[Mapping[str, Any], ...] = ()
     tests: tuple[FlowTest, ...] = ()
     metadata: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    compile_value: Callable[[object], Value] = field(compare=False, repr=False)
     file: str = ""
 
     def every_step(self) -> Iterator[StepPlan]:

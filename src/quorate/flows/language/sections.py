@@ -1,0 +1,237 @@
+"""A flow as it is written, in its one canonical spelling; the other spellings are brought into it before."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field
+
+from quorate.flows.language.duration import Duration
+from quorate.flows.plan import Backoff, Durability, Jitter, OnFailure, OnItemError, Require
+from quorate.source.section import Section, Usd
+
+#: The name of a step, an input, an output or a function: it can stand in an expression.
+Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
+#: The name of a flow: it can stand in a URL.
+FlowName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)]
+
+
+class InputSection(Section):
+    """One input of a flow."""
+
+    type: Literal["string", "file", "integer", "number", "boolean", "array", "object", "any"] = "string"
+    """What it is; a file comes as a part of a multipart request."""
+    description: str = ""
+    required: bool = False
+    """Whether a run needs it; one with a default never does."""
+    default: Any = None
+    schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
+    """Further keywords of JSON Schema: `enum`, `minLength`, `pattern`, `items`, `properties`, ..."""
+    accept: tuple[str, ...] = ()
+    """Media types and extensions that a file may have, such as `application/pdf`, `image/*` or `.docx`."""
+    max_bytes: Annotated[int | None, Field(gt=0)] = None
+    """How large a file may be."""
+
+
+class OutputSection(Section):
+    """One output of a flow."""
+
+    value: Any
+    """What it is: a template over `steps` and `inputs`."""
+    description: str = ""
+    type: str = ""
+    """What it has to be, in the words of JSON Schema; empty: anything."""
+    schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
+    """Further keywords of JSON Schema."""
+
+
+class FunctionSection(Section):
+    """A function for templates, written in Python; it runs in a sandbox with limits on time and memory."""
+
+    implementation: str
+    """The text of a function definition of the same name."""
+    description: str = ""
+
+
+class RetrySection(Section):
+    """When a failed step is tried again."""
+
+    max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
+    """How often it is tried in all."""
+    backoff_strategy: Backoff = Backoff.EXPONENTIAL
+    delay: Duration = 1.0
+    """How long it waits before the second attempt."""
+    max_delay: Duration = 60.0
+    factor: Annotated[float, Field(ge=1, le=100)] = 2.0
+    jitter: Jitter = Jitter.FULL
+    on: tuple[str, ...] = ()
+    """Only errors of these codes; none named: all that may pass."""
+    never_on: tuple[str, ...] = ()
+    """No errors of these codes."""
+
+
+class ErrorSection(Section):
+    """What happens when a step has failed for good."""
+
+    action: OnFailure = OnFailure.STOP
+    fallback: Identifier | None = None
+    """The step that is executed in its place."""
+    value: Any = None
+    """What stands in the place of its output (with `has_value`)."""
+    has_value: bool = False
+    when: Any = None
+    """Only if this expression over `error` holds."""
+
+
+class ForeachSection(Section):
+    """A step that is done for each item of a list."""
+
+    items: Any
+    """A list, or an expression that gives one."""
+    name: Identifier = Field(default="item", alias="as")
+    max_parallel: Annotated[int, Field(ge=1, le=1000)] = 16
+    on_item_error: OnItemError = OnItemError.FAIL
+
+
+class CacheSection(Section):
+    """An outcome that is kept and used again."""
+
+    enabled: bool = True
+    key: str | None = None
+    """A template; without one, what the step is configured to do."""
+    ttl: Duration | None = None
+
+
+class CaseSection(Section):
+    """One way of a switch."""
+
+    name: str = ""
+    when: Any = None
+    """An expression; none: always."""
+    steps: tuple["StepSection", ...] = ()
+
+
+class StepSection(Section):
+    """One step: with an `executor`, with `steps` inside, or with a `switch`."""
+
+    name: Identifier
+    description: str = ""
+    executor: str | None = None
+    config: dict[str, Any] = Field(default_factory=dict)
+    depends_on: tuple[str, ...] = ()
+    """Steps or parallel groups that it waits for; what its templates refer to is waited for anyway."""
+    require: Require = Require.ALL
+    condition: Any = None
+    """An expression; if it does not hold, the step is skipped."""
+    parallel_group: Identifier | None = None
+    """A name by which others wait for all steps that have it."""
+    foreach: ForeachSection | None = None
+    steps: tuple["StepSection", ...] = ()
+    switch: tuple[CaseSection, ...] = ()
+    retry: RetrySection | None = None
+    timeout: Duration | None = None
+    """How long one attempt may take."""
+    on_error: ErrorSection | None = None
+    cache: CacheSection | None = None
+    concurrency: Annotated[int | None, Field(ge=1)] = None
+    """How many executions of this step may run at once in this process, over all runs."""
+    fallback_only: bool = False
+    """Never started by itself, only as the fallback of another step."""
+    outputs: tuple[str, ...] = ()
+    """Keys that its output is known to have."""
+    weight: Annotated[float, Field(gt=0)] = 1.0
+    """Its share of the progress."""
+    metadata: dict[str, Any] = Field(default_factory=dict)
+
+
+class DefaultsSection(Section):
+    """What every step has unless it says otherwise."""
+
+    timeout: Duration | None = None
+    retry: RetrySection | None = None
+    on_error: ErrorSection | None = None
+
+
+class LimitsSection(Section):
+    """What a run may use."""
+
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 16
+    """How many steps of one run may be under way at once."""
+    runs: Annotated[int | None, Field(ge=1)] = None
+    """How many runs of this flow may be under way at once, for each `per_key`."""
+    per_key: str | None = None
+    """A template over `inputs`: runs are counted for each of its values."""
+    timeout: Duration | None = None
+    """How long a run may take."""
+    max_cost_usd: Usd | None = None
+    """How much a run may cost."""
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    """Runs of a higher one leave the queue first."""
+    durability: Durability = Durability.DURABLE
+    mode: Literal["sync", "async"] = "sync"
+    """Whether a request waits for the end of the run or gets an address to ask at."""
+    auto_resume: bool = True
+    """Whether a run whose worker died is taken up again."""
+    max_retries: Annotated[int, Field(ge=0, le=100)] = 0
+    """How often a failed run is taken up again by itself."""
+
+
+class CallbacksSection(Section):
+    """Whether the end of a run is told to an address that came with the request."""
+
+    enabled: bool = True
+    max_retries: Annotated[int, Field(ge=0, le=20)] = 3
+    retry_delay: Duration = 5.0
+
+
+class RolloutSection(Section):
+    """Several versions side by side."""
+
+    split: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
+    """Version -> its share of the runs that name none."""
+    sticky_by: str | None = None
+    """A template over `inputs` and `run`: the same value always gets the same version."""
+
+
+class TestSection(Section):
+    """A test of the flow: it is run with steps replaced."""
+
+    name: str
+    inputs: dict[str, Any] = Field(default_factory=dict)
+    mock: dict[str, Any] = Field(default_factory=dict)
+    """Step -> its output, or `{error: {code, message}}`; steps that are not named are executed."""
+    expect: dict[str, Any] = Field(default_factory=dict)
+    """`status`, `outputs.NAME`, `steps.NAME.FIELD`, `skipped`, `failed` -> a value, or a mapping of one of `contains`,
+    `matches`, `gt`, `lt`, `type`, `length` to what it has to be."""
+
+
+class FlowSection(Section):
+    """A flow."""
+
+    api_version: Literal["flows/v1"] = Field(
+        default="flows/v1", validation_alias=AliasChoices("apiVersion", "api_version")
+    )
+    name: FlowName
+    version: str = "1.0.0"
+    """A label, by semantic versioning; what a run is pinned to is the digest of the whole."""
+    description: str = ""
+    tags: tuple[str, ...] = ()
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    inputs: dict[Identifier, InputSection] = Field(default_factory=dict)
+    outputs: dict[Identifier, OutputSection] = Field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    """Names of secrets that steps may use."""
+    defaults: DefaultsSection = DefaultsSection()
+    limits: LimitsSection = LimitsSection()
+    functions: dict[Identifier, FunctionSection] = Field(default_factory=dict)
+    macros: dict[Identifier, str] = Field(default_factory=dict)
+    """Texts of template macros, by name."""
+    steps: tuple[StepSection, ...] = ()
+    catch: tuple[StepSection, ...] = ()
+    """Steps that run when the run has failed; they see `error`."""
+    finally_: tuple[StepSection, ...] = Field(default=(), alias="finally")
+    """Steps that run at the end, however it was."""
+    cache: CacheSection | None = None
+    callbacks: CallbacksSection | None = None
+    rollout: RolloutSection | None = None
+    examples: tuple[dict[str, Any], ...] = ()
+    """Inputs to try it with."""
+    tests: tuple[TestSection, ...] = ()
