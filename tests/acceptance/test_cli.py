@@ -9,6 +9,7 @@ import re
 import select
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -184,6 +185,12 @@ def test_asking_simulated_models_needs_no_connection_code(tmp_path: Path) -> Non
     done = quorate(tmp_path, "ask", "-q", "-m", "sim-atlas", "What is 17 * 23?", PYTHONPROFILEIMPORTTIME="1")
     imported = set(re.findall(r"\| +([\w.]+)$", done.stderr, re.MULTILINE))
     assert imported & {"aiohttp", "genai_prices", "numpy", "zstandard"} == set()
+
+
+def test_the_gateway_starts_without_what_only_evaluations_need() -> None:
+    code = "import sys, quorate.server.compose, quorate.server.serve; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) & {"numpy", "matplotlib", "zstandard"} == set()
 
 
 @pytest.mark.parametrize("arguments", [("doctor",), ("demo", "--questions", "1")])

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 import zstandard
 
-from quorate.analytics import evaluate_consensus
+from quorate.analytics.evaluation import evaluate_consensus
 from quorate.analytics.intervals import Resamples
 from quorate.consensus import Answer, Kind, agreement
 from quorate.consensus.literal import same_literal

@@ -15,8 +15,8 @@ from typing import cast
 
 import pytest
 
-from quorate.analytics import ConsensusReport, evaluate_consensus
-from quorate.analytics.report import ScoreFigures, StopFigures
+from quorate.analytics.evaluation import evaluate_consensus
+from quorate.analytics.report import ConsensusReport, ScoreFigures, StopFigures
 from quorate.consensus.accuracy import accuracy, vote_weight
 from quorate.consensus.trust import TrackRecord
 from quorate.providers.recorded import RecordedAnswer, Recording, read_recordings

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from quorate.analytics.calibration_error import calibration_error
-from quorate.analytics.intervals import Resamples, wilson
+from quorate.analytics.intervals import Resamples
 from quorate.analytics.members import model_accuracies, prompt_of, share_of_prompts, spread
 from quorate.analytics.report import Bin, ConsensusReport, EarlyStop, Group
 from quorate.analytics.risk_coverage import risk_coverage
 from quorate.analytics.trial import LEAST_ANSWERS, PanelTrial, Rules, Trial
 from quorate.analytics.trials import run_trials
 from quorate.analytics.trust_report import trust_reports
+from quorate.analytics.wilson import wilson
 from quorate.core.errors import InvalidRequest
 from quorate.providers.recorded import Recording
 

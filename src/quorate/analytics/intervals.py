@@ -1,6 +1,5 @@
-"""95 % intervals: Wilson's for a share of independent prompts, the bootstrap over prompts for everything else."""
+"""95 % intervals by the bootstrap over prompts; for a share of independent ones, `wilson.py` has a formula."""
 
-import math
 from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
@@ -8,25 +7,11 @@ from numpy.typing import NDArray
 
 from quorate.analytics.report import Rate
 
-_Z95 = 1.959963984540054
 _RESAMPLES = 1_000
 _CHUNK = 100
 _PERCENTILES = (2.5, 97.5)
 #: Above this many scores a table of them is slower than a sorted list of panels.
 _FEW_LEVELS = 64
-
-
-def wilson(successes: float, count: int) -> Rate:
-    """Return a share with Wilson's 95 % interval (Wilson 1927); no prompts give the whole of [0, 1]."""
-    if not count:
-        return Rate(value=0.0, low=0.0, high=1.0, count=0)
-    share = successes / count
-    spread = _Z95**2 / count
-    centre = (share + spread / 2) / (1 + spread)
-    half = _Z95 * math.sqrt(share * (1 - share) / count + spread / (4 * count)) / (1 + spread)
-    return Rate(
-        value=share, low=max(min(centre - half, share), 0.0), high=min(max(centre + half, share), 1.0), count=count
-    )
 
 
 class Resamples:

@@ -10,12 +10,13 @@ from statistics import fmean, median
 
 import numpy as np
 
-from quorate.analytics.intervals import Resamples, wilson
+from quorate.analytics.intervals import Resamples
 from quorate.analytics.judge_gap import floats, mean_gap
 from quorate.analytics.judge_report import LEAST_TASKS, ChoiceFigures, JudgeFigures, JudgeReport, PairFigures
 from quorate.analytics.judge_self import Read, self_figures
 from quorate.analytics.judge_trial import Asked, ChoiceTrial, JudgeTrial, PairTrial
 from quorate.analytics.report import Rate
+from quorate.analytics.wilson import wilson
 from quorate.core.errors import InvalidRequest
 
 #: As many verdicts may change with the order before it is called a bias: a judge may waver where a pair is on the edge.

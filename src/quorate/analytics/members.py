@@ -7,9 +7,9 @@ from statistics import fmean
 
 import numpy as np
 
-from quorate.analytics.intervals import wilson
 from quorate.analytics.report import ModelAccuracy, Rate, Spread
 from quorate.analytics.trial import Trial
+from quorate.analytics.wilson import wilson
 
 
 def prompt_of(trial: Trial) -> tuple[str, str]:

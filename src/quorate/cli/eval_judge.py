@@ -57,7 +57,7 @@ def judge(
     names = list(dict.fromkeys(name.strip() for name in judges.split(",") if name.strip()))
     _check(names, data, own, threshold, max_cost_usd)
     # slow: numpy and the library, needed only here
-    from quorate.analytics import render_judges  # noqa: PLC0415
+    from quorate.analytics.judge_text import render_judges  # noqa: PLC0415
     from quorate.cli.judge_work import Work, measure  # noqa: PLC0415
 
     found = measure(

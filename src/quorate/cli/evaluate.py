@@ -149,7 +149,8 @@ def _evaluate(
     file: Path, *, panel_size: int, draws: int | None, seed: int, threshold: float, limit: int | None, jobs: int | None
 ) -> "ConsensusReport":
     # slow: numpy, needed only here
-    from quorate.analytics import DEFAULT_DRAWS, evaluate_consensus, usual_jobs  # noqa: PLC0415
+    from quorate.analytics.evaluation import DEFAULT_DRAWS, evaluate_consensus  # noqa: PLC0415
+    from quorate.analytics.trials import usual_jobs  # noqa: PLC0415
     from quorate.providers.recorded import read_recordings  # noqa: PLC0415
 
     try:
@@ -171,7 +172,9 @@ def _evaluate(
 
 def _show(found: "ConsensusReport", file: Path, *, report: Path | None, plot: Path | None, json_output: bool) -> None:
     # slow: numpy, loaded by now
-    from quorate.analytics import plot_consensus, render_text, write_consensus_report  # noqa: PLC0415
+    from quorate.analytics.consensus_page import write_consensus_report  # noqa: PLC0415
+    from quorate.analytics.plot import plot_consensus  # noqa: PLC0415
+    from quorate.analytics.text import render_text  # noqa: PLC0415
 
     if report is not None:
         write_consensus_report(found, report, source=file.name)

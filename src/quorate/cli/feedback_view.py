@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from rich.text import Text
 
-from quorate.analytics.intervals import wilson
+from quorate.analytics.wilson import wilson
 from quorate.cli.list_table import Column, list_console, print_list
 from quorate.cli.printable import printable
 from quorate.engine.learned_trust import ModelRecord

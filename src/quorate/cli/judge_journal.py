@@ -4,7 +4,7 @@ from pathlib import Path
 
 import msgspec
 
-from quorate.analytics import JudgeTrial
+from quorate.analytics.judge_trial import JudgeTrial
 from quorate.core.errors import InvalidRequest
 
 Trials = dict[tuple[str, str], JudgeTrial]

@@ -10,9 +10,12 @@ from pathlib import Path
 
 import typer
 
-from quorate.analytics import JudgeReport, JudgeTrial, evaluate_judges, read_tasks, render_judges_markdown
 from quorate.analytics.journal import Journal
-from quorate.analytics.judge_task import ChoiceTask, Task
+from quorate.analytics.judge_evaluation import evaluate_judges
+from quorate.analytics.judge_report import JudgeReport
+from quorate.analytics.judge_task import ChoiceTask, Task, read_tasks
+from quorate.analytics.judge_text import render_judges_markdown
+from quorate.analytics.judge_trial import JudgeTrial
 from quorate.analytics.report_files import require_writable, write_report
 from quorate.cli.counting import counting
 from quorate.cli.exit_code import ExitCode

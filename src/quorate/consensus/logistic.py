@@ -1,4 +1,8 @@
-"""Logistic regression of a few features, fitted in plain Python."""
+"""Logistic regression of a few features, fitted in plain Python.
+
+A gateway that learns from labels starts without numpy. The one for evaluations, with thousands of cases, is
+`analytics/logistic.py`.
+"""
 
 import math
 from collections.abc import Sequence

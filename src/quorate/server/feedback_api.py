@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from quorate.access.permission import Permission
-from quorate.analytics.intervals import wilson
+from quorate.analytics.wilson import wilson
 from quorate.core.ids import RunId, TenantId, new_id
 from quorate.engine.learned_trust import ModelRecord
 from quorate.model.call import LOCAL

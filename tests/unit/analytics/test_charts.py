@@ -4,8 +4,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from quorate.analytics import evaluate_consensus
 from quorate.analytics.charts import draw_charts
+from quorate.analytics.evaluation import evaluate_consensus
 from quorate.providers.recorded import RecordedAnswer, Recording
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -5,7 +5,9 @@ from collections.abc import Iterator, Sequence
 import pytest
 from msgspec import structs
 
-from quorate.analytics import ConsensusReport, Spread, evaluate_consensus, render_text
+from quorate.analytics.evaluation import evaluate_consensus
+from quorate.analytics.report import ConsensusReport, Spread
+from quorate.analytics.text import render_text
 from quorate.consensus import Kind
 from quorate.core.errors import InvalidRequest
 from quorate.providers.recorded import RecordedAnswer, RecordedFailure, Recording

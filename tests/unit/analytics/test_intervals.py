@@ -3,7 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.analytics.intervals import Resamples, wilson
+from quorate.analytics.intervals import Resamples
+from quorate.analytics.wilson import wilson
 
 
 @pytest.mark.parametrize(

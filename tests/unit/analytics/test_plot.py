@@ -4,7 +4,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from quorate.analytics import ConsensusReport, evaluate_consensus, plot_consensus
+from quorate.analytics.evaluation import evaluate_consensus
+from quorate.analytics.plot import plot_consensus
+from quorate.analytics.report import ConsensusReport
 from quorate.core.errors import InvalidRequest, Misconfigured
 from quorate.providers.recorded import RecordedAnswer, Recording
 

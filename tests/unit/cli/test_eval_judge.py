@@ -14,9 +14,9 @@ from typer.testing import Result
 
 from pair_judges import ChoiceJudgeModel, PairJudgeModel, agree, by_claim, essay
 from quorate import Quorate
-from quorate.analytics import JudgeReport, evaluate_judges
 from quorate.analytics.journal import Journal
-from quorate.analytics.judge_report import ChoiceFigures, SelfFigures
+from quorate.analytics.judge_evaluation import evaluate_judges
+from quorate.analytics.judge_report import ChoiceFigures, JudgeReport, SelfFigures
 from quorate.analytics.judge_task import ChoiceTask, PairTask, Task
 from quorate.analytics.judge_trial import JudgeTrial
 from quorate.cli.judge_journal import read_trials
