@@ -16,6 +16,7 @@ from quorate.config.server_section import ServerSection
 from quorate.config.storage_section import StorageSection
 from quorate.config.telemetry_section import TelemetrySection
 from quorate.config.webhook_section import WebhookSection
+from quorate.source.described import described_schema
 from quorate.source.section import UNKNOWN_TYPE, Name, Section, mapping
 
 MODEL_TYPES = ("endpoint", "ensemble", "cascade", "simulated", "replay")
@@ -65,7 +66,7 @@ class Config(Section):
 
 def config_schema() -> dict[str, Any]:
     """Return the JSON Schema (draft 2020-12) of `quorate.yaml`, for editors and other tools."""
-    schema = Config.model_json_schema()
+    schema = described_schema(Config)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "quorate.yaml",

@@ -29,7 +29,6 @@ class Section(BaseModel):
         frozen=True,
         coerce_numbers_to_str=True,
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
         hide_input_in_errors=True,
         regex_engine="python-re",
     )
