@@ -1,17 +1,47 @@
 """A flow as it is written, in its one canonical spelling; the other spellings are brought into it before."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AfterValidator, AliasChoices, Field
+from pydantic_core import PydanticCustomError
 
 from quorate.flows.language.duration import Duration
 from quorate.flows.plan import Backoff, Durability, Jitter, OnFailure, OnItemError, Require
 from quorate.source.section import Section, Usd
 
+_IDENTIFIER = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+_FLOW_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+def _identifier(value: str) -> str:
+    if not _IDENTIFIER.fullmatch(value):
+        raise PydanticCustomError(
+            "name", "a name that stands in expressions is letters, digits and _, and begins with no digit"
+        )
+    return value
+
+
+def _flow_name(value: str) -> str:
+    if not _FLOW_NAME.fullmatch(value):
+        raise PydanticCustomError(
+            "name", "the name of a flow is letters, digits, _ and -, and begins with a letter or digit"
+        )
+    return value
+
+
 #: The name of a step, an input, an output or a function: it can stand in an expression.
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
+Identifier = Annotated[
+    str,
+    AfterValidator(_identifier),
+    Field(max_length=100, json_schema_extra={"pattern": f"^{_IDENTIFIER.pattern}$"}),
+]
 #: The name of a flow: it can stand in a URL.
-FlowName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)]
+FlowName = Annotated[
+    str,
+    AfterValidator(_flow_name),
+    Field(max_length=100, json_schema_extra={"pattern": f"^{_FLOW_NAME.pattern}$"}),
+]
 
 
 class InputSection(Section):
@@ -213,6 +243,8 @@ class FlowSection(Section):
     version: str = "1.0.0"
     """A label, by semantic versioning; what a run is pinned to is the digest of the whole."""
     description: str = ""
+    abstract: bool = False
+    """Only there to be extended: it cannot be run."""
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = Field(default_factory=dict)
     inputs: dict[Identifier, InputSection] = Field(default_factory=dict)
