@@ -53,11 +53,19 @@ def read_flow_tree(tree: Mapping[str, Any], file: str) -> ReadFlow:
     return read_flow_document(Document(file=file, tree=dict(tree), values={}, keys={}), name="")
 
 
-def read_flow_document(document: Document, *, find: Find | None = None, name: str) -> ReadFlow:
-    """Return the flow in a document that has been read; `name` is that of one that does not say it."""
+def read_flow_document(document: Document, *, find: Find | None = None, name: str, version: str = "") -> ReadFlow:
+    """Return the flow in a document that has been read.
+
+    `name` and `version` are those that its file says: it need not say them, and may say another name, but no other
+    version.
+    """
     problems = Problems()
     inheritance = Inheritance(find, problems)
-    node = _with_name(inheritance.resolve(document), name)
+    node = inheritance.resolve(document)
+    said = (node.mapping or {}).get("version")
+    if said is not None and version and said.value != version:
+        problems.at(said, f"{said.value!r}: the name of the file says {version!r}")
+    node = _with(node, {"name": name, "version": version})
     written = flattened(node, document.file)
     try:
         section = FlowSection.model_validate(written.tree)
@@ -76,11 +84,11 @@ def name_of_file(path: PurePath) -> str:
     return name.partition("@")[0]
 
 
-def _with_name(node: Node, name: str) -> Node:
+def _with(node: Node, usual: Mapping[str, str]) -> Node:
+    """Return a mapping with values for keys that it does not have; an empty one is none."""
     inner = node.mapping or {}
-    if "name" in inner or not name:
-        return node
-    return node.made({"name": node.made(name), **inner})
+    missing = {key: node.made(value) for key, value in usual.items() if value and key not in inner}
+    return node.made({**missing, **inner})
 
 
 def _explained(error: ValidationError, written: Canonical) -> list[Problem]:
