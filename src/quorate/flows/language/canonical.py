@@ -64,7 +64,7 @@ def flow(node: Node, problems: Problems) -> Node:
         rule, again = error_handling(handling, problems)
         _add_defaults(handling, found, {"on_error": rule, "retry": again}, problems)
     for key, spelt in _PARTS.items():
-        if (value := found.get(key)) is not None:
+        if (value := found.get(key)) is not None and value.value is not None:
             if (made := spelt(value, problems)) is not None:
                 found[key] = made
             else:
@@ -118,8 +118,8 @@ def _defaults(node: Node, problems: Problems) -> Node | None:
             if value is not None:
                 put(found, key, value, problems)
     for key, spelt in (("retry", retry), ("on_error", on_error)):
-        if key in found and (made := spelt(found[key], problems)) is not None:
-            found[key] = made
+        if (value := found.get(key)) is not None and value.value is not None:
+            found[key] = spelt(value, problems) or value.made(None)
     return node.made(found)
 
 

@@ -123,7 +123,7 @@ def _action(node: Node, problems: Problems, choices: tuple[str, ...] = ("stop", 
     known = renamed_value(node, _ACTIONS)
     if known.value in {"stop", "continue"}:
         return known
-    hint = did_you_mean(node.value, choices) if isinstance(node.value, str) else ""
+    hint = did_you_mean(node.value, {*choices, *_ACTIONS}) if isinstance(node.value, str) else ""
     problems.at(node, f"{shown(node.plain())} is not one of {', '.join(choices)}{hint}")
     return None
 

@@ -29,13 +29,16 @@ class Inheritance:
         self._problems = problems
         self.documents: list[Document] = []
 
-    def resolve(self, document: Document) -> Node:
-        """Return a document's flow in the canonical spelling, with everything it inherits."""
+    def resolve(self, document: Document, name: str) -> Node:
+        """Return a document's flow in the canonical spelling, with everything it inherits.
+
+        `name` is that of a flow that does not say its own.
+        """
         self.documents.append(document)
         child = node_of(canonical(document, self._problems))
-        name = (child.mapping or {}).get("name")
-        line = (name.value,) if name is not None and isinstance(name.value, str) else ()
-        return self._checked(self._with_parents(child, line))
+        said = (child.mapping or {}).get("name")
+        line = said.value if said is not None and isinstance(said.value, str) else name
+        return self._checked(self._with_parents(child, (line,)))
 
     def _with_parents(self, child: Node, line: tuple[str, ...]) -> Node:
         inner = dict(child.mapping or {})
@@ -58,7 +61,7 @@ class Inheritance:
         if name in line:
             self._problems.at(wanted, f"the flow extends itself: {' -> '.join((*line[line.index(name) :], name))}")
             return None
-        if len(line) > MAX_DEPTH:
+        if len(line) > MAX_DEPTH:  # the flow itself is no level
             self._problems.at(wanted, f"flows extend each other over more than {MAX_DEPTH} levels: {' -> '.join(line)}")
             return None
         if (document := self._document(wanted, name)) is None:
@@ -110,9 +113,11 @@ class Inheritance:
         return list(merged.values())
 
     def _checked(self, node: Node) -> Node:
-        """Return a flow without the removals of steps that nobody has."""
+        """Return a flow or a step without empty keys and the removals of steps that nobody has."""
         made: dict[str, Node] = {}
         for key, value in (node.mapping or {}).items():
+            if value.value is None:
+                continue
             made[key] = value.made(self._without_removals(value.items)) if key in _BY_NAME and value.items else value
         return node.made(made)
 

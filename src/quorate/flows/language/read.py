@@ -61,7 +61,7 @@ def read_flow_document(document: Document, *, find: Find | None = None, name: st
     """
     problems = Problems()
     inheritance = Inheritance(find, problems)
-    node = inheritance.resolve(document)
+    node = inheritance.resolve(document, name)
     said = (node.mapping or {}).get("version")
     if said is not None and version and said.value != version:
         problems.at(said, f"{said.value!r}: the name of the file says {version!r}")

@@ -55,7 +55,7 @@ def step(node: Node, problems: Problems) -> Node | None:
         return None
     _split_error_handling(found, problems)
     for key, spelt in _PARTS.items():
-        if (value := found.get(key)) is not None:
+        if (value := found.get(key)) is not None and value.value is not None:
             if (made := spelt(value, problems)) is not None:
                 found[key] = made
             else:
