@@ -48,7 +48,7 @@ class FlowBook:
     def __init__(self, folder: Path, compile_flow: Compile) -> None:
         self._files = FlowFiles(folder)
         self._compile = compile_flow
-        self._kept: dict[Path, _Kept] = {}
+        self._kept: dict[str, _Kept] = {}
         self._snapshot = _Snapshot()
         self._refreshing = threading.Lock()  # protects _files and _kept: two threads may ask for a refresh
 
@@ -61,11 +61,12 @@ class FlowBook:
             changed = self._files.refresh()
             if not changed:
                 return False
-            names = {str(path) for path in changed}
-            kept: dict[Path, _Kept] = {}
+            kept: dict[str, _Kept] = {}
             for path, file in self._files.files.items():
                 known = self._kept.get(path)
-                stale = known is None or bool(known.problems) or path in changed or not names.isdisjoint(known.sources)
+                stale = (
+                    known is None or bool(known.problems) or path in changed or not changed.isdisjoint(known.sources)
+                )
                 kept[path] = self._made(file, known) if stale or known is None else known
             self._kept = kept
             self._snapshot = _snapshot(kept)
@@ -118,7 +119,7 @@ class FlowBook:
         return _Kept(plan=plan, sources=frozenset(document.file for document in read.documents))
 
 
-def _snapshot(kept: Mapping[Path, _Kept]) -> _Snapshot:
+def _snapshot(kept: Mapping[str, _Kept]) -> _Snapshot:
     found: dict[str, dict[object, FlowPlan]] = {}
     problems = [problem for each in kept.values() for problem in each.problems]
     for path, each in kept.items():
@@ -129,7 +130,7 @@ def _snapshot(kept: Mapping[Path, _Kept]) -> _Snapshot:
             versions[version] = plan
         else:
             message = f"flow {plan.name!r} {plan.version} is in {first.file or 'another file'} already"
-            problems.append(Problem(where=str(path), path=("version",), message=f"{message}; give it another version"))
+            problems.append(Problem(where=path, path=("version",), message=f"{message}; give it another version"))
     flows = {name: newest_first(list(versions.values())) for name, versions in found.items()}
     problems.extend(_missing_shares(flows))
     return _Snapshot(flows=flows, problems=tuple(problems))

@@ -1,7 +1,8 @@
 """The files of a folder of flows, read again when they change."""
 
 import hashlib
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,24 +40,24 @@ class FlowFiles:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._files: dict[Path, FlowFile] = {}
+        self._files: dict[str, FlowFile] = {}
 
     @property
-    def files(self) -> dict[Path, FlowFile]:
+    def files(self) -> Mapping[str, FlowFile]:
         """All files by path, in the order of their paths."""
         return self._files
 
-    def refresh(self) -> set[Path]:
+    def refresh(self) -> set[str]:
         """Look at the folder; return the paths whose content has changed, come or gone. Blocking."""
-        files: dict[Path, FlowFile] = {}
-        changed: set[Path] = set()
-        for path in sorted(_flows_in(self._folder)):
-            known = self._files.get(path)
-            if (file := _looked_at(path, known)) is None:
+        files: dict[str, FlowFile] = {}
+        changed: set[str] = set()
+        for entry in sorted(_flows_in(str(self._folder)), key=lambda each: each.path):
+            known = self._files.get(entry.path)
+            if (file := _looked_at(entry, known)) is None:
                 continue
-            files[path] = file
+            files[entry.path] = file
             if known is None or file.digest != known.digest:
-                changed.add(path)
+                changed.add(entry.path)
         changed |= self._files.keys() - files.keys()
         self._files = files
         return changed
@@ -79,31 +80,33 @@ class FlowFiles:
         return max(fitting, key=lambda each: each[0])[1]
 
 
-def _flows_in(folder: Path) -> Iterator[Path]:
+def _flows_in(folder: str) -> Iterator[os.DirEntry[str]]:
     """Yield the files that hold flows; what begins with a dot or an underscore is none."""
-    for path in _inside(folder):
-        if path.is_dir():
-            yield from (inner for inner in _inside(path) if _is_flow_of_folder(inner))
-        elif path.name.endswith(_ENDINGS):
-            yield path
+    for entry in _inside(folder):
+        if entry.is_dir():
+            yield from (inner for inner in _inside(entry.path) if _is_flow_of_folder(inner.name))
+        elif entry.name.endswith(_ENDINGS):
+            yield entry
 
 
-def _inside(folder: Path) -> list[Path]:
+def _inside(folder: str) -> list[os.DirEntry[str]]:
     try:
-        return [path for path in folder.iterdir() if path.name[0] not in "._"]
+        with os.scandir(folder) as entries:
+            return [entry for entry in entries if entry.name[0] not in "._"]
     except FileNotFoundError:
         return []
 
 
-def _is_flow_of_folder(path: Path) -> bool:
-    name = path.name.removesuffix(".yaml").removesuffix(".yml")
-    return path.name.endswith(_ENDINGS) and (name == IN_A_FOLDER or parsed_version(name) is not None)
+def _is_flow_of_folder(file: str) -> bool:
+    name = file.removesuffix(".yaml").removesuffix(".yml")
+    return name != file and (name == IN_A_FOLDER or parsed_version(name) is not None)
 
 
-def _looked_at(path: Path, known: FlowFile | None) -> FlowFile | None:
+def _looked_at(entry: os.DirEntry[str], known: FlowFile | None) -> FlowFile | None:
     """Return a file as it is now, `None` if it has gone in between."""
+    path = Path(entry.path) if known is None else known.path
     try:
-        status = path.stat()
+        status = entry.stat()
         stamp = (status.st_mtime_ns, status.st_size)
         if known is not None and known.stamp == stamp:
             return known

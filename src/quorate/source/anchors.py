@@ -11,7 +11,11 @@ MAX_NODES = 50_000
 
 
 class AliasRefused(Exception):
-    """An alias cannot be followed; the message says why."""
+    """An alias cannot be followed; the message says why. `final`: reading on is not worth it."""
+
+    def __init__(self, message: str, *, final: bool = False) -> None:
+        super().__init__(message)
+        self.final = final
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +49,7 @@ class Anchors:
             raise AliasRefused(f"the alias *{name} has no anchor &{name} before it")
         self._aliases += 1
         if self._aliases > MAX_ALIASES:
-            raise AliasRefused(f"the alias *{name} is one too many: at most {MAX_ALIASES} are followed")
+            raise AliasRefused(f"the alias *{name} is one too many: at most {MAX_ALIASES} are followed", final=True)
         return anchored.path, _copied(anchored.value)
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import msgspec
 import yaml
 
 from quorate.source.anchors import MAX_NODES, AliasRefused, Anchors, paths_in
@@ -42,8 +43,7 @@ _LOADER: type[object] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CORE_TAGS = frozenset(f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq"))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mark:
+class Mark(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A place in a file: line and column count from 1."""
 
     file: str
@@ -213,6 +213,8 @@ class _Reader:
             source, value = self._anchors.follow(event.anchor)
         except AliasRefused as refused:
             self._problem(event, path, str(refused))
+            if refused.final:
+                raise BadConfiguration(self.problems) from None
             return None
         if source in self.decimals:
             self.decimals[path] = self.decimals[source]

@@ -43,21 +43,20 @@ EXAMPLE = frozenset({"name", "title", "description", "inputs", "outputs"})
 PRIORITIES = {"low": -10, "normal": 0, "high": 10}
 
 
-def canonical(document: Document, problems: Problems | None = None) -> Canonical:
+def canonical(document: Document) -> Canonical:
     """Return a flow's values in the canonical spelling, each with the place where it was written.
 
-    Nothing is checked but the spelling. Raises `BadConfiguration` with every problem; with `problems` they are added
-    to those, and what is wrong is left out.
+    Nothing is checked but the spelling, and `extends` stays. Raises `BadConfiguration` with every problem.
     """
-    noted = Problems() if problems is None else problems
-    made = flow(node_of(document), noted)
-    if problems is None and noted.found:
-        raise BadConfiguration(noted.found)
+    problems = Problems()
+    made = flow(node_of(document), problems)
+    if problems.found:
+        raise BadConfiguration(problems.found)
     return flattened(made, document.file)
 
 
 def flow(node: Node, problems: Problems) -> Node:
-    """Return a whole flow."""
+    """Return a whole flow in the canonical spelling; what is wrong is noted and left out."""
     found = respelled(node, FLOW, problems) or {}
     _take_config(found, problems)
     if (handling := found.pop("error_handling", None)) is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from quorate.core.errors import NotFound
-from quorate.flows.language.canonical import canonical
+from quorate.flows.language.canonical import flow
 from quorate.flows.language.node import Node, Problems, node_of
 from quorate.source.document import Document
 from quorate.source.place import BadConfiguration, shown
@@ -35,7 +35,7 @@ class Inheritance:
         `name` is that of a flow that does not say its own.
         """
         self.documents.append(document)
-        child = node_of(canonical(document, self._problems))
+        child = flow(node_of(document), self._problems)
         said = (child.mapping or {}).get("name")
         line = said.value if said is not None and isinstance(said.value, str) else name
         return self._checked(self._with_parents(child, (line,)))
@@ -67,7 +67,7 @@ class Inheritance:
         if (document := self._document(wanted, name)) is None:
             return None
         self.documents.append(document)
-        return self._with_parents(node_of(canonical(document, self._problems)), (*line, name))
+        return self._with_parents(flow(node_of(document), self._problems), (*line, name))
 
     def _document(self, wanted: Node, name: str) -> Document | None:
         if self._find is None:
@@ -78,7 +78,8 @@ class Inheritance:
         except NotFound as error:
             self._problems.at(wanted, str(error))
         except BadConfiguration as error:
-            self._problems.found.extend(error.problems)
+            for problem in error.problems:
+                self._problems.add(problem)
         return None
 
     def _merged(self, parent: Node, child: Node) -> Node:

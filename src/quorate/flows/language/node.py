@@ -1,17 +1,21 @@
 """A written value as a tree whose parts can be moved and renamed, each remembering where it was written."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, cast
+
+import msgspec
 
 from quorate.source.document import Document, Mark
 from quorate.source.place import KeyPath, Problem
 
-Items = Mapping[str, "Node"] | Sequence["Node"] | str | int | float | bool | None
+#: More problems than anybody reads at once; what is beyond them is left for the next time.
+MAX_PROBLEMS = 200
+
+Items = dict[str, "Node"] | list["Node"] | str | int | float | bool | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Node:
+class Node(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     """A value: `mark` says where it stands, `key` where the key in front of it does, `path` how it is reached there.
 
     `value` holds nodes where it is a mapping or a list. `decimal` is a number with a point as it was written.
@@ -26,16 +30,16 @@ class Node:
     @property
     def mapping(self) -> Mapping[str, "Node"] | None:
         """The value, if it is a mapping."""
-        return self.value if isinstance(self.value, Mapping) else None
+        return self.value if isinstance(self.value, dict) else None
 
     @property
     def items(self) -> Sequence["Node"] | None:
         """The value, if it is a list."""
-        return self.value if isinstance(self.value, list | tuple) else None
+        return self.value if isinstance(self.value, list) else None
 
     def made(self, value: Items) -> "Node":
         """Return another value that stands in this one's place."""
-        return replace(self, value=value, decimal="")
+        return Node(value=value, mark=self.mark, path=self.path, key=self.key)
 
     def plain(self) -> Any:
         """Return the value without places."""
@@ -64,26 +68,33 @@ class Canonical(Document):
 
 
 class Problems:
-    """Gathers everything that is wrong with a flow; a live object."""
+    """Gathers what is wrong with a flow, up to `MAX_PROBLEMS`; a live object."""
 
     def __init__(self) -> None:
         self.found: list[Problem] = []
 
+    @property
+    def full(self) -> bool:
+        """Whether more problems are not noted."""
+        return len(self.found) >= MAX_PROBLEMS
+
     def at(self, node: Node, message: str) -> None:
         """Note a problem with a value."""
-        self.found.append(Problem(where=str(node.mark), path=node.path, message=message))
+        self.add(Problem(where=str(node.mark), path=node.path, message=message))
 
     def at_key(self, node: Node, message: str) -> None:
         """Note a problem with the key in front of a value."""
-        self.found.append(Problem(where=str(node.key or node.mark), path=node.path, message=message))
+        self.add(Problem(where=str(node.key or node.mark), path=node.path, message=message))
+
+    def add(self, problem: Problem) -> None:
+        """Note a problem that was found elsewhere."""
+        if not self.full:
+            self.found.append(problem)
 
 
-def node_of(document: Document, path: KeyPath = ()) -> Node:
+def node_of(document: Document) -> Node:
     """Return a document's tree with its places."""
-    value: object = document.tree
-    for step in path:
-        value = cast("Any", value)[step]
-    return _node(document, value, path, document.values.get(path) or Mark(file=document.file, line=1, column=1))
+    return _node(document, document.tree, (), Mark(file=document.file, line=1, column=1))
 
 
 def _node(document: Document, value: object, path: KeyPath, around: Mark) -> Node:

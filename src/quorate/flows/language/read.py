@@ -70,7 +70,9 @@ def read_flow_document(document: Document, *, find: Find | None = None, name: st
     try:
         section = FlowSection.model_validate(written.tree)
     except ValidationError as error:
-        raise BadConfiguration([*problems.found, *_explained(error, written)]) from None
+        for problem in _explained(error, written):
+            problems.add(problem)
+        raise BadConfiguration(problems.found) from None
     if problems.found:
         raise BadConfiguration(problems.found)
     return ReadFlow(section=section, written=written, documents=tuple(inheritance.documents))

@@ -36,6 +36,8 @@ def respelled(node: Node, words: Spelling, problems: Problems) -> dict[str, Node
         return None
     found: dict[str, Node] = {}
     for key, value in node.mapping.items():
+        if problems.full:
+            break
         if (canonical := key if key in words.keys else words.others.get(key)) is None:
             hint = did_you_mean(key, words.known()) or f"; known here: {listed(sorted(words.keys))}"
             problems.at_key(value, f"unknown key{hint}")

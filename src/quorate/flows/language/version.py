@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import total_ordering
+from functools import lru_cache, total_ordering
 
 _NUMBER = r"(?:0|[1-9][0-9]{0,8})"
 _NAMES = r"[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*"
@@ -55,6 +55,7 @@ class Version:
 Range = Callable[[Version], bool]
 
 
+@lru_cache(maxsize=4096)
 def parsed_version(text: str) -> Version | None:
     """Return a version; a missing minor or patch number is 0, a `v` in front is left out; `None` for anything else."""
     if (match := _VERSION.fullmatch(text.strip())) is None:
@@ -72,6 +73,7 @@ def full_version(text: str) -> str | None:
     return None if version is None else str(version)
 
 
+@lru_cache(maxsize=1024)
 def parsed_range(text: str) -> Range | None:
     """Return a range: `^1.2`, `~1.2.3`, `>=1.2,<2`, `1.x`, `*`, several joined by `||`; `None` for anything else.
 
