@@ -38,7 +38,7 @@ ERROR_HANDLING = spelling(
 CACHE = spelling("a cache", "enabled key ttl", key="key_template")
 
 _STRATEGIES = {"constant": "fixed"}
-_ACTIONS = {"fail": "stop", "abort": "stop", "stop": "stop", "continue": "continue", "ignore": "continue"}
+ACTIONS = {"fail": "stop", "abort": "stop", "stop": "stop", "continue": "continue", "ignore": "continue"}
 _JITTER = {True: "full", False: "none"}
 #: How often a failed step is tried in all where `on_failure: retry` does not say.
 _USUAL_ATTEMPTS = 3
@@ -120,10 +120,10 @@ def _with_action(
 
 
 def _action(node: Node, problems: Problems, choices: tuple[str, ...] = ("stop", "continue")) -> Node | None:
-    known = renamed_value(node, _ACTIONS)
+    known = renamed_value(node, ACTIONS)
     if known.value in {"stop", "continue"}:
         return known
-    hint = did_you_mean(node.value, {*choices, *_ACTIONS}) if isinstance(node.value, str) else ""
+    hint = did_you_mean(node.value, {*choices, *ACTIONS}) if isinstance(node.value, str) else ""
     problems.at(node, f"{shown(node.plain())} is not one of {', '.join(choices)}{hint}")
     return None
 

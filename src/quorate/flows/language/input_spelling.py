@@ -7,7 +7,8 @@ from quorate.flows.language.schema_spelling import KEYWORDS, TYPE_NAMES, TYPES, 
 from quorate.flows.language.spelling import Spelling, by_name, put, texts
 from quorate.source.place import did_you_mean, listed, shown
 
-_OWN = {
+#: What is said of files, in all words for it.
+FILE_RULES = {
     "accept": "accept",
     "allowed_types": "accept",
     "allowed_formats": "accept",
@@ -18,9 +19,9 @@ _OWN = {
     "max_file_size": "max_bytes",
 }
 #: What an input says itself, besides the keywords of JSON Schema.
-_DIRECT = frozenset({"type", "description", "required", "default", "schema", "validation", *_OWN})
-_WORDS = Spelling(what="an input", keys=KEYWORDS.keys | _DIRECT, others=KEYWORDS.others)
-_VALIDATION = Spelling(what="a validation", keys=KEYWORDS.keys | frozenset(_OWN), others=KEYWORDS.others)
+DIRECT = frozenset({"type", "description", "required", "default", "schema", "validation", *FILE_RULES})
+_WORDS = Spelling(what="an input", keys=KEYWORDS.keys | DIRECT, others=KEYWORDS.others)
+_VALIDATION = Spelling(what="a validation", keys=KEYWORDS.keys | frozenset(FILE_RULES), others=KEYWORDS.others)
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmg]i?)?b?", re.IGNORECASE)
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3}
 _BARE_EXTENSION = re.compile(r"[A-Za-z0-9]+")
@@ -79,14 +80,14 @@ def _take(
     """Put one key where it belongs: what the input says itself, or the keywords of its schema."""
     if key == "required" and value.items is not None:
         put(rules, "required", value, problems)
-    elif key in _OWN and key in words.keys:
-        put(found, _OWN[key], _file_rule(_OWN[key], value, problems), problems)
-    elif key in _DIRECT and key in words.keys:
+    elif key in FILE_RULES and key in words.keys:
+        put(found, FILE_RULES[key], _file_rule(FILE_RULES[key], value, problems), problems)
+    elif key in DIRECT and key in words.keys:
         put(found, key, value, problems)
     elif (canonical := word(key, words)) is not None:
         put(rules, canonical, keyword(key, canonical, value, problems), problems)
     else:
-        hint = did_you_mean(key, words.known()) or f"; known here: {listed(sorted(_DIRECT))}, and those of JSON Schema"
+        hint = did_you_mean(key, words.known()) or f"; known here: {listed(sorted(DIRECT))}, and those of JSON Schema"
         problems.at_key(value, f"unknown key{hint}")
 
 

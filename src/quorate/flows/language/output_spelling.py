@@ -6,7 +6,7 @@ from quorate.flows.language.spelling import Spelling, by_name, put
 from quorate.source.place import did_you_mean, listed
 
 _DIRECT = frozenset({"value", "description", "type", "schema"})
-_WORDS = Spelling(what="an output", keys=KEYWORDS.keys | _DIRECT, others={**KEYWORDS.others, "source": "value"})
+WORDS = Spelling(what="an output", keys=KEYWORDS.keys | _DIRECT, others={**KEYWORDS.others, "source": "value"})
 #: A mapping with none of these is itself what the output is made of.
 _MARKS = frozenset({"value", "source", "type", "description", "schema"})
 
@@ -29,10 +29,10 @@ def _output(node: Node, problems: Problems) -> Node:
             put(found, "value", expression(value), problems)
         elif key in _DIRECT:
             put(found, key, value, problems)
-        elif (canonical := word(key, _WORDS)) is not None:
+        elif (canonical := word(key, WORDS)) is not None:
             put(rules, canonical, keyword(key, canonical, value, problems), problems)
         else:
-            hint = did_you_mean(key, _WORDS.known()) or f"; known here: {listed(sorted(_DIRECT))}"
+            hint = did_you_mean(key, WORDS.known()) or f"; known here: {listed(sorted(_DIRECT))}"
             problems.at_key(value, f"unknown key{hint}")
     if (more := found.pop("schema", None)) is not None:
         for key, value in (schema(more, problems).mapping or {}).items():

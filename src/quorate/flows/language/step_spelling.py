@@ -34,7 +34,7 @@ CASE = spelling("a case", "name when steps otherwise", when="if condition", othe
 SWITCH = spelling("a switch", "on cases default", on="value expression", default="otherwise else")
 
 #: What `type` may say of a step with `steps`: whether they wait for each other in the order in which they stand.
-_GROUPS = {"parallel": False, "group": False, "sequential": True, "sequence": True}
+GROUPS = {"parallel": False, "group": False, "sequential": True, "sequence": True}
 _ITEM_ERRORS = {"stop": "fail", "fail": "fail", "continue": "collect", "collect": "collect", "skip": "collect"}
 
 
@@ -77,17 +77,17 @@ def _settle_type(found: dict[str, Node], problems: Problems) -> None:
     """Take `type` out: what a step is follows from its keys; `sequential` makes each inner step wait for the last."""
     if (kind := found.pop("type", None)) is None:
         return
-    if not isinstance(kind.value, str) or kind.value not in _GROUPS:
-        hint = did_you_mean(kind.value, _GROUPS) if isinstance(kind.value, str) else ""
+    if not isinstance(kind.value, str) or kind.value not in GROUPS:
+        hint = did_you_mean(kind.value, GROUPS) if isinstance(kind.value, str) else ""
         problems.at(
             kind,
-            f"{shown(kind.plain())} is not one of {', '.join(_GROUPS)}{hint}; what a step does is said by `executor`",
+            f"{shown(kind.plain())} is not one of {', '.join(GROUPS)}{hint}; what a step does is said by `executor`",
         )
         return
     inner = found.get("steps")
     if inner is None:
         problems.at(kind, f"a step of type {kind.value!r} has `steps` inside")
-    elif _GROUPS[kind.value]:
+    elif GROUPS[kind.value]:
         found["steps"] = inner.made(_one_after_another(inner.items or ()))
 
 

@@ -6,53 +6,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from flow_samples import INPUT_SPELLINGS, OUTPUT_SPELLINGS, STEP_SPELLINGS
 from quorate.flows.language.canonical import canonical
 from quorate.flows.language.read import read_flow_tree
 from quorate.source.document import Document
 from written_flows import only_step, read, tree
 
 
-@pytest.mark.parametrize(
-    ("written", "expected"),
-    [
-        ("text: string", {"text": {"type": "string"}}),
-        ("text: text", {"text": {"type": "string"}}),
-        ("n: {type: float, min: 1, max: 2}", {"n": {"type": "number", "schema": {"minimum": 1, "maximum": 2}}}),
-        (
-            "n: {type: integer, validation: {minimum: 1}}",
-            {"n": {"type": "integer", "schema": {"minimum": 1}}},
-        ),
-        (
-            "s: {type: string, minLength: 2, validation: {max_length: 5, pattern: a+, allowed_values: [aa]}}",
-            {"s": {"type": "string", "schema": {"minLength": 2, "maxLength": 5, "pattern": "a+", "enum": ["aa"]}}},
-        ),
-        (
-            "l: {type: list, items: text, min_items: 1}",
-            {"l": {"type": "array", "schema": {"items": {"type": "string"}, "minItems": 1}}},
-        ),
-        (
-            "o: {type: object, properties: {a: int}, required: [a]}",
-            {"o": {"type": "object", "schema": {"properties": {"a": {"type": "integer"}}, "required": ["a"]}}},
-        ),
-        ("u: {type: [string, 'null']}", {"u": {"type": "any", "schema": {"type": ["string", "null"]}}}),
-        (
-            "u: {oneOf: [string, int]}",
-            {"u": {"type": "any", "schema": {"oneOf": [{"type": "string"}, {"type": "integer"}]}}},
-        ),
-        (
-            "f: {type: file, accept: PDF, max_size: 10MB}",
-            {"f": {"type": "file", "accept": [".pdf"], "max_bytes": 10 * 1024 * 1024}},
-        ),
-        (
-            "f: {type: file, validation: {allowed_types: [docx, .txt, image/*], max_size: 1.5 KiB}}",
-            {"f": {"type": "file", "accept": [".docx", ".txt", "image/*"], "max_bytes": 1536}},
-        ),
-        (
-            "d: {default: [], enum: [a], example: b, x-order: 3}",
-            {"d": {"default": [], "schema": {"enum": ["a"], "examples": ["b"], "x-order": 3}}},
-        ),
-    ],
-)
+@pytest.mark.parametrize(("written", "expected"), INPUT_SPELLINGS)
 def test_inputs(written: str, expected: dict[str, Any]) -> None:
     assert tree(f"inputs:\n  {written}\n")["inputs"] == expected
 
@@ -66,109 +27,12 @@ def test_inputs_as_a_list_or_one_schema_are_the_same_as_a_mapping() -> None:
     assert tree(as_schema)["inputs"] == expected
 
 
-@pytest.mark.parametrize(
-    ("written", "expected"),
-    [
-        ("{o: '{{ steps.a.text }}'}", {"o": {"value": "{{ steps.a.text }}"}}),
-        (
-            "[{name: o, source: steps.a.text, description: d}]",
-            {"o": {"value": "{{ steps.a.text }}", "description": "d"}},
-        ),
-        ("[{name: o, source: '{{ steps.a.text }}'}]", {"o": {"value": "{{ steps.a.text }}"}}),
-        ("{o: {value: 1, type: float}}", {"o": {"value": 1, "type": "number"}}),
-        (
-            "{o: {value: [], type: array, items: string}}",
-            {"o": {"value": [], "type": "array", "schema": {"items": {"type": "string"}}}},
-        ),
-        ("{o: {first: '{{ steps.a }}', second: 2}}", {"o": {"value": {"first": "{{ steps.a }}", "second": 2}}}),
-        ("{o: {value: 1, type: any}}", {"o": {"value": 1}}),
-        ("{o: {value: 1, type: [string, 'null']}}", {"o": {"value": 1, "schema": {"type": ["string", "null"]}}}),
-    ],
-)
+@pytest.mark.parametrize(("written", "expected"), OUTPUT_SPELLINGS)
 def test_outputs(written: str, expected: dict[str, Any]) -> None:
     assert tree(f"outputs: {written}\n")["outputs"] == expected
 
 
-STEPS: list[tuple[str, dict[str, Any]]] = [
-    ("retry: 3", {"retry": {"max_attempts": 3}}),
-    ("retry: true", {"retry": {}}),
-    ("retry: false", {"retry": {"max_attempts": 1}}),
-    (
-        "retry: {max_attempts: 3, backoff_strategy: exponential}",
-        {"retry": {"max_attempts": 3, "backoff_strategy": "exponential"}},
-    ),
-    ("retry: {retry_count: 2, backoff: constant}", {"retry": {"max_attempts": 3, "backoff_strategy": "fixed"}}),
-    (
-        "retry: {max_retries: 2, initial: 500ms, max: 10, jitter: true, multiplier: 3, retry_on: transient}",
-        {
-            "retry": {
-                "max_attempts": 3,
-                "delay": "500ms",
-                "max_delay": 10,
-                "jitter": "full",
-                "factor": 3,
-                "on": ["transient"],
-            }
-        },
-    ),
-    ("retry: {jitter: false}", {"retry": {"jitter": "none"}}),
-    ("on_error: continue", {"on_error": {"action": "continue"}}),
-    ("on_error: fail", {"on_error": {"action": "stop"}}),
-    (
-        "on_error: {continue: true, if: '{{ error.retryable }}'}",
-        {"on_error": {"action": "continue", "when": "{{ error.retryable }}"}},
-    ),
-    ("on_error: {fallback: b}", {"on_error": {"fallback": "b"}}),
-    ("on_error: {value: null}", {"on_error": {"value": None, "has_value": True}}),
-    ("error_handling: {on_failure: continue}", {"on_error": {"action": "continue"}}),
-    ("error_handling: {on_failure: stop, fallback_step: b}", {"on_error": {"action": "stop", "fallback": "b"}}),
-    ("error_handling: {fallback_value: {a: 1}}", {"on_error": {"value": {"a": 1}, "has_value": True}}),
-    ("error_handling: {on_failure: retry}", {"retry": {"max_attempts": 3}}),
-    (
-        "error_handling: {on_failure: retry, max_retries: 4, retry_delay: 2, fallback_value: 0}",
-        {"retry": {"max_attempts": 5, "delay": 2}, "on_error": {"value": 0, "has_value": True}},
-    ),
-    ("depends_on: b", {"depends_on": ["b"]}),
-    ("needs: [b, c]", {"depends_on": ["b", "c"]}),
-    ("if: '{{ inputs.a }}'", {"condition": "{{ inputs.a }}"}),
-    ("run_if: true", {"condition": True}),
-    ("foreach: '{{ inputs.a }}'", {"foreach": {"items": "{{ inputs.a }}"}}),
-    ("foreach: [1, 2]", {"foreach": {"items": [1, 2]}}),
-    (
-        "foreach: {in: [1], as: x, max_concurrency: 2, on_item_error: continue}",
-        {"foreach": {"items": [1], "as": "x", "max_parallel": 2, "on_item_error": "collect"}},
-    ),
-    ("cache: true", {"cache": {"enabled": True}}),
-    ("cache: {key_template: k, ttl: 7d}", {"cache": {"key": "k", "ttl": "7d"}}),
-    ("outputs: [text, {name: pages, type: integer}]", {"outputs": ["text", "pages"]}),
-    ("outputs: {text: string}", {"outputs": ["text"]}),
-    ("type: parallel, steps: [{name: b}]", {"steps": [{"name": "b"}]}),
-    (
-        "type: sequential, steps: [{name: b}, {name: c, depends_on: x}, {name: d, depends_on: [c]}]",
-        {"steps": [{"name": "b"}, {"name": "c", "depends_on": ["x", "b"]}, {"name": "d", "depends_on": ["c"]}]},
-    ),
-    (
-        "switch: [{when: '{{ a }}', steps: [{name: b}]}, {otherwise: true}]",
-        {"switch": [{"when": "{{ a }}", "steps": [{"name": "b"}], "name": "case_1"}, {"name": "otherwise"}]},
-    ),
-    (
-        "switch: [{if: '{{ a }}', name: yes}, {else: [{name: b}]}]",
-        {"switch": [{"when": "{{ a }}", "name": "yes"}, {"steps": [{"name": "b"}], "name": "otherwise"}]},
-    ),
-    (
-        "switch: {on: '{{ steps.b.kind }}', cases: {pdf: [{name: c}], '2': {steps: []}}, default: []}",
-        {
-            "switch": [
-                {"name": "pdf", "when": '{{ (steps.b.kind) | string == "pdf" }}', "steps": [{"name": "c"}]},
-                {"name": "2", "when": '{{ (steps.b.kind) | string == "2" }}', "steps": []},
-                {"name": "otherwise", "steps": []},
-            ]
-        },
-    ),
-]
-
-
-@pytest.mark.parametrize(("written", "expected"), STEPS)
+@pytest.mark.parametrize(("written", "expected"), STEP_SPELLINGS)
 def test_steps(written: str, expected: dict[str, Any]) -> None:
     assert only_step(f"steps:\n  - {{name: a, {written}}}\n") == expected
 
