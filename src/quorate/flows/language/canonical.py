@@ -79,6 +79,8 @@ def _take_config(found: dict[str, Node], problems: Problems) -> None:
         return
     inner = respelled(config, CONFIG, problems) or {}
     if (execution := inner.get("execution")) is not None:
+        if execution.mapping is None:
+            problems.at(execution, f"{shown(execution.plain())}: expected a mapping such as {{timeout: 5m}}")
         limits = found.get("limits")
         merged = dict(limits.mapping or {}) if limits is not None else {}
         for key, value in (execution.mapping or {}).items():

@@ -121,7 +121,7 @@ def _with_action(
 
 def _action(node: Node, problems: Problems, choices: tuple[str, ...] = ("stop", "continue")) -> Node | None:
     known = renamed_value(node, ACTIONS)
-    if known.value in {"stop", "continue"}:
+    if known.value in ("stop", "continue"):
         return known
     hint = did_you_mean(node.value, {*choices, *ACTIONS}) if isinstance(node.value, str) else ""
     problems.at(node, f"{shown(node.plain())} is not one of {', '.join(choices)}{hint}")

@@ -134,7 +134,7 @@ class Inheritance:
 
 def _name(step: Node) -> object:
     name = (step.mapping or {}).get("name")
-    return id(step) if name is None else name.value
+    return name.value if name is not None and isinstance(name.value, str) else id(step)
 
 
 def _is_removal(step: Node) -> bool:

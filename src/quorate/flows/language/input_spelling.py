@@ -4,7 +4,7 @@ import re
 
 from quorate.flows.language.node import Node, Problems
 from quorate.flows.language.schema_spelling import KEYWORDS, TYPE_NAMES, TYPES, keyword, schema, type_name, word
-from quorate.flows.language.spelling import Spelling, by_name, put, texts
+from quorate.flows.language.spelling import Spelling, by_name, put, respelled, spelling, texts
 from quorate.source.place import did_you_mean, listed, shown
 
 #: What is said of files, in all words for it.
@@ -22,6 +22,8 @@ FILE_RULES = {
 DIRECT = frozenset({"type", "description", "required", "default", "schema", "validation", *FILE_RULES})
 _WORDS = Spelling(what="an input", keys=KEYWORDS.keys | DIRECT, others=KEYWORDS.others)
 _VALIDATION = Spelling(what="a validation", keys=KEYWORDS.keys | frozenset(FILE_RULES), others=KEYWORDS.others)
+#: One JSON Schema for all inputs: beside the properties it may only say what holds anyway, or is for its readers.
+_WHOLE = spelling("a JSON Schema", "type properties required title description $schema additionalProperties")
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmg]i?)?b?", re.IGNORECASE)
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3}
 _BARE_EXTENSION = re.compile(r"[A-Za-z0-9]+")
@@ -29,25 +31,38 @@ _BARE_EXTENSION = re.compile(r"[A-Za-z0-9]+")
 
 def inputs(node: Node, problems: Problems) -> Node:
     """Return `inputs` as a mapping from names."""
-    if (whole := _one_schema(node)) is not None:
+    if (whole := _one_schema(node, problems)) is not None:
         node = whole
     found = by_name(node, "inputs", problems)
     return node.made({name: _input(each, problems) for name, each in found.items()})
 
 
-def _one_schema(node: Node) -> Node | None:
-    """Return the properties of one JSON Schema for all inputs together as inputs."""
+def _one_schema(node: Node, problems: Problems) -> Node | None:
+    """Return the properties of one JSON Schema for all inputs together as inputs; `None` if it is not written so."""
     kind, properties = (node.mapping or {}).get("type"), (node.mapping or {}).get("properties")
     if kind is None or kind.value != "object" or properties is None or properties.mapping is None:
         return None
-    needed = (node.mapping or {}).get("required")
-    names = [each.value for each in (needed.items or ())] if needed is not None else []
+    found = respelled(node, _WHOLE, problems) or {}
+    needed = texts(found["required"]).items if "required" in found else None
+    names = [each.value for each in needed or ()]
+    for each in needed or ():
+        if not isinstance(each.value, str) or each.value not in properties.mapping:
+            problems.at(each, f"{shown(each.plain())}: expected the name of one of the `properties`")
     made: dict[str, Node] = {}
     for name, each in properties.mapping.items():
         inner = each.mapping if each.mapping is not None else {"type": each}
-        required = {"required": each.made(value=True)} if name in names else {}
-        made[name] = each.made({**inner, **required})
+        made[name] = _needed(each.made(inner)) if name in names else each.made(inner)
+    if (more := found.get("additionalProperties")) is not None and more.value is not False:
+        problems.at(more, "a flow takes no inputs beside those that it names: expected false")
     return node.made(made)
+
+
+def _needed(node: Node) -> Node:
+    """Return an input as a required one; what its own schema requires of an object goes into that."""
+    inner = dict(node.mapping or {})
+    own = inner.pop("required", None)
+    within = {"schema": node.made({"required": own})} if own is not None and own.items is not None else {}
+    return node.made({**inner, **within, "required": node.made(value=True)})
 
 
 def _input(node: Node, problems: Problems) -> Node:
@@ -63,6 +78,8 @@ def _input(node: Node, problems: Problems) -> Node:
     for key, value in node.mapping.items():
         _take(key, value, _WORDS, found, rules, problems)
     if (validation := found.pop("validation", None)) is not None:
+        if validation.mapping is None:
+            problems.at(validation, f"{shown(validation.plain())}: expected a mapping such as {{min_length: 3}}")
         for key, value in (validation.mapping or {}).items():
             _take(key, value, _VALIDATION, found, rules, problems)
     if (more := found.pop("schema", None)) is not None:

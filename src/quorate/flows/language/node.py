@@ -1,6 +1,6 @@
 """A written value as a tree whose parts can be moved and renamed, each remembering where it was written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -28,12 +28,12 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     decimal: str = ""
 
     @property
-    def mapping(self) -> Mapping[str, "Node"] | None:
+    def mapping(self) -> dict[str, "Node"] | None:
         """The value, if it is a mapping."""
         return self.value if isinstance(self.value, dict) else None
 
     @property
-    def items(self) -> Sequence["Node"] | None:
+    def items(self) -> list["Node"] | None:
         """The value, if it is a list."""
         return self.value if isinstance(self.value, list) else None
 

@@ -27,6 +27,17 @@ def test_inputs_as_a_list_or_one_schema_are_the_same_as_a_mapping() -> None:
     assert tree(as_schema)["inputs"] == expected
 
 
+def test_an_object_of_one_schema_keeps_what_it_requires_itself() -> None:
+    found = tree("""
+        inputs:
+          type: object
+          required: [o]
+          additionalProperties: false
+          properties: {o: {type: object, properties: {a: string}, required: [a]}}
+        """)["inputs"]["o"]
+    assert (found["required"], found["schema"]["required"]) == (True, ["a"])
+
+
 @pytest.mark.parametrize(("written", "expected"), OUTPUT_SPELLINGS)
 def test_outputs(written: str, expected: dict[str, Any]) -> None:
     assert tree(f"outputs: {written}\n")["outputs"] == expected
