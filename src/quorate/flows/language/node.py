@@ -1,13 +1,15 @@
 """A written value as a tree whose parts can be moved and renamed, each remembering where it was written."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
 from quorate.source.document import Document, Mark
 from quorate.source.place import KeyPath, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 #: More problems than anybody reads at once; what is beyond them is left for the next time.
 MAX_PROBLEMS = 200
