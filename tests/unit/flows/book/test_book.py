@@ -235,3 +235,14 @@ def test_a_refresh_shows_all_of_a_change_or_nothing(folder: Path) -> None:
     assert seen == [("old", "old"), ("old", "old")]
     assert watched.resolve("a").description == "new"
     assert book.resolve("a").description == "old"
+
+
+def test_a_flow_may_extend_a_range_of_versions(folder: Path) -> None:
+    for version in ("1.0.0", "1.2.0", "2.0.0", "3.0.0-rc.1"):
+        put(folder, f"base@{version}.yaml", f"description: {version}\n")
+    put(folder, "old.yaml", "extends: base@^1\n")
+    put(folder, "new.yaml", "extends: base\n")
+    put(folder, "none.yaml", "extends: base@^9\n")
+    book = opened(folder)
+    assert (book.resolve("old").description, book.resolve("new").description) == ("1.2.0", "2.0.0")
+    assert "no flow 'base@^9' (flows: base, new, none, old)" in book.problems()[0].message
