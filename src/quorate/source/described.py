@@ -11,12 +11,14 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any, cast
 
+from pydantic.json_schema import DEFAULT_REF_TEMPLATE
+
 from quorate.source.section import Section
 
 
-def described_schema(root: type[Section]) -> dict[str, Any]:
+def described_schema(root: type[Section], *, ref_template: str = DEFAULT_REF_TEMPLATE) -> dict[str, Any]:
     """Return the JSON Schema of a section and all that it holds. Reads source files: some 100 ms."""
-    schema = root.model_json_schema()
+    schema = root.model_json_schema(ref_template=ref_template)
     classes = {each.__name__: each for each in _all_below(Section)}
     for name, part in [(root.__name__, schema), *cast("dict[str, Any]", schema.get("$defs", {})).items()]:
         if (section := classes.get(name)) is not None:

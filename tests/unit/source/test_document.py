@@ -1,6 +1,7 @@
 """YAML with places: what is read, what is refused, and where each value stands."""
 
 import contextlib
+import re
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from quorate.source.document import MAX_BYTES, MAX_DEPTH, Mark, parse_document, plain_scalar, read_document
+from quorate.source.document import MAX_BYTES, MAX_DEPTH, Document, Mark, parse_document, plain_scalar, read_document
 from quorate.source.place import BadConfiguration
 
 SCALARS = st.none() | st.booleans() | st.integers(-(10**17), 10**17) | st.text(max_size=20)
@@ -99,13 +100,22 @@ def test_quoted_values_and_all_keys_are_text() -> None:
         ("- 1\n", "f.yaml:1:1: expected keys and values"),
         ("a: 1\n---\nb: 2\n", "f.yaml:2:1: begins a second document"),
         ("a: [1\n", "f.yaml:2:1: is not YAML"),
-        ("a:\tb\n", "f.yaml:1:3: is not YAML"),
+        ("a: @b\n", "f.yaml:1:4: is not YAML"),
+        ("a: \ud800\n", "f.yaml: is not YAML"),
         ("a: \x07\n", "f.yaml: is not YAML"),
         ("[" * (MAX_DEPTH + 2), f"is nested deeper than {MAX_DEPTH} levels"),
     ],
 )
 def test_refused(text: str, expected: str) -> None:
     assert any(expected in message for message in messages(text)), messages(text)
+
+
+def test_a_tab_may_stand_between_a_key_and_its_value() -> None:
+    assert parse_document("a:\tb\n", "f.yaml").tree == {"a": "b"}
+
+
+def test_decimals_are_kept_as_written() -> None:
+    assert parse_document("a: 1.10\nb: [2.0, '3.0', 4]\n", "f").decimals == {("a",): "1.10", ("b", 0): "2.0"}
 
 
 def test_an_alias_bomb_is_refused_at_once() -> None:
@@ -115,6 +125,39 @@ def test_an_alias_bomb_is_refused_at_once() -> None:
 
 def test_all_problems_at_once() -> None:
     assert len(messages("a: !x 1\na: 2\nb: &b 3\nc: *b\n")) == 3
+
+
+def with_aliases(text: str) -> Document:
+    return parse_document(text, "f.yaml", aliases=True)
+
+
+def test_an_alias_repeats_what_was_anchored_and_keeps_the_places() -> None:
+    document = with_aliases("a: &x {b: [1.50]}\nc: *x\nd: &n 2.0\ne: *n\n")
+    assert document.tree == {"a": {"b": [1.5]}, "c": {"b": [1.5]}, "d": 2.0, "e": 2.0}
+    assert document.place(("c",)) == "f.yaml:2:4"
+    assert document.place(("c", "b", 0)) == "f.yaml:1:12"
+    assert document.key_place(("c", "b")) == "f.yaml:1:8"
+    assert document.decimals["c", "b", 0] == "1.50"
+    assert document.decimals["e",] == "2.0"
+    assert document.tree["a"] is not document.tree["c"]
+
+
+def test_an_anchor_can_be_given_anew() -> None:
+    assert with_aliases("a: &x 1\nb: *x\nc: &x 2\nd: *x\n").tree == {"a": 1, "b": 1, "c": 2, "d": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a: &x [*x]\n", "f.yaml:1:8: a[0]: the alias *x stands inside of what it repeats"),
+        ("a: *x\n", "f.yaml:1:4: a: the alias *x has no anchor &x before it"),
+        ("a: &x 1\nb: [" + "*x, " * 101 + "]\n", "the alias *x is one too many: at most 100"),
+        ("a: &x {b: 1}\nc:\n  <<: *x\n", "f.yaml:3:3: c: the merge key << is not part of YAML 1.2"),
+    ],
+)
+def test_refused_aliases(text: str, expected: str) -> None:
+    with pytest.raises(BadConfiguration, match=re.escape(expected)):
+        with_aliases(text)
 
 
 def test_files(tmp_path: Path) -> None:

@@ -1,17 +1,47 @@
 """A flow as it is written, in its one canonical spelling; the other spellings are brought into it before."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AfterValidator, AliasChoices, Field
+from pydantic_core import PydanticCustomError
 
 from quorate.flows.language.duration import Duration
 from quorate.flows.plan import Backoff, Durability, Jitter, OnFailure, OnItemError, Require
 from quorate.source.section import Section, Usd
 
+_IDENTIFIER = re.compile("[A-Za-z_][A-Za-z0-9_]*")
+_FLOW_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+def _identifier(value: str) -> str:
+    if not _IDENTIFIER.fullmatch(value):
+        raise PydanticCustomError(
+            "name", "a name that stands in expressions is letters, digits and _, and begins with no digit"
+        )
+    return value
+
+
+def _flow_name(value: str) -> str:
+    if not _FLOW_NAME.fullmatch(value):
+        raise PydanticCustomError(
+            "name", "the name of a flow is letters, digits, _ and -, and begins with a letter or digit"
+        )
+    return value
+
+
 #: The name of a step, an input, an output or a function: it can stand in an expression.
-Identifier = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=100)]
+Identifier = Annotated[
+    str,
+    AfterValidator(_identifier),
+    Field(max_length=100, json_schema_extra={"pattern": f"^{_IDENTIFIER.pattern}$"}),
+]
 #: The name of a flow: it can stand in a URL.
-FlowName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)]
+FlowName = Annotated[
+    str,
+    AfterValidator(_flow_name),
+    Field(max_length=100, json_schema_extra={"pattern": f"^{_FLOW_NAME.pattern}$"}),
+]
 
 
 class InputSection(Section):
@@ -23,6 +53,7 @@ class InputSection(Section):
     required: bool = False
     """Whether a run needs it; one with a default never does."""
     default: Any = None
+    """What it is in a run that does not give it."""
     schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
     """Further keywords of JSON Schema: `enum`, `minLength`, `pattern`, `items`, `properties`, ..."""
     accept: tuple[str, ...] = ()
@@ -57,11 +88,15 @@ class RetrySection(Section):
     max_attempts: Annotated[int, Field(ge=1, le=100)] = 3
     """How often it is tried in all."""
     backoff_strategy: Backoff = Backoff.EXPONENTIAL
+    """How the delay grows from one attempt to the next."""
     delay: Duration = 1.0
     """How long it waits before the second attempt."""
     max_delay: Duration = 60.0
+    """The longest delay."""
     factor: Annotated[float, Field(ge=1, le=100)] = 2.0
+    """What an exponential delay is multiplied by each time."""
     jitter: Jitter = Jitter.FULL
+    """How much of a delay is drawn: none of it, half of it, or all."""
     on: tuple[str, ...] = ()
     """Only errors of these codes; none named: all that may pass."""
     never_on: tuple[str, ...] = ()
@@ -72,11 +107,13 @@ class ErrorSection(Section):
     """What happens when a step has failed for good."""
 
     action: OnFailure = OnFailure.STOP
+    """Whether the run stops or goes on without this step's output."""
     fallback: Identifier | None = None
     """The step that is executed in its place."""
     value: Any = None
     """What stands in the place of its output (with `has_value`)."""
     has_value: bool = False
+    """Whether there is a `value`; follows from it."""
     when: Any = None
     """Only if this expression over `error` holds."""
 
@@ -87,8 +124,11 @@ class ForeachSection(Section):
     items: Any
     """A list, or an expression that gives one."""
     name: Identifier = Field(default="item", alias="as")
+    """What an item is called in expressions."""
     max_parallel: Annotated[int, Field(ge=1, le=1000)] = 16
+    """How many items are under way at once."""
     on_item_error: OnItemError = OnItemError.FAIL
+    """What the failure of one item does: ends the loop, or leaves its place `null`."""
 
 
 class CacheSection(Section):
@@ -98,6 +138,7 @@ class CacheSection(Section):
     key: str | None = None
     """A template; without one, what the step is configured to do."""
     ttl: Duration | None = None
+    """How long it is kept; none: as long as there is room."""
 
 
 class CaseSection(Section):
@@ -115,17 +156,22 @@ class StepSection(Section):
     name: Identifier
     description: str = ""
     executor: str | None = None
+    """What it does."""
     config: dict[str, Any] = Field(default_factory=dict)
+    """What its executor is told, templates included."""
     depends_on: tuple[str, ...] = ()
     """Steps or parallel groups that it waits for; what its templates refer to is waited for anyway."""
     require: Require = Require.ALL
+    """When it may start: if all that it waits for succeeded, any, or once all are done."""
     condition: Any = None
     """An expression; if it does not hold, the step is skipped."""
     parallel_group: Identifier | None = None
     """A name by which others wait for all steps that have it."""
     foreach: ForeachSection | None = None
+    """A list: it is done once for each item, and its output is the list of theirs."""
     steps: tuple["StepSection", ...] = ()
     switch: tuple[CaseSection, ...] = ()
+    """Cases: the first whose condition holds is taken."""
     retry: RetrySection | None = None
     timeout: Duration | None = None
     """How long one attempt may take."""
@@ -166,6 +212,7 @@ class LimitsSection(Section):
     priority: Annotated[int, Field(ge=-100, le=100)] = 0
     """Runs of a higher one leave the queue first."""
     durability: Durability = Durability.DURABLE
+    """What a finished step survives: `fast` nothing, `durable` kill -9, `strict` a power cut."""
     mode: Literal["sync", "async"] = "sync"
     """Whether a request waits for the end of the run or gets an address to ask at."""
     auto_resume: bool = True
@@ -213,6 +260,8 @@ class FlowSection(Section):
     version: str = "1.0.0"
     """A label, by semantic versioning; what a run is pinned to is the digest of the whole."""
     description: str = ""
+    abstract: bool = False
+    """Only there to be extended: it cannot be run."""
     tags: tuple[str, ...] = ()
     metadata: dict[str, Any] = Field(default_factory=dict)
     inputs: dict[Identifier, InputSection] = Field(default_factory=dict)
