@@ -1,0 +1,158 @@
+"""`response_formatter`: data and texts written down in a format."""
+
+import json
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+import yaml
+from pydantic import Field, model_validator
+
+from quorate.flows.data.csv_text import to_csv
+from quorate.flows.data.document import Written, read_sections
+from quorate.flows.data.html import to_html
+from quorate.flows.data.markdown import to_markdown
+from quorate.flows.data.plain_text import to_text
+from quorate.flows.data.view import unwrapped
+from quorate.flows.executor import Executor, StepContext, StepRejected
+from quorate.flows.expression import rendering
+from quorate.source.section import Section
+
+
+class Format(StrEnum):
+    """What is written."""
+
+    TEXT = "text"
+    MARKDOWN = "markdown"
+    JSON = "json"
+    HTML = "html"
+    CSV = "csv"
+    YAML = "yaml"
+
+
+_MEDIA_TYPES = {
+    Format.TEXT: "text/plain; charset=utf-8",
+    Format.MARKDOWN: "text/markdown; charset=utf-8",
+    Format.JSON: "application/json",
+    Format.HTML: "text/html; charset=utf-8",
+    Format.CSV: "text/csv; charset=utf-8",
+    Format.YAML: "application/yaml",
+}
+_TREES = frozenset({Format.JSON, Format.YAML})
+
+
+class FormatSection(Section):
+    """A part with a heading."""
+
+    title: str
+    content: Any
+
+
+class ResponseFormatterConfig(Section):
+    """What is written down: a template, or a title, data and sections."""
+
+    format: Format = Format.TEXT
+    template: Any = None
+    """A text with expressions, which see `data` as well; for `json` and `yaml` also a tree."""
+    data: Any = None
+    """What is formatted: records become tables."""
+    fields: list[str] | dict[str, str] = Field(default_factory=list)
+    """Columns of tables: paths in a record, or heading -> path."""
+    title: str = ""
+    sections: list[FormatSection] | dict[str, Any] = Field(default_factory=list)
+    """Parts below the data, `[{title, content}]` or `{title: content}`."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    """What stands between the cells of `csv`."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "ResponseFormatterConfig":
+        if self.template is not None and (self.sections or self.title):
+            raise ValueError("`template` stands for itself; `title` and `sections` belong into it")
+        if self.template is None and self.data is None and not self.sections:
+            raise ValueError("expected `template`, `data` or `sections`")
+        if not isinstance(self.template, str | None) and self.format not in _TREES:
+            raise ValueError(f"a template that is a tree or a number makes json or yaml, not {self.format}")
+        if self.format is Format.CSV and (self.template is not None or self.sections):
+            raise ValueError("csv is made of `data` alone")
+        return self
+
+
+class FormattedResponse(msgspec.Struct, frozen=True, kw_only=True):
+    """The text, its media type, and the name of the format."""
+
+    content: str
+    media_type: str
+    format: str
+
+
+class ResponseFormatter(Executor[ResponseFormatterConfig, FormattedResponse]):
+    """Writes data down. In `html` everything that a template inserts is escaped, unless it says `| safe`."""
+
+    name = "response_formatter"
+    summary = "Writes data and texts down as text, Markdown, JSON, HTML, CSV or YAML."
+    config = ResponseFormatterConfig
+    result = FormattedResponse
+    raw = frozenset({"template"})
+
+    async def run(self, config: ResponseFormatterConfig, step: StepContext) -> FormattedResponse:
+        """Return the text; raise `StepRejected` for data that the format cannot hold, `TemplateError`."""
+        data = unwrapped(config.data)
+        if config.template is None:
+            content = _written(config, data)
+        else:
+            content = await _from_template(config, data, step)
+        return FormattedResponse(content=content, media_type=_MEDIA_TYPES[config.format], format=config.format)
+
+
+async def _from_template(config: ResponseFormatterConfig, data: object, step: StepContext) -> str:
+    template = config.template
+    if config.format is Format.HTML:
+        template = f'{{% autoescape "html" %}}{template}{{% endautoescape %}}'
+    value = step.values(template)
+    scope = {**step.scope, "data": data}
+    rendered = await rendering([value], lambda: value.render(scope))
+    if isinstance(rendered, str) and not isinstance(template, dict | list):
+        return _checked(rendered) if config.format is Format.JSON else rendered
+    return _TREE_WRITERS.get(config.format, _to_json)(rendered)
+
+
+def _checked(text: str) -> str:
+    """Return a text that a template for JSON made; raise `StepRejected` if it is none."""
+    try:
+        json.loads(text)
+    except ValueError as error:
+        raise StepRejected(
+            f"the template makes no JSON: {error}",
+            code="bad_json",
+            hint="write the template as a tree, or insert values with `| tojson`",
+        ) from None
+    return text
+
+
+def _written(config: ResponseFormatterConfig, data: object) -> str:
+    sections = config.sections if isinstance(config.sections, dict) else [dict(each) for each in config.sections]
+    parts = [(heading, unwrapped(content)) for heading, content in read_sections(sections)]
+    written = Written(title=config.title, data=data, sections=tuple(parts), fields=config.fields)
+    match config.format:
+        case Format.TEXT:
+            return to_text(written)
+        case Format.MARKDOWN:
+            return to_markdown(written)
+        case Format.HTML:
+            return to_html(written)
+        case Format.CSV:
+            return to_csv(data, config.fields, config.delimiter)
+        case Format.JSON | Format.YAML:
+            return _TREE_WRITERS[config.format](written.as_tree())
+
+
+def _to_json(tree: Any) -> str:
+    return json.dumps(tree, ensure_ascii=False, indent=2) + "\n"
+
+
+def _to_yaml(tree: Any) -> str:
+    return yaml.safe_dump(tree, allow_unicode=True, sort_keys=False, width=120)
+
+
+_TREE_WRITERS: dict[Format, Callable[[Any], str]] = {Format.JSON: _to_json, Format.YAML: _to_yaml}
