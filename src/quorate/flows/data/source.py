@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
 
-from quorate.flows.data.view import as_view
+from quorate.flows.data.view import as_view, output_of
 from quorate.flows.executor import StepContext, StepRejected
 from quorate.flows.expression import is_template
 from quorate.source.place import did_you_mean, listed
@@ -117,7 +117,7 @@ def _source(index: int, entry: _Entry, step: StepContext) -> DataSource:
     view = as_view(found)
     if view is None:
         return DataSource(name=entry.name, index=index, value=found)
-    return DataSource(name=entry.name, index=index, value=view["output"], status=str(view["status"]))
+    return DataSource(name=entry.name, index=index, value=output_of(view), status=str(view["status"]))
 
 
 def _of_step(entry: _Entry, step: StepContext) -> Any:

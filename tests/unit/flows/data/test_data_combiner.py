@@ -33,6 +33,14 @@ def test_sources_are_named_plainly_or_by_expression_and_give_the_output() -> Non
     assert combined({"sources": "a"}, **steps) == {"a": {"x": 1}}
 
 
+@pytest.mark.parametrize("field", ["output", "result", "status", "success"])
+def test_an_output_with_a_field_like_those_of_the_view_stays_whole(field: str) -> None:
+    assert combined({"sources": ["{{ steps.a }}", "b"]}, a={field: "own", "x": 1}, b={field: {"y": 2}}) == {
+        "a": {field: "own", "x": 1},
+        "b": {field: {"y": 2}},
+    }
+
+
 def test_without_sources_it_takes_all_steps_that_it_waits_for() -> None:
     waiting = data_step(steps={"a": 1, "b": 2, "c": 3}, needs=("b", "a"))
     assert run_virtual(run_step(DataCombiner(), {}, waiting)) == {"b": 2, "a": 1}
