@@ -1,23 +1,17 @@
-"""A step for executors that work on data: a small real template engine, and services that nobody may ask."""
+"""A step for executors that work on data, with a small real template engine."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
-from pathlib import Path
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 import minijinja
 
 from quorate.core.clock import Clock
-from quorate.core.ids import RunId
-from quorate.engine.catalog import Catalog
-from quorate.flows.executor import Executor, FlowServices, StepContext
-from quorate.flows.files import FileRef
-from quorate.flows.outcome import FlowResult
-from quorate.flows.outgoing import OutgoingAnswer
-from quorate.model import Call, new_call
-from quorate.parallel.result import Result
+from quorate.flows.executor import Executor, StepContext
+from quorate.model import new_call
 from quorate.templating.template import TemplateError
-from quorate.templating.value import Reference, Scope
+from quorate.templating.value import Reference, Scope, Value
+from quorate.testing import executor_step
 
 _WHOLE = re.compile(r"\{\{((?:(?!\}\}).)*)\}\}", re.DOTALL)
 
@@ -73,76 +67,18 @@ def _texts(written: object) -> list[str]:
             return []
 
 
-class Nobody:
-    """Every service in one; asking any of them is a mistake of the test."""
-
-    def names(self) -> tuple[str, ...]:
-        return ()
-
-    async def run(self, name: str, values: Mapping[str, Any], call: Call) -> Result:
-        raise AssertionError("no prompt is asked here")
-
-    async def keep(
-        self, run: RunId, content: bytes | AsyncIterator[bytes], *, name: str, max_bytes: int, declared: str = ""
-    ) -> FileRef:
-        raise AssertionError("no file is kept here")
-
-    def path(self, ref: FileRef) -> Path:
-        raise AssertionError("no file is read here")
-
-    async def delete(self, run: RunId) -> None:
-        raise AssertionError("no file is deleted here")
-
-    async def send(
-        self, method: str, url: str, *, headers: Mapping[str, str], body: bytes = b"", timeout_s: float, max_bytes: int
-    ) -> OutgoingAnswer:
-        raise AssertionError("nothing leaves here")
-
-
-async def _no_flow(flow: str, version: str | None, inputs: Mapping[str, Any], step: StepContext) -> FlowResult:
-    raise AssertionError("no flow is run here")
-
-
-async def _no_sleep(seconds: float) -> None:
-    raise AssertionError("nobody sleeps here")
-
-
-def view(output: Any = None, *, status: str = "succeeded") -> dict[str, Any]:
-    """What expressions see of a step."""
-    fields = cast("dict[str, Any]", output) if isinstance(output, dict) else {}
-    seen = {"success": status == "succeeded", "status": status, "skipped": status == "skipped", "error": None}
-    return {**seen, "result": output, "output": output, **fields}
-
-
 def data_step(
     *,
     steps: Mapping[str, Any] | None = None,
     inputs: Mapping[str, Any] | None = None,
     needs: tuple[str, ...] = (),
-    sleep: Callable[[float], Any] = _no_sleep,
+    sleep: Callable[[float], Awaitable[None]] | None = None,
     clock: Clock | None = None,
-    values: Callable[[object], TreeValue] = TreeValue,
+    values: Callable[[object], Value] = TreeValue,
 ) -> StepContext:
-    """One attempt of a step; `steps` are outputs, or views made with `view`."""
-    seen = {name: given if _is_view(given) else view(given) for name, given in (steps or {}).items()}
-    nobody = Nobody()
-    return StepContext(
-        path="it",
-        key="run/it",
-        attempt=1,
-        call=new_call(clock=clock),
-        scope={"inputs": dict(inputs or {}), "steps": seen, "run": {"id": "run"}},
-        services=FlowServices(catalog=Catalog(), prompts=nobody, files=nobody, outgoing=nobody),
-        say=lambda text: None,
-        sleep=sleep,
-        run_flow=_no_flow,
-        values=values,
-        needs=needs,
-    )
-
-
-def _is_view(given: object) -> bool:
-    return isinstance(given, dict) and given.keys() >= {"success", "skipped", "result", "output"}
+    """One attempt of a step; `steps` are outputs, or views made with `step_view`."""
+    call = new_call(clock=clock)
+    return executor_step(steps=steps, inputs=inputs, needs=needs, call=call, sleep=sleep, values=values)
 
 
 async def run_step(executor: Executor[Any, Any], written: Mapping[str, Any], step: StepContext) -> Any:

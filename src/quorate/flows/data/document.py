@@ -1,6 +1,6 @@
-"""What is written down in some format: a title, data, and sections with headings."""
+"""What is written down in some format: a title, data, and parts with headings."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,28 +8,29 @@ from quorate.flows.data.records import Fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Some data below a heading (the first part has none); `fields` are the columns if it is a table."""
+
+    heading: str = ""
+    content: Any = None
+    fields: Fields = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """All parts; `data` is `None` where there is none, `sections` are (heading, content)."""
+    """All of it: `first` stands right below the title, its content is `None` where there is none."""
 
     title: str = ""
-    data: Any = None
-    sections: tuple[tuple[str, Any], ...] = ()
-    fields: Fields = ()
+    first: Part = Part()
+    parts: Sequence[Part] = ()
 
     def as_tree(self) -> Any:
         """Return it as plain JSON: the data alone, if there is nothing else."""
-        if not self.title and not self.sections:
-            return self.data
+        if not self.title and not self.parts:
+            return self.first.content
         tree: dict[str, Any] = {"title": self.title} if self.title else {}
-        if self.data is not None:
-            tree["data"] = self.data
-        if self.sections:
-            tree["sections"] = [{"title": heading, "content": content} for heading, content in self.sections]
+        if self.first.content is not None:
+            tree["data"] = self.first.content
+        if self.parts:
+            tree["sections"] = [{"title": part.heading, "content": part.content} for part in self.parts]
         return tree
-
-
-def read_sections(written: Sequence[Mapping[str, Any]] | Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
-    """Return (heading, content) of sections written as `[{title, content}]` or `{title: content}`."""
-    if isinstance(written, Mapping):
-        return tuple(written.items())
-    return tuple((str(section["title"]), section["content"]) for section in written)

@@ -4,21 +4,21 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, cast
 
-from quorate.flows.data.document import Written
+from quorate.flows.data.document import Part, Written
 from quorate.flows.data.records import as_table, as_text, is_records
 
 
 def to_html(written: Written) -> str:
     """Return a fragment: `h1`, the data, `section`s with `h2`; records are tables, texts are paragraphs."""
-    parts = [f"<h1>{escape(written.title)}</h1>" if written.title else "", _block(written.data, written)]
-    for heading, content in written.sections:
-        parts.append(f"<section>\n<h2>{escape(heading)}</h2>\n{_block(content, written)}\n</section>")
+    parts = [f"<h1>{escape(written.title)}</h1>" if written.title else "", _block(written.first)]
+    parts += [f"<section>\n<h2>{escape(part.heading)}</h2>\n{_block(part)}\n</section>" for part in written.parts]
     return "\n".join(part for part in parts if part) + "\n"
 
 
-def _block(value: object, written: Written) -> str:
+def _block(part: Part) -> str:
+    value = part.content
     if is_records(value):
-        return _table(value, written)
+        return _table(part)
     match value:
         case None:
             return ""
@@ -36,8 +36,8 @@ def _wrapped(tag: str, lines: Sequence[str]) -> str:
     return "\n".join([f"<{tag}>", *lines, f"</{tag}>"])
 
 
-def _table(value: object, written: Written) -> str:
-    table = as_table(value, written.fields)
+def _table(part: Part) -> str:
+    table = as_table(part.content, part.fields)
     head = "<thead><tr>" + "".join(f"<th>{escape(each)}</th>" for each in table.headings) + "</tr></thead>"
     rows = ["<tr>" + "".join(f"<td>{escape(as_text(cell))}</td>" for cell in row) + "</tr>" for row in table.rows]
     return "\n".join(["<table>", head, "<tbody>", *rows, "</tbody>", "</table>"])

@@ -3,21 +3,22 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from quorate.flows.data.document import Written
+from quorate.flows.data.document import Part, Written
 from quorate.flows.data.records import as_table, as_text, is_records
 
 
 def to_markdown(written: Written) -> str:
     """Return the page: `# title`, the data, each section below its `##`; texts are Markdown and stay as they are."""
-    parts = [f"# {_one_line(written.title)}" if written.title else "", _block(written.data, written)]
-    for heading, content in written.sections:
-        parts += [f"## {_one_line(heading)}", _block(content, written)]
+    parts = [f"# {_one_line(written.title)}" if written.title else "", _block(written.first)]
+    for part in written.parts:
+        parts += [f"## {_one_line(part.heading)}", _block(part)]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _block(value: object, written: Written) -> str:
+def _block(part: Part) -> str:
+    value = part.content
     if is_records(value):
-        return _table(value, written)
+        return _table(part)
     match value:
         case Mapping():
             pairs = cast("Mapping[str, Any]", value).items()
@@ -28,8 +29,8 @@ def _block(value: object, written: Written) -> str:
             return as_text(value).strip("\n")
 
 
-def _table(value: object, written: Written) -> str:
-    table = as_table(value, written.fields)
+def _table(part: Part) -> str:
+    table = as_table(part.content, part.fields)
     lines = [_row(table.headings), "|" + "---|" * len(table.headings), *(_row(row) for row in table.rows)]
     return "\n".join(lines)
 

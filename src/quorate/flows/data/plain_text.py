@@ -3,20 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
-from quorate.flows.data.document import Written
+from quorate.flows.data.document import Part, Written
 from quorate.flows.data.records import as_table, as_text, is_records
 
 
 def to_text(written: Written) -> str:
     """Return paragraphs: the title, the data, each section below its heading; ends with a line feed."""
-    parts = [written.title, _block(written.data, written)]
-    parts += [f"{heading}\n{_block(content, written)}".rstrip() for heading, content in written.sections]
+    parts = [written.title, _block(written.first)]
+    parts += [f"{part.heading}\n{_block(part)}".rstrip() for part in written.parts]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _block(value: object, written: Written) -> str:
-    if written.fields and is_records(value):
-        table = as_table(value, written.fields)
+def _block(part: Part) -> str:
+    value = part.content
+    if part.fields and is_records(value):
+        table = as_table(value, part.fields)
         return "\n".join(_line(zip(table.headings, row, strict=True)) for row in table.rows)
     match value:
         case Mapping():

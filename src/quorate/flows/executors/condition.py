@@ -28,7 +28,7 @@ class ConditionConfig(Section):
     conditions: dict[str, Any] = Field(default_factory=dict)
     """Name -> an expression, with or without braces."""
     cases: tuple[ConditionCase, ...] = ()
-    """Looked at in order; `when` sees the results of `conditions` by their names, as `is`: `is.large`."""
+    """Looked at in order; `when` sees the results of `conditions` by their names, as `holds`: `holds.large`."""
     otherwise: Any = Field(default=None, alias="else")
     """What `value` is if no case holds."""
 
@@ -68,7 +68,7 @@ class Condition(Executor[ConditionConfig, ConditionResult]):
         def evaluated() -> ConditionResult:
             scope = {**step.scope, "data": config.data}
             found = {name: holds(value.render(scope), what=f"conditions.{name}") for name, value in conditions.items()}
-            scope["is"] = found
+            scope["holds"] = found
             for case, when, value in zip(config.cases, whens, values, strict=True):
                 if holds(when.render(scope), what=f"cases.{case.name}.when"):
                     return ConditionResult(conditions=found, case=case.name, value=value.render(scope))

@@ -1,7 +1,7 @@
 """`response_formatter`: data and texts written down in a format."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -10,7 +10,7 @@ import yaml
 from pydantic import Field, model_validator
 
 from quorate.flows.data.csv_text import to_csv
-from quorate.flows.data.document import Written, read_sections
+from quorate.flows.data.document import Part, Written
 from quorate.flows.data.html import to_html
 from quorate.flows.data.markdown import to_markdown
 from quorate.flows.data.plain_text import to_text
@@ -47,6 +47,8 @@ class FormatSection(Section):
 
     title: str
     content: Any
+    fields: list[str] | dict[str, str] = Field(default_factory=list)
+    """Columns, if it is a table."""
 
 
 class ResponseFormatterConfig(Section):
@@ -58,10 +60,10 @@ class ResponseFormatterConfig(Section):
     data: Any = None
     """What is formatted: records become tables."""
     fields: list[str] | dict[str, str] = Field(default_factory=list)
-    """Columns of tables: paths in a record, or heading -> path."""
+    """Columns, if `data` is a table: paths in a record, or heading -> path."""
     title: str = ""
     sections: list[FormatSection] | dict[str, Any] = Field(default_factory=list)
-    """Parts below the data, `[{title, content}]` or `{title: content}`."""
+    """Parts below the data, `[{title, content, fields}]` or `{title: content}`."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """What stands between the cells of `csv`."""
 
@@ -131,9 +133,8 @@ def _checked(text: str) -> str:
 
 
 def _written(config: ResponseFormatterConfig, data: object) -> str:
-    sections = config.sections if isinstance(config.sections, dict) else [dict(each) for each in config.sections]
-    parts = [(heading, unwrapped(content)) for heading, content in read_sections(sections)]
-    written = Written(title=config.title, data=data, sections=tuple(parts), fields=config.fields)
+    first = Part(content=data, fields=config.fields)
+    written = Written(title=config.title, first=first, parts=list(_parts(config)))
     match config.format:
         case Format.TEXT:
             return to_text(written)
@@ -145,6 +146,15 @@ def _written(config: ResponseFormatterConfig, data: object) -> str:
             return to_csv(data, config.fields, config.delimiter)
         case Format.JSON | Format.YAML:
             return _TREE_WRITERS[config.format](written.as_tree())
+
+
+def _parts(config: ResponseFormatterConfig) -> Iterator[Part]:
+    if isinstance(config.sections, dict):
+        for heading, content in config.sections.items():
+            yield Part(heading=heading, content=unwrapped(content))
+        return
+    for section in config.sections:
+        yield Part(heading=section.title, content=unwrapped(section.content), fields=section.fields)
 
 
 def _to_json(tree: Any) -> str:

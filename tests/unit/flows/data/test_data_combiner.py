@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from flow_data_step import data_step, run_step, view
+from flow_data_step import data_step, run_step
 from quorate.flows.data.join import MAX_RECORDS
 from quorate.flows.executor import StepRejected
 from quorate.flows.executors.data_combiner import DataCombiner, DataCombinerConfig
-from quorate.testing import run_virtual
+from quorate.testing import run_virtual, step_view
 
 ORDERS = [
     {"id": 1, "customer": "a", "price": 3},
@@ -210,7 +210,7 @@ def test_structured_does_not_read_rendered_text_as_a_path() -> None:
 
 def test_structured_numbers_stay_when_a_source_is_missing() -> None:
     config = {"sources": ["one", "two"], "structure_template": {"x": "1.x", "y": "0.y?", "z": "one.y?-"}}
-    assert combined(config, one=view(status="skipped"), two={"x": 1}) == {"x": 1, "y": None, "z": "-"}
+    assert combined(config, one=step_view(status="skipped"), two={"x": 1}) == {"x": 1, "y": None, "z": "-"}
 
 
 def aggregate(figures: dict[str, Any], **steps: Any) -> Any:
@@ -269,7 +269,7 @@ def test_aggregate_errors_name_source_path_and_value() -> None:
 
 
 def test_missing_sources() -> None:
-    steps = {"a": {"x": 1}, "b": view(status="skipped"), "c": view(status="failed")}
+    steps = {"a": {"x": 1}, "b": step_view(status="skipped"), "c": step_view(status="failed")}
     sources = {"sources": ["a", "b", "c"]}
     assert combined(sources, **steps) == {"a": {"x": 1}}
     assert combined({**sources, "on_missing": None}, **steps) == {"a": {"x": 1}, "b": None, "c": None}
@@ -281,7 +281,9 @@ def test_missing_sources() -> None:
 
 def test_transform_output_key_and_metadata() -> None:
     config = {"sources": ["a", "b"], "strategy": "concat", "transform": "data | length", "output_key": "count"}
-    result = combined({**config, "include_metadata": True, "on_missing": "null"}, a=[1, 2], b=view(status="skipped"))
+    result = combined(
+        {**config, "include_metadata": True, "on_missing": "null"}, a=[1, 2], b=step_view(status="skipped")
+    )
     assert result["count"] == 3
     assert result["_metadata"] == {
         "strategy": "concat",

@@ -54,6 +54,21 @@ def test_markdown_makes_tables_of_records_and_keeps_cells_in_one_line() -> None:
     )
 
 
+def test_each_section_has_columns_of_its_own() -> None:
+    written = {
+        "format": "markdown",
+        "data": ROWS[:1],
+        "fields": ["name"],
+        "sections": [
+            {"title": "All", "content": [{"a": 1}]},
+            {"title": "One", "content": ROWS[:1], "fields": ["price"]},
+        ],
+    }
+    assert content(written) == (
+        "| name |\n|---|\n| a\\|b |\n\n## All\n\n| a |\n|---|\n| 1 |\n\n## One\n\n| price |\n|---|\n| -3 |\n"
+    )
+
+
 def test_html_escapes_what_a_template_inserts() -> None:
     written = {"format": "html", "template": "<p>{{ inputs.text }}</p>{{ '<b>' | safe }}"}
     page = content(written, text=EVIL)

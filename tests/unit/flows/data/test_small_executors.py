@@ -27,7 +27,7 @@ def test_conditions_and_the_first_case_that_holds() -> None:
         "conditions": {"big": "inputs.n > 3", "known": "{{ steps.s.x in [1, 2] }}"},
         "cases": [
             {"name": "never", "when": False},
-            {"name": "both", "when": "is.big and is.known", "value": {"model": "{{ steps.s.x }}"}},
+            {"name": "both", "when": "holds.big and holds.known", "value": {"model": "{{ steps.s.x }}"}},
             {"name": "later", "when": True},
         ],
         "else": "nothing",

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from flow_data_step import TreeValue, data_step, run_step, view
+from flow_data_step import TreeValue, data_step, run_step
 from quorate.flows.executor import StepRejected
 from quorate.flows.executors.transform import Transform, TransformConfig
 from quorate.templating import TemplateError
 from quorate.templating.value import Scope
-from quorate.testing import run_virtual
+from quorate.testing import run_virtual, step_view
 
 ITEMS = [{"n": 3, "k": "a"}, {"n": 1, "k": "b"}, {"n": 2, "k": "a"}, {"k": "b"}]
 
@@ -68,7 +68,7 @@ def test_grouping() -> None:
 
 
 def test_items_of_a_step_are_its_output() -> None:
-    assert transformed({"items": "{{ steps.loop }}", "each": "item + 1"}, loop=view([1, 2])) == [2, 3]
+    assert transformed({"items": "{{ steps.loop }}", "each": "item + 1"}, loop=step_view([1, 2])) == [2, 3]
 
 
 def test_a_filter_that_gives_a_text_is_an_error() -> None:
