@@ -13,23 +13,13 @@ T = TypeVar("T")
 
 def is_template(text: str) -> bool:
     """Return whether a text holds something to render."""
-    return "{{" in text or "{%" in text
+    return "{{" in text or "{%" in text or "{#" in text
 
 
-def expression(written: object, step: StepContext, *, key: str) -> Value:
-    """Return an expression, compiled; a text without braces is one as well, as in `condition`.
-
-    Raises `StepRejected` for one without braces that asks for another step: what it waits for is found by the braces.
-    """
+def expression(written: object, step: StepContext) -> Value:
+    """Return an expression, compiled; a text without braces is one as well, as in `condition`."""
     bare = isinstance(written, str) and not is_template(written)
-    value = step.values(f"{{{{ {written} }}}}" if bare else written)
-    if bare and any(reference.names[0] == "steps" for reference in value.references):
-        raise StepRejected(
-            f"`{key}`: {shown(written)} asks for another step without saying so",
-            code="hidden_reference",
-            hint=f'write it with braces: {key}: "{{{{ {written} }}}}"',
-        )
-    return value
+    return step.values(f"{{{{ {written} }}}}" if bare else written)
 
 
 async def rendering(values: Sequence[Value], work: Callable[[], T]) -> T:

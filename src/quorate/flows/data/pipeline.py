@@ -15,9 +15,8 @@ from quorate.templating.value import Scope, Value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ItemKey:
-    """Something of an item: at the end of a path, or what an expression gives; `key` names it in errors."""
+    """Something of an item: at the end of a path, or what an expression gives."""
 
-    key: str
     steps: tuple[str | int, ...] = ()
     value: Value | None = None
 
@@ -57,12 +56,12 @@ class Pipeline:
         """Return it; raise `StepRejected` or `TemplateError` for what cannot be read."""
         return cls(
             name=name,
-            condition=None if condition is None else expression(condition, step, key="filter"),
+            condition=None if condition is None else expression(condition, step),
             sort_by=_key(sort_by, step, "sort_by"),
             descending=descending,
             limit=limit,
             group_by=_key(group_by, step, "group_by"),
-            each=None if each is None else expression(each, step, key="each"),
+            each=None if each is None else expression(each, step),
         )
 
     def values(self) -> list[Value]:
@@ -121,7 +120,7 @@ def _key(written: str | None, step: StepContext, key: str) -> ItemKey | None:
     if written is None:
         return None
     if is_template(written):
-        return ItemKey(key=key, value=expression(written, step, key=key))
+        return ItemKey(value=expression(written, step))
     path = read_path(written)
     if path is None:
         raise StepRejected(
@@ -129,4 +128,4 @@ def _key(written: str | None, step: StepContext, key: str) -> ItemKey | None:
             code="bad_path",
             hint=f'write a path such as customer.name, or an expression: {key}: "{{{{ item.price * 2 }}}}"',
         )
-    return ItemKey(key=key, steps=path.steps)
+    return ItemKey(steps=path.steps)

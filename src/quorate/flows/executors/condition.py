@@ -58,10 +58,8 @@ class Condition(Executor[ConditionConfig, ConditionResult]):
 
     async def run(self, config: ConditionConfig, step: StepContext) -> ConditionResult:
         """Return what holds; raise `StepRejected` for a condition that gives a text."""
-        conditions = {
-            name: expression(written, step, key=f"conditions.{name}") for name, written in config.conditions.items()
-        }
-        whens = [expression(case.when, step, key=f"cases.{case.name}.when") for case in config.cases]
+        conditions = {name: expression(written, step) for name, written in config.conditions.items()}
+        whens = [expression(case.when, step) for case in config.cases]
         values = [step.values(case.name if case.value is None else case.value) for case in config.cases]
         otherwise = step.values(config.otherwise)
 

@@ -108,7 +108,7 @@ class DataCombiner(Executor[DataCombinerConfig, object]):
         sources = await read_sources(config.sources, step, config.on_missing)
         data = await self._combined(config, sources, step)
         if config.transform is not None:
-            value = expression(config.transform, step, key="transform")
+            value = expression(config.transform, step)
             scope = {**step.scope, "data": data}
             data = await rendering([value], lambda: value.render(scope))
         if config.output_key:

@@ -1,7 +1,7 @@
 """`response_formatter`: data and texts written down in a format."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 
 from quorate.flows.data.csv_text import to_csv
 from quorate.flows.data.document import Part, Written
+from quorate.flows.data.escape import escaped
 from quorate.flows.data.html import to_html
 from quorate.flows.data.markdown import to_markdown
 from quorate.flows.data.plain_text import to_text
@@ -64,6 +65,8 @@ class ResponseFormatterConfig(Section):
     title: str = ""
     sections: list[FormatSection] | dict[str, Any] = Field(default_factory=list)
     """Parts below the data, `[{title, content, fields}]` or `{title: content}`."""
+    trusted: dict[str, Any] = Field(default_factory=dict)
+    """HTML that a template may insert as it is, as `trusted.NAME`: only what a step of this flow has made."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
     """What stands between the cells of `csv`."""
 
@@ -75,6 +78,8 @@ class ResponseFormatterConfig(Section):
             raise ValueError("expected `template`, `data` or `sections`")
         if not isinstance(self.template, str | None) and self.format not in _TREES:
             raise ValueError(f"a template that is a tree or a number makes json or yaml, not {self.format}")
+        if self.trusted and (self.format is not Format.HTML or self.template is None):
+            raise ValueError("`trusted` is for a template that makes html")
         if self.format is Format.CSV and (self.template is not None or self.sections):
             raise ValueError("csv is made of `data` alone")
         return self
@@ -89,7 +94,7 @@ class FormattedResponse(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ResponseFormatter(Executor[ResponseFormatterConfig, FormattedResponse]):
-    """Writes data down. In `html` everything that a template inserts is escaped, unless it says `| safe`."""
+    """Writes data down. In `html`, every text is escaped before a template sees it, but for what is `trusted`."""
 
     name = "response_formatter"
     summary = "Writes data and texts down as text, Markdown, JSON, HTML, CSV or YAML."
@@ -109,10 +114,10 @@ class ResponseFormatter(Executor[ResponseFormatterConfig, FormattedResponse]):
 
 async def _from_template(config: ResponseFormatterConfig, data: object, step: StepContext) -> str:
     template = config.template
-    if config.format is Format.HTML:
-        template = f'{{% autoescape "html" %}}{template}{{% endautoescape %}}'
     value = step.values(template)
-    scope = {**step.scope, "data": data}
+    scope: Mapping[str, Any] = {**step.scope, "data": data}
+    if config.format is Format.HTML:
+        scope = {**escaped(scope), "trusted": config.trusted}
     rendered = await rendering([value], lambda: value.render(scope))
     if isinstance(rendered, str) and not isinstance(template, dict | list):
         return _checked(rendered) if config.format is Format.JSON else rendered

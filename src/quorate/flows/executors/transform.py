@@ -77,7 +77,7 @@ class Transform(Executor[TransformConfig, object]):
         if config.items is not None:
             return await self._of_items(config, config.items, step, scope)
         if "expression" in config.model_fields_set:
-            value = expression(config.expression, step, key="expression")
+            value = expression(config.expression, step)
         else:
             value = step.values(config.fields if config.fields is not None else config.value)
         return await rendering([value], lambda: value.render(scope))

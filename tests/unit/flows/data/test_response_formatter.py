@@ -13,7 +13,12 @@ from pydantic import ValidationError
 
 from flow_data_step import data_step, run_step
 from quorate.flows.executor import StepRejected
-from quorate.flows.executors.response_formatter import FormattedResponse, ResponseFormatter, ResponseFormatterConfig
+from quorate.flows.executors.response_formatter import (
+    Format,
+    FormattedResponse,
+    ResponseFormatter,
+    ResponseFormatterConfig,
+)
 from quorate.testing import run_virtual
 
 ROWS = [{"name": "a|b", "price": -3, "who": {"city": "Ulm"}}, {"name": "c\nd", "price": 4.5}]
@@ -70,15 +75,31 @@ def test_each_section_has_columns_of_its_own() -> None:
 
 
 def test_html_escapes_what_a_template_inserts() -> None:
-    written = {"format": "html", "template": "<p>{{ inputs.text }}</p>{{ '<b>' | safe }}"}
-    page = content(written, text=EVIL)
+    template = "<p>{{ inputs.text }}</p>{% for key, value in data | items %}<b>{{ key }}{{ value[0] }}</b>{% endfor %}"
+    page = content({"format": "html", "template": template, "data": {EVIL: [EVIL]}}, text=EVIL)
     assert page.startswith("<p>&lt;script&gt;")
-    assert page.endswith("</p><b>")
     assert "<script" not in page
+    assert page.count("&lt;script&gt;") == 3
+    assert '"' not in page
 
 
 def test_html_escapes_a_template_that_is_one_expression() -> None:
     assert "<script" not in content({"format": "html", "template": "{{ inputs.text }}"}, text=EVIL)
+    assert "<script" not in content({"format": "html", "template": "{{ data }}", "data": [{EVIL: EVIL}]})
+
+
+def test_html_inserts_what_is_trusted_as_it_is() -> None:
+    written = {"format": "html", "template": "{{ trusted.table }}{{ inputs.text }}", "trusted": {"table": "<table>"}}
+    assert content(written, text="<b>") == "<table>&lt;b&gt;"
+
+
+def test_html_of_data_that_is_nested_without_end_is_an_error_of_ours() -> None:
+    deep: list[Any] = []
+    for _ in range(500):
+        deep = [deep]
+    page = ResponseFormatterConfig(format=Format.HTML, template="x", data=deep)
+    with pytest.raises(StepRejected, match="nested deeper"):
+        run_virtual(ResponseFormatter().run(page, data_step()))
 
 
 @given(st.text(alphabet="<>&\"' ab\n"))
@@ -133,6 +154,7 @@ def test_a_json_template_that_makes_no_json_is_found() -> None:
         {"template": {"a": 1}, "format": "html"},
         {"template": "x", "format": "csv"},
         {"data": 1, "format": "pdf"},
+        {"data": 1, "format": "html", "trusted": {"a": "b"}},
     ],
 )
 def test_a_config_that_makes_nothing_clear_is_refused(written: dict[str, Any]) -> None:
