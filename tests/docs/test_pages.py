@@ -14,8 +14,9 @@ import pages
 # One meaning each, the same in YAML, Python, HTTP, metrics and pages. A word joins when a page or public name uses it.
 WORDS = """
 Abstention, Admission, Agreement, Allowance, Arm, Book, Branch, Budget, Calibration, Call, Cascade, Confidence,
-Critical path, Dispatcher, Drain, Endpoint, Ensemble, Event, Executor, Flow, Hot route, Journal, Key, Ledger, Medoid,
-Model, Outcome, Output contract, Permission, Plan, Policy, Principal, Quorum, Race, Relay, Reservation, Reward, Run,
+Critical path, Dispatcher, Drain, Endpoint, Ensemble, Epoch, Event, Executor, Fallback, Fencing, Flow, Foreach,
+Hot route, Journal, Key, Lease, Ledger, Medoid, Model,
+Outcome, Output contract, Permission, Plan, Policy, Principal, Quorum, Race, Relay, Reservation, Reward, Run,
 Scope, Selector, Step, Stop rule, Tenant, Track record, Upstream
 """
 ENTRY = re.compile(r"^[A-Z][a-z]+( [a-z]+)?$")

@@ -1,4 +1,4 @@
-"""For tests of programs that use Quorate: scripted models, virtual time, an event recorder, providers, a gateway.
+"""For tests of programs that use Quorate: scripted models, virtual time, an event recorder, providers, gateways, steps.
 
 The package's pytest plugin is registered on installation; it gives the fixtures `scripted_model`, `recording_sink` and
 `virtual_time`. Names are loaded when they are first used, so that the plugin costs test runs nothing.
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from quorate.testing.local_gateway import LocalGateway
+    from quorate.testing.lone_step import executor_step, step_view
     from quorate.testing.recording_sink import RecordingSink
     from quorate.testing.scripted import ScriptedAnswer, ScriptedModel
     from quorate.testing.upstream import Disconnect, Received, Upstream
@@ -34,11 +35,14 @@ __all__ = [
     "UpstreamServer",
     "VirtualClock",
     "VirtualLoop",
+    "executor_step",
     "run_virtual",
+    "step_view",
 ]
 
 _HOMES = {
     "quorate.testing.local_gateway": ("LocalGateway",),
+    "quorate.testing.lone_step": ("executor_step", "step_view"),
     "quorate.testing.recording_sink": ("RecordingSink",),
     "quorate.testing.scripted": ("ScriptedAnswer", "ScriptedModel"),
     "quorate.testing.upstream": ("Disconnect", "Received", "Upstream"),
