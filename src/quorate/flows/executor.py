@@ -72,6 +72,7 @@ class StepContext:
     are not in it. `say` passes a piece of text on to whoever watches. `sleep` waits that many seconds, counted from the
     first time this step asked for it: a crash in between does not begin it anew. `run_flow` runs another flow below
     this step. `values` compiles what the config holds under `raw` keys, with the flow's functions and macros.
+    `needs` are the names of the steps that this one waits for, in written order.
     """
 
     path: str
@@ -85,6 +86,7 @@ class StepContext:
     run_flow: RunFlow
     values: Callable[[object], Value]
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
+    needs: tuple[str, ...] = ()
 
     def file(self, ref: FileRef) -> Path:
         """Return the path on disk of a file of this run."""
