@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from flow_journal import KeptJournal
 from quorate.core.errors import NotFound, QuorateError, Unavailable
 from quorate.core.ids import RunId
 from quorate.core.secret import Secret
@@ -21,27 +22,21 @@ from quorate.source.section import Section
 from quorate.templating.value import Reference, Scope
 from quorate.testing import RecordingSink, VirtualClock
 
-from flow_journal import KeptJournal
-
 
 @dataclass(frozen=True)
 class Shown:
     """A value that a function makes of the scope."""
 
     make: Callable[[Scope], Any]
-    text: str = "an expression"
     references: tuple[Reference, ...] = ()
     slow: bool = False
 
     def render(self, scope: Scope) -> Any:
         return self.make(scope)
 
-    def __str__(self) -> str:
-        return self.text
-
 
 def literal(value: Any) -> Shown:
-    return Shown(lambda scope: value, text=repr(value))
+    return Shown(lambda scope: value)
 
 
 def of_step(name: str, key: str = "output") -> Shown:
@@ -61,7 +56,7 @@ class Doing(Section):
     says: tuple[str, ...] = ()
     sleeps_s: float = 0.0
     flow: str = ""
-    inputs: dict[str, Any] = {}
+    inputs: Mapping[str, Any] = {}
 
 
 class Do(Executor[Doing, Any]):
@@ -153,7 +148,7 @@ def flow(*steps: StepPlan, outputs: Mapping[str, Any] | None = None, **fields: A
         name=name,
         version="1.0.0",
         digest=f"sha256:{name}",
-        document={"name": name},
+        document={"name": name, **fields.pop("document", {})},
         steps=steps,
         outputs=plans,
         compile_value=literal,

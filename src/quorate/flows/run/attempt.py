@@ -1,7 +1,6 @@
 """One attempt of one executed step: its config is rendered, checked and given to its executor."""
 
 import asyncio
-import hashlib
 from collections.abc import Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, TypeVar
@@ -12,11 +11,12 @@ from pydantic import ValidationError
 from quorate.core.errors import DeadlineExceeded
 from quorate.flows.event import StepDelta, StepStarted
 from quorate.flows.executor import RunFlow, StepContext, StepRejected
-from quorate.flows.outcome import FlowResult, RunStatus
+from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome, StepStatus
 from quorate.flows.path import attempt as attempt_path
 from quorate.flows.path import item
 from quorate.flows.plan import StepPlan
 from quorate.flows.registry import AnyExecutor
+from quorate.flows.run.cache_port import cache_key
 from quorate.flows.run.course import Course
 from quorate.flows.run.failure import StepFailed
 from quorate.flows.run.nested import nested_course
@@ -62,9 +62,10 @@ class Attempt:
         assert cache is not None
         if (kept := await cache.get(key)) is not None:
             self.was_cached = True
-            return msgspec.json.decode(kept)
+            return kept.output
         output = self._plain(await self._executed(executor, written))
-        await cache.put(key, _encode(output), ttl_s=step.cache.ttl_s if step.cache else None)
+        outcome = StepOutcome(path=self._path, status=StepStatus.SUCCEEDED, output=output)
+        await cache.put(key, outcome, step.cache.ttl_s if step.cache else None)
         return output
 
     async def _executed(self, executor: AnyExecutor, written: object) -> Any:
@@ -144,8 +145,7 @@ class Attempt:
             return None
         own = written if rule.key is None else await rendered(rule.key, self._scope)
         place = self._step.executor if rule.key is None else f"{course.plan.name}/{self._step.name}"
-        whole = _encode((course.call.tenant, place, own))
-        return hashlib.sha256(whole).hexdigest()
+        return cache_key(course.call.tenant, place, own)
 
     def _plain(self, result: object) -> Any:
         try:

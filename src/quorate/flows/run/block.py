@@ -12,7 +12,7 @@ from quorate.flows.run.course import Course
 from quorate.flows.run.failure import RunStopped, StepFailed
 from quorate.flows.run.progress import Share
 from quorate.flows.run.record import RUN_STOPPED, UPSTREAM_FAILED, is_broken
-from quorate.flows.run.view import succeeded, view_of
+from quorate.flows.run.view import succeeded
 
 _NONE_SUCCEEDED = "none of the steps it waits for succeeded"
 #: Takes one step of a block to its outcome.
@@ -202,7 +202,7 @@ def show_skipped(
 ) -> None:
     """Let expressions see a step that is not executed, and everything inside it."""
     outcome = outcome or skipped(course, path, "")
-    scope["steps"][step.name] = view_of(outcome, course.run.machinery.fields_of(step))
+    scope["steps"][step.name] = course.run.machinery.view(step, outcome)
     for inner in _inside(step):
         show_skipped(course, inner, joined(path, inner.name), scope)
 
@@ -224,10 +224,13 @@ def _event(course: Course, outcome: StepOutcome, share: Share) -> StepSkipped | 
 def _needs(steps: Sequence[StepPlan]) -> dict[str, list[str]]:
     """Return what each step waits for in its block: for a fallback, whoever it stands in for."""
     owners: dict[str, list[str]] = {step.name: [] for step in steps if step.fallback_only}
+    own = {step.name for step in steps}
+    if not owners:
+        return {step.name: [need for need in step.needs if need in own] for step in steps}
     for step in steps:
         if step.on_error.fallback in owners:
             owners[step.on_error.fallback].append(step.name)
-    own = {step.name for step in steps} - owners.keys()
+    own -= owners.keys()
     found: dict[str, list[str]] = {}
     for step in steps:
         if step.name in own:

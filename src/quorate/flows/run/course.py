@@ -16,7 +16,7 @@ from quorate.flows.run.hidden import Hidden
 from quorate.flows.run.mocks import Mocks
 from quorate.flows.run.places import StepPlaces
 from quorate.flows.run.record import Record
-from quorate.flows.run.view import result_fields
+from quorate.flows.run.view import result_fields, view_of
 from quorate.model import Call
 from quorate.model.event import Event
 
@@ -42,22 +42,26 @@ class Machinery:
     cache: StepCache | None = None
     step_places: StepPlaces = field(default_factory=StepPlaces)
 
-    def fields_of(self, step: StepPlan) -> tuple[str, ...]:
-        """Return the fields that a step's output usually has."""
-        if not step.executor:
-            return step.outputs
-        return (*result_fields(self.executors.get(step.executor)), *step.outputs)
+    def view(self, step: StepPlan, outcome: StepOutcome) -> dict[str, Any]:
+        """Return how expressions see a step that has ended."""
+
+        def fields() -> tuple[str, ...]:
+            own = result_fields(self.executors.get(step.executor)) if step.executor else ()
+            return (*own, *step.outputs)
+
+        return view_of(outcome, fields)
 
 
 class Run:
     """One run on its way, with all flows inside it; a live object.
 
-    `before_s` is the time from its beginning until it was taken up here. `interrupted` are the steps that were under
+    `before_s` is the time from its beginning until its call here was made. `interrupted` are the steps that were under
     way when it was cancelled.
     """
 
     __slots__ = (
-        "before_s",
+        "_monotonic",
+        "_zero_s",
         "call",
         "id",
         "interpret",
@@ -94,14 +98,15 @@ class Run:
         self.interpret = interpret
         self.places = asyncio.Semaphore(concurrency)
         self.mocks = mocks
-        self.before_s = before_s
+        self._monotonic = call.clock.monotonic
+        self._zero_s = call.started_s - before_s
         self.steps_begun = 0
         self.interrupted: dict[str, StepOutcome] = {}
 
     @property
     def at_s(self) -> float:
         """Seconds since the run began."""
-        return self.call.at_s + self.before_s
+        return self._monotonic() - self._zero_s
 
     @property
     def tells(self) -> bool:

@@ -11,6 +11,7 @@ from quorate.flows.plan import StepPlan
 from quorate.flows.run.block import Block
 from quorate.flows.run.course import Course, as_data
 from quorate.flows.run.failure import RunStopped, StepFailed
+from quorate.flows.run.kept_result import KeptResult
 from quorate.flows.run.latency import latency_of
 from quorate.flows.run.outputs import made_outputs
 from quorate.flows.run.progress import Share
@@ -21,13 +22,16 @@ _CLEANING_UP_S = 30.0
 
 
 async def interpret(course: Course) -> FlowResult:
-    """Run a flow: its steps, `catch` after a failure, `finally` in any case, then its outputs.
+    """Run a flow, unless its outputs are kept: its steps, `catch` after a failure, `finally` always, then its outputs.
 
     Failures of steps are in the result; what is raised has ended the whole run (`LeaseLost`, `CancelledError`). Who
     interrupts it calls `clean_up` for what `finally` says.
     """
     began_s = course.run.at_s
     errors: list[StepError] = []
+    kept = KeptResult(course)
+    if (known := await kept.outputs()) is not None:
+        return result_of(course, RunStatus.SUCCEEDED, known, errors, began_s=began_s)
     failure = await _block(course, course.plan.steps, "", course.scope, errors, Share(1.0))
     if failure is not None and course.plan.catch:
         seen = {"error": as_data(failure), "errors": [as_data(error) for error in _once(errors)]}
@@ -37,6 +41,8 @@ async def interpret(course: Course) -> FlowResult:
     outputs, wrong = await made_outputs(course, is_whole=not errors)
     errors.extend(wrong)
     status = RunStatus.FAILED if wrong else _status(failure, errors)
+    if status is RunStatus.SUCCEEDED:
+        await kept.keep(outputs)
     return result_of(course, status, outputs, errors, began_s=began_s)
 
 

@@ -53,17 +53,21 @@ def _critical_path_s(steps: Iterable[StepPlan], ran: Mapping[str, StepOutcome], 
     by_name = {step.name: step for step in steps}
     longest: dict[str, float] = {}
     # Depth first without recursion: a chain of steps may be longer than Python's stack.
-    waiting = list(by_name)
+    waiting = list(reversed(by_name))
     while waiting:
         name = waiting[-1]
-        needs = [need for need in by_name[name].needs if need in by_name]
-        if missing := [need for need in needs if need not in longest]:
-            waiting.extend(missing)
-            continue
-        waiting.pop()
-        own = ran.get(joined(prefix, name))
-        before_s = max((longest[need] for need in needs), default=0.0)
-        longest[name] = before_s + (own.latency_s if own is not None else 0.0)
+        before_s = 0.0
+        ready = True
+        for need in by_name[name].needs:
+            if need in longest:
+                before_s = max(before_s, longest[need])
+            elif need in by_name:
+                waiting.append(need)
+                ready = False
+        if ready:
+            waiting.pop()
+            own = ran.get(joined(prefix, name))
+            longest[name] = before_s + (own.latency_s if own is not None else 0.0)
     return max(longest.values(), default=0.0)
 
 

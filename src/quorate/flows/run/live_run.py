@@ -67,7 +67,8 @@ class LiveRun:
         case, and after `LeaseLost`, nothing more is run or kept.
         """
         course = self._course
-        await course.run.record.begin(_started(course, resumed=resumed), at_once=course.run.is_watched())
+        if course.run.tells:
+            await course.run.record.begin(_started(course, resumed=resumed), at_once=course.run.is_watched())
         interrupted: asyncio.CancelledError | None = None
         try:
             async with background(interpret(course)) as self._task:

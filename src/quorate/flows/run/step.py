@@ -17,7 +17,7 @@ from quorate.flows.run.record import RUN_STOPPED
 from quorate.flows.run.rendering import holds, rendered
 from quorate.flows.run.tally import Tally, spend_of
 from quorate.flows.run.tries import Tries
-from quorate.flows.run.view import view_of
+from quorate.flows.run.written_condition import written_condition
 
 
 async def run_step(block: Block, step: StepPlan, path: str, share: Share) -> StepOutcome:
@@ -50,7 +50,8 @@ class _StepRun:
         step, course = self._step, self._course
         try:
             if step.condition is not None and not await holds(step.condition, self._block.scope):
-                return await self._block.skip(step, self._path, str(step.condition), self._share)
+                reason = written_condition(course.plan, step)
+                return await self._block.skip(step, self._path, reason, self._share)
             output = await self._output()
         except RunStopped:
             return skipped(course, self._path, RUN_STOPPED)
@@ -156,8 +157,9 @@ def _known_errors(course: Course, outcome: StepOutcome) -> list[StepError]:
 
 def _show(course: Course, step: StepPlan, path: str, scope: dict[str, Any], outcome: StepOutcome) -> None:
     """Let expressions see how a step ended, and, when it was taken up again, everything inside it."""
-    scope["steps"][step.name] = view_of(outcome, course.run.machinery.fields_of(step))
-    _show_inside(course, step, base_path(path, outcome.attempts), scope)
+    scope["steps"][step.name] = course.run.machinery.view(step, outcome)
+    if step.kind.is_container and step.foreach is None:
+        _show_inside(course, step, base_path(path, outcome.attempts), scope)
     if (name := step.on_error.fallback) is not None:
         below = joined(path, name)
         if (stood_in := course.run.record.outcomes.get(below)) is not None:
@@ -165,8 +167,6 @@ def _show(course: Course, step: StepPlan, path: str, scope: dict[str, Any], outc
 
 
 def _show_inside(course: Course, step: StepPlan, base: str, scope: dict[str, Any]) -> None:
-    if step.foreach is not None:
-        return
     for inner in (*step.steps, *(each for case in step.cases for each in case.steps)):
         path = joined(base, inner.name)
         outcome = course.run.record.outcomes.get(path)

@@ -1,7 +1,7 @@
 """What expressions see of a step that has ended."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -10,7 +10,7 @@ from quorate.flows.outcome import StepOutcome, StepStatus
 from quorate.flows.registry import AnyExecutor
 
 
-def view_of(outcome: StepOutcome, fields: Sequence[str]) -> dict[str, Any]:
+def view_of(outcome: StepOutcome, fields: Callable[[], Sequence[str]]) -> dict[str, Any]:
     """Return how `steps.NAME` looks: how it ended, its output whole, and the output's own fields over all that.
 
     `fields` are those that its output usually has: `null` where there is no output, so that asking is no error.
@@ -27,10 +27,10 @@ def view_of(outcome: StepOutcome, fields: Sequence[str]) -> dict[str, Any]:
         "result": output,
         "output": output,
     }
-    if isinstance(output, Mapping):
-        view.update(cast("Mapping[str, Any]", output))
+    if isinstance(output, dict):
+        view.update(cast("dict[str, Any]", output))
     elif output is None:
-        for field in fields:
+        for field in fields():
             view.setdefault(field, None)
     return view
 

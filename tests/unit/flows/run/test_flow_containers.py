@@ -1,11 +1,14 @@
 """Loops, groups, switches and flows inside flows; places and limits; secrets and the cache."""
 
+import asyncio
+import threading
 from typing import Any
 
 import pytest
 
 from flow_site import FlowSite, Shown, flow, literal, of_step, shown_config, step
-from quorate.flows.outcome import FlowResult, RunStatus, StepStatus
+from quorate.flows.executor import StepRejected
+from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome, StepStatus
 from quorate.flows.plan import (
     CacheRule,
     Case,
@@ -196,8 +199,6 @@ def test_a_step_that_sleeps_gives_others_its_place() -> None:
 
 
 def test_a_step_has_its_places_whichever_run_it_is_in() -> None:
-    import asyncio
-
     async def go() -> tuple[FlowSite, float]:
         site = FlowSite(flow(step("a", does={"after_s": 1}, concurrency=2)))
         await asyncio.gather(*(site.run() for _ in range(6)))
@@ -237,21 +238,19 @@ def test_a_secret_leaves_no_trace_in_outputs_errors_and_events() -> None:
 
 
 def test_a_flow_whose_secrets_are_not_configured_does_not_begin() -> None:
-    from quorate.flows.executor import StepRejected
-
     with pytest.raises(StepRejected, match="CRM"):
         _run(flow(step("a"), secrets=("CRM",)))
 
 
 class _Cache:
     def __init__(self) -> None:
-        self.kept: dict[str, bytes] = {}
+        self.kept: dict[str, StepOutcome] = {}
 
-    async def get(self, key: str) -> bytes | None:
+    async def get(self, key: str) -> StepOutcome | None:
         return self.kept.get(key)
 
-    async def put(self, key: str, output: bytes, *, ttl_s: float | None) -> None:
-        self.kept[key] = output
+    async def put(self, key: str, outcome: StepOutcome, ttl_s: float | None = None) -> None:
+        self.kept[key] = outcome
 
 
 def test_a_cached_step_is_executed_once_for_each_key_and_tenant() -> None:
@@ -268,9 +267,6 @@ def test_a_cached_step_is_executed_once_for_each_key_and_tenant() -> None:
 
 
 def test_slow_values_are_rendered_in_a_thread() -> None:
-    import asyncio
-    import threading
-
     seen: list[str] = []
 
     def make(scope: Any) -> dict[str, str]:
@@ -281,3 +277,16 @@ def test_slow_values_are_rendered_in_a_thread() -> None:
     result = asyncio.run(site.run())
     assert result.outputs == {"b": "a"}
     assert seen != [threading.main_thread().name]
+
+
+def test_a_flow_whose_outputs_are_kept_executes_nothing_for_the_same_inputs() -> None:
+    async def go() -> tuple[FlowSite, FlowResult]:
+        site = FlowSite(flow(step("a"), cache=CacheRule(ttl_s=60)), cache=_Cache())
+        await site.run(inputs={"n": 1})
+        again = await site.run(inputs={"n": 1})
+        await site.run(inputs={"n": 2})
+        return site, again
+
+    site, again = run_virtual(go())
+    assert site.do.ran == ["a", "a"]
+    assert (again.outputs, again.steps) == ({"a": "a"}, {})

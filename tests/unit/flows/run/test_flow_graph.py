@@ -1,5 +1,7 @@
 """Steps start when what they wait for has ended; failures stop, go on, or are stood in for."""
 
+from typing import Any
+
 import pytest
 
 from flow_site import FlowSite, Shown, flow, literal, of_step, shown_config, step
@@ -21,7 +23,7 @@ from quorate.testing import run_virtual
 CONTINUE = ErrorRule(action=OnFailure.CONTINUE)
 
 
-def _run(plan: FlowPlan, **fields: object) -> tuple[FlowResult, FlowSite]:
+def _run(plan: FlowPlan, **fields: Any) -> tuple[FlowResult, FlowSite]:
     async def go() -> tuple[FlowResult, FlowSite]:
         site = FlowSite(plan)
         return await site.run(**fields), site
@@ -141,8 +143,9 @@ def test_a_rule_applies_only_when_its_condition_holds() -> None:
 def test_a_condition_that_does_not_hold_skips_the_step_and_not_what_waits_for_it() -> None:
     result, site = _run(
         flow(
-            step("pdf", condition=Shown(lambda scope: False, text="inputs.n > 2"), outputs=("text",)),
+            step("pdf", condition=Shown(lambda scope: False), outputs=("text",)),
             step("after", "pdf", config=shown_config(lambda scope: scope["steps"]["pdf"]["text"])),
+            document={"steps": [{"name": "pdf", "condition": "inputs.n > 2"}]},
         )
     )
     assert site.do.ran == ["after"]

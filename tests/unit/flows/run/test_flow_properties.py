@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,9 +37,9 @@ def _graphs(draw: st.DrawFn) -> list[_Node]:
 
 def _sum(value: Any) -> int:
     if isinstance(value, dict):
-        return sum(_sum(each) for each in value.values())
+        return sum(_sum(each) for each in cast("dict[str, Any]", value).values())
     if isinstance(value, list):
-        return sum(_sum(each) for each in value)
+        return sum(_sum(each) for each in cast("list[Any]", value))
     return int(value)
 
 
@@ -56,10 +56,10 @@ def _planned(node: _Node, number: int) -> StepPlan:
         step(
             f"j{number}",
             f"i{number}",
-            config=Shown(lambda s: {"gives": s["steps"][f"i{number}"]["output"] + 1, "after_s": node.delays[1]}),
+            config=Shown(lambda s: {"gives": 1 + _sum(s["steps"][f"i{number}"]["output"]), "after_s": node.delays[1]}),
         ),
     )
-    own = Shown(lambda s: {"gives": _own(s, node, number), "after_s": node.delays[s.get("loop", {"index": 0})["index"]]})
+    own = Shown(lambda s: {"gives": _own(s, node, number), "after_s": node.delays[_index(s)]})
     match node.kind:
         case "loop":
             return step(name, *needs, config=own, foreach=items)
@@ -76,6 +76,10 @@ def _planned(node: _Node, number: int) -> StepPlan:
 
 def _own(scope: Scope, node: _Node, number: int) -> int:
     return _of_needs(node, number, scope) + scope.get("item", 0)
+
+
+def _index(scope: Scope) -> int:
+    return int(scope["loop"]["index"]) if "loop" in scope else 0
 
 
 def _expected(nodes: list[_Node]) -> dict[str, Any]:

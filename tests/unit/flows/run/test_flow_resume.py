@@ -15,6 +15,17 @@ from quorate.flows.outcome import FlowResult, RunStatus, StepStatus
 from quorate.flows.plan import Durability, Foreach, Jitter, RetryRule, StepKind
 from quorate.testing import run_virtual
 
+TAGS = [
+    "flow.started",
+    "step.started",
+    "step.delta",
+    "step.delta",
+    "step.finished",
+    "step.started",
+    "step.finished",
+    "flow.finished",
+]
+
 
 async def _killed(site: FlowSite, run: Any) -> None:
     """Have a worker take the run until the journal stands still, then lose the worker."""
@@ -226,25 +237,16 @@ def test_a_replay_gives_the_same_and_executes_nothing() -> None:
 
 
 def test_whoever_watches_sees_all_ends_in_order_with_their_numbers() -> None:
-    async def go() -> list[Any]:
+    async def go() -> tuple[list[Any], FlowSite]:
         site = FlowSite(flow(step("a", does={"says": ("x", "y")}), step("b", "a")))
         call = site.call()
         watch = site.runner.watch(call.id)
         await site.run(call=call, durability=Durability.DURABLE)
-        return [seen async for seen in watch]
+        return [seen async for seen in watch], site
 
-    seen = run_virtual(go())
-    tags = [str(type(each.event).__struct_config__.tag) for each in seen]
-    assert tags == [
-        "flow.started",
-        "step.started",
-        "step.delta",
-        "step.delta",
-        "step.finished",
-        "step.started",
-        "step.finished",
-        "flow.finished",
-    ]
+    seen, site = run_virtual(go())
+    assert site.sink.tags == TAGS
+    assert [each.event for each in seen] == site.sink.events
     assert [each.seq for each in seen if each.seq is not None] == [1, 2, 3]
     assert [each.event.percent for each in seen if isinstance(each.event, StepFinished)] == [50, 100]
 
