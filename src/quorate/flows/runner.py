@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from quorate.core.clock import Clock, Deadline, SystemClock
-from quorate.core.errors import Conflict
+from quorate.core.errors import Conflict, QuorateError
 from quorate.core.ids import RunId, new_id
 from quorate.core.tasks import background
 from quorate.flows.executor import FlowServices
@@ -24,6 +24,7 @@ from quorate.flows.run.interpret import interpret
 from quorate.flows.run.live_run import Audience, LiveRun
 from quorate.flows.run.mocks import Mocks, ancestors, recorded_answers
 from quorate.flows.run.nested import limited, require_secrets
+from quorate.flows.run.not_begun import not_begun
 from quorate.flows.run.record import Record
 from quorate.flows.run.rendering import rendered
 from quorate.flows.run.restart import kept_before, to_forget
@@ -137,15 +138,18 @@ class FlowRunner:
         """Take a claimed run up from what has finished and run it to its end: what a dispatcher calls.
 
         The dispatcher renews the lease. Interrupted, it ends as cancelled if that was asked for; else nothing is kept
-        and the run can be taken up again. Raises `LeaseLost`.
+        and the run can be taken up again. A run whose document cannot be compiled here, or whose secrets are missing,
+        ends as failed. Raises `LeaseLost`.
         """
         header = view.header
-        start = _Start(
-            plan=self._plan_of(header.document),
-            inputs=header.inputs,
-            call=self._call_of(header),
-            view=view,
-        )
+        try:
+            plan = self._plan_of(header.document)
+            require_secrets(plan, self._machinery)
+        except QuorateError as error:
+            result = not_begun(view, error)
+            await self._journal.finish(lease, result)
+            return result
+        start = _Start(plan=plan, inputs=header.inputs, call=self._call_of(header), view=view)
 
         async def is_cancelled() -> bool:
             return (await self._journal.load(header.id)).cancel_requested
@@ -215,7 +219,9 @@ class FlowRunner:
         start = _Start(
             plan=plan, inputs=header.inputs, call=call, mocks=recorded_answers(view.outcomes), outcomes=skips
         )
-        return await self._to_its_end(start, None, _always)
+        # Whoever watches the run, or cancels it, means the other one.
+        course = self._course(start, None, Audience(ignore_events, ()))
+        return await LiveRun(course).to_its_end(resumed=False, is_cancelled=_always)
 
     async def cancel(self, run: RunId) -> bool:
         """Have a run end as cancelled, wherever it runs; `False` if it has ended."""
@@ -256,7 +262,8 @@ class FlowRunner:
     async def _to_its_end(
         self, start: "_Start", lease: Lease | None, is_cancelled: Callable[[], Awaitable[bool]]
     ) -> FlowResult:
-        course = self._course(start, lease)
+        audience = Audience(start.call.sink, self._watches.setdefault(start.call.id, []))
+        course = self._course(start, lease, audience)
         async with self._lives(course) as live:
             return await live.to_its_end(resumed=start.view is not None, is_cancelled=is_cancelled)
 
@@ -271,9 +278,8 @@ class FlowRunner:
             for watch in self._watches.pop(run, ()):
                 watch.close()
 
-    def _course(self, start: "_Start", lease: Lease | None) -> Course:
+    def _course(self, start: "_Start", lease: Lease | None, audience: Audience) -> Course:
         call, plan, view = start.call, start.plan, start.view
-        audience = Audience(call.sink, self._watches.setdefault(call.id, []))
         sink = ignore_events if lease is None and not audience else audience.tell
         call = limited(msgspec.structs.replace(call, sink=sink), plan)
         before_s = 0.0

@@ -1,5 +1,6 @@
 """What of a run is kept when it is begun again: after a failure, or from one of its steps on."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from quorate.core.errors import NotFound
@@ -10,6 +11,8 @@ from quorate.flows.run.mocks import ancestors
 from quorate.flows.run.record import is_broken
 from quorate.source.place import did_you_mean
 
+_LAST = re.compile(r"(?:.*?/)?(?:catch|finally)(?=/)")
+
 
 def to_forget(outcomes: Mapping[str, StepOutcome]) -> list[str]:
     """Return the paths whose outcomes must go so that the failed steps are tried again, and what waited for them.
@@ -19,7 +22,8 @@ def to_forget(outcomes: Mapping[str, StepOutcome]) -> list[str]:
     broken = {path for path, outcome in outcomes.items() if is_broken(outcome)}
     # Forgetting a path forgets what is below it: of two that are inside each other the outer one is enough.
     inner = {path for path in broken if any(above in broken for above in ancestors(path))}
-    ends = {"catch", "finally"} & {path.partition("/")[0] for path in outcomes}
+    # How a flow ends depends on what failed, so its last steps are done again.
+    ends = {found[0] for path in outcomes if (found := _LAST.match(path)) is not None}
     return sorted((broken - inner) | ends)
 
 

@@ -12,7 +12,7 @@ from quorate.flows.event import FlowFinished, StepDelta, StepFinished, StepStart
 from quorate.flows.executor import StepRejected
 from quorate.flows.journal import LeaseLost
 from quorate.flows.outcome import FlowResult, RunStatus, StepStatus
-from quorate.flows.plan import Durability, Foreach, Jitter, RetryRule, StepKind
+from quorate.flows.plan import Durability, ErrorRule, Foreach, Jitter, OnFailure, RetryRule, StepKind
 from quorate.testing import run_virtual
 
 TAGS = [
@@ -286,3 +286,42 @@ def test_a_run_of_which_secrets_are_missing_is_not_begun() -> None:
         return site.journal.rows
 
     assert run_virtual(go()) == {}
+
+
+def test_a_queued_run_whose_document_is_no_flow_here_ends_as_failed() -> None:
+    async def go() -> FlowResult:
+        site = FlowSite(flow(step("a"), name="gone"))
+        run = await site.begun()
+        site.plans.clear()
+        return await site.work(run)
+
+    result = run_virtual(go())
+    assert (result.status, result.errors[0].code) == (RunStatus.FAILED, "not_found")
+
+
+def test_what_was_spent_before_a_crash_counts_in_the_result() -> None:
+    async def go() -> FlowResult:
+        plan = flow(step("a", does={"costs": 7}), step("b", "a", does={"costs": 2}))
+        site = FlowSite(plan, journal=KeptJournal(dies_at=1))
+        run = await site.begun()
+        await _killed(site, run)
+        return await site.work(run)
+
+    result = run_virtual(go())
+    assert (result.cost_microusd, result.prompt_tokens) == (9, 6)
+
+
+def test_a_restored_group_shows_its_steps_and_its_handled_errors() -> None:
+    async def go() -> FlowResult:
+        bad = step("bad", does={"fails": "no", "passing": False}, on_error=ErrorRule(action=OnFailure.CONTINUE))
+        group = step("g", kind=StepKind.GROUP, steps=(step("good"), bad))
+        seen = shown_config(lambda s: [s["steps"]["good"]["output"], s["steps"]["bad"]["success"]])
+        site = FlowSite(flow(group, step("after", "g", config=seen)), journal=KeptJournal(dies_at=3))
+        run = await site.begun()
+        await _killed(site, run)
+        return await site.work(run)
+
+    result = run_virtual(go())
+    assert result.outputs["after"] == ["good", False]
+    assert result.status is RunStatus.PARTIAL
+    assert [error.stage for error in result.errors] == ["g/bad"]
