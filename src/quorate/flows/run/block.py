@@ -31,7 +31,6 @@ class Block:
     __slots__ = (
         "_counts",
         "_dependents",
-        "_group",
         "_needs",
         "_shares",
         "above",
@@ -73,7 +72,6 @@ class Block:
                 self._dependents[need].append(name)
         whole = sum(step.weight for step in self.steps.values()) or 1.0
         self._shares = {name: share.part(step.weight / whole) for name, step in self.steps.items()}
-        self._group: asyncio.TaskGroup | None = None
         for step in steps:
             if step.fallback_only:
                 show_skipped(course, step, joined(prefix, step.name), scope)
@@ -88,8 +86,7 @@ class Block:
         first = [step for name, step in self.steps.items() if not self._counts[name]]
         if first:
             async with asyncio.TaskGroup() as group:
-                self._group = group
-                await self._fan_out(first)
+                await self._fan_out(first, group)
         left = await self._skip_the_rest()
         if self.failure is not None:
             raise self.failure
@@ -100,18 +97,11 @@ class Block:
         """Return the outputs by the steps' names."""
         return {name: outcome.output for name, outcome in self.outcomes.items()}
 
-    async def _fan_out(self, ready: list[StepPlan]) -> None:
-        following: StepPlan | None = ready[0]
-        self._begin(ready[1:])
-        while following is not None:
-            freed = await self._ended(following)
-            following = freed[0] if freed else None
-            self._begin(freed[1:])
-
-    def _begin(self, steps: list[StepPlan]) -> None:
-        for step in steps:
-            assert self._group is not None
-            self._group.create_task(self._fan_out([step]))
+    async def _fan_out(self, ready: list[StepPlan], group: asyncio.TaskGroup) -> None:
+        while ready:
+            for step in ready[1:]:
+                group.create_task(self._fan_out([step], group))
+            ready = await self._ended(ready[0])
 
     async def _ended(self, step: StepPlan) -> list[StepPlan]:
         """Take a step to its end and return those that may start now."""
