@@ -126,6 +126,11 @@ class StepKind(StrEnum):
     GROUP = "group"
     SWITCH = "switch"
 
+    @property
+    def is_container(self) -> bool:
+        """Whether it is made of other steps."""
+        return self is not StepKind.EXECUTE
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepPlan:

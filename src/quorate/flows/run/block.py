@@ -1,0 +1,229 @@
+"""A set of steps run as a graph: each starts the moment what it waits for has ended."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, assert_never
+
+from quorate.flows.event import StepSkipped
+from quorate.flows.outcome import StepError, StepOutcome, StepStatus
+from quorate.flows.path import joined
+from quorate.flows.plan import Require, StepPlan
+from quorate.flows.run.course import Course
+from quorate.flows.run.failure import RunStopped, StepFailed
+from quorate.flows.run.progress import Share
+from quorate.flows.run.record import RUN_STOPPED, UPSTREAM_FAILED, is_broken
+from quorate.flows.run.view import succeeded
+
+_NONE_SUCCEEDED = "none of the steps it waits for succeeded"
+#: Takes one step of a block to its outcome.
+RunStep = Callable[["Block", StepPlan, str, Share], Awaitable[StepOutcome]]
+
+
+class Block:
+    """Steps that wait for each other; a live object.
+
+    A step whose failure nobody handles stops the block: what is under way ends, nothing new starts. `errors` are all
+    errors inside, handled or not. `scope` is what the steps see; their views are put into its `steps`. Each step has a
+    count of those it still waits for, so that an end costs as much as the step has dependents. Whoever ended goes on
+    with the first step that it set free; only further ones get a task.
+    """
+
+    __slots__ = (
+        "_counts",
+        "_dependents",
+        "_needs",
+        "_shares",
+        "above",
+        "course",
+        "errors",
+        "failure",
+        "outcomes",
+        "prefix",
+        "run_step",
+        "scope",
+        "steps",
+    )
+
+    def __init__(
+        self,
+        course: Course,
+        steps: Sequence[StepPlan],
+        prefix: str,
+        scope: dict[str, Any],
+        *,
+        share: Share,
+        run_step: RunStep,
+        above: "Block | None" = None,
+    ) -> None:
+        self.course = course
+        self.prefix = prefix
+        self.scope = scope
+        self.above = above
+        self.errors: list[StepError] = []
+        self.failure: StepFailed | None = None
+        self.outcomes: dict[str, StepOutcome] = {}
+        self.run_step = run_step
+        self.steps = {step.name: step for step in steps if not step.fallback_only}
+        self._needs = _needs(steps)
+        self._counts = {name: len(needs) for name, needs in self._needs.items()}
+        self._dependents: dict[str, list[str]] = {name: [] for name in self.steps}
+        for name, needs in self._needs.items():
+            for need in needs:
+                self._dependents[need].append(name)
+        whole = sum(step.weight for step in self.steps.values()) or 1.0
+        self._shares = {name: share.part(step.weight / whole) for name, step in self.steps.items()}
+        for step in steps:
+            if step.fallback_only:
+                show_skipped(course, step, joined(prefix, step.name), scope)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing new starts here."""
+        return self.failure is not None or (self.above is not None and self.above.is_stopped)
+
+    async def run(self) -> None:
+        """Run all steps; raise `StepFailed` for the first failure, `RunStopped` if one outside kept some back."""
+        first = [step for name, step in self.steps.items() if not self._counts[name]]
+        if first:
+            async with asyncio.TaskGroup() as group:
+                await self._fan_out(first, group)
+        left = await self._skip_the_rest()
+        if self.failure is not None:
+            raise self.failure
+        if left:
+            raise RunStopped
+
+    def outputs(self) -> dict[str, Any]:
+        """Return the outputs by the steps' names."""
+        return {name: outcome.output for name, outcome in self.outcomes.items()}
+
+    async def _fan_out(self, ready: list[StepPlan], group: asyncio.TaskGroup) -> None:
+        while ready:
+            for step in ready[1:]:
+                group.create_task(self._fan_out([step], group))
+            ready = await self._ended(ready[0])
+
+    async def _ended(self, step: StepPlan) -> list[StepPlan]:
+        """Take a step to its end and return those that may start now."""
+        outcome = await self._outcome(step)
+        if outcome is None:
+            return []
+        self.outcomes[step.name] = outcome
+        if is_broken(outcome) and outcome.error is not None and self.failure is None:
+            self.failure = StepFailed(outcome.error)
+        freed: list[StepPlan] = []
+        for name in self._dependents[step.name]:
+            self._counts[name] -= 1
+            if not self._counts[name]:
+                freed.append(self.steps[name])
+        return freed
+
+    async def _outcome(self, step: StepPlan) -> StepOutcome | None:
+        path = joined(self.prefix, step.name)
+        if path in self.course.run.record.outcomes or (reason := self._why_not(step)) is None:
+            if self.is_stopped and path not in self.course.run.record.outcomes:
+                return None
+            outcome = await self.run_step(self, step, path, self._shares[step.name])
+            return None if outcome.reason == RUN_STOPPED else outcome
+        if reason in (UPSTREAM_FAILED, RUN_STOPPED):
+            return None
+        return await self.skip(step, path, reason, self._shares[step.name])
+
+    def _why_not(self, step: StepPlan) -> str | None:
+        """Return why a step whose needs have ended does not start, `None` if it does."""
+        needs = [self.outcomes[name] for name in self._needs[step.name]]
+        match step.require:
+            case Require.ALL:
+                return UPSTREAM_FAILED if any(is_broken(need) for need in needs) else None
+            case Require.ANY:
+                return None if not needs or any(succeeded(need) for need in needs) else _NONE_SUCCEEDED
+            case Require.DONE:
+                return None
+            case _:
+                assert_never(step.require)
+
+    async def skip(self, step: StepPlan, path: str, reason: str, share: Share) -> StepOutcome:
+        """Keep that a step is skipped, and let others see it."""
+        share.end()
+        outcome = skipped(self.course, path, reason)
+        await self.course.run.record.put([(outcome, _event(self.course, outcome, share))])
+        show_skipped(self.course, step, path, self.scope, outcome)
+        return outcome
+
+    async def _skip_the_rest(self) -> bool:
+        """Keep which steps were never started, all at once; return whether there are any."""
+        left = [name for name in self.steps if name not in self.outcomes]
+        if not left:
+            return False
+        behind = self._behind_failures()
+        ends: list[tuple[StepOutcome | None, StepSkipped | None]] = []
+        for name in left:
+            path = joined(self.prefix, name)
+            self._shares[name].end()
+            outcome = skipped(self.course, path, UPSTREAM_FAILED if name in behind else RUN_STOPPED)
+            # What has begun inside goes on below this path when the run is taken up again.
+            has_begun = self.steps[name].kind.is_container or self.steps[name].foreach is not None
+            self.outcomes[name] = outcome
+            if has_begun:
+                self.course.run.record.unkept[path] = outcome
+            ends.append((None if has_begun else outcome, _event(self.course, outcome, self._shares[name])))
+            show_skipped(self.course, self.steps[name], path, self.scope, outcome)
+        await self.course.run.record.put(ends)
+        return True
+
+    def _behind_failures(self) -> set[str]:
+        behind = set[str]()
+        waiting = [name for name, outcome in self.outcomes.items() if is_broken(outcome)]
+        while waiting:
+            for name in self._dependents[waiting.pop()]:
+                if name not in behind:
+                    behind.add(name)
+                    waiting.append(name)
+        return behind
+
+
+def skipped(course: Course, path: str, reason: str) -> StepOutcome:
+    """Return the outcome of a step that is not executed."""
+    return StepOutcome(path=path, status=StepStatus.SKIPPED, reason=reason, attempts=0, started_s=course.run.at_s)
+
+
+def show_skipped(
+    course: Course, step: StepPlan, path: str, scope: dict[str, Any], outcome: StepOutcome | None = None
+) -> None:
+    """Let expressions see a step that is not executed, and everything inside it."""
+    outcome = outcome or skipped(course, path, "")
+    scope["steps"][step.name] = course.run.machinery.view(step, outcome)
+    for inner in _inside(step):
+        show_skipped(course, inner, joined(path, inner.name), scope)
+
+
+def _inside(step: StepPlan) -> Iterable[StepPlan]:
+    if step.foreach is None:
+        yield from step.steps
+        for case in step.cases:
+            yield from case.steps
+
+
+def _event(course: Course, outcome: StepOutcome, share: Share) -> StepSkipped | None:
+    run = course.run
+    if not run.tells:
+        return None
+    return StepSkipped(call_id=run.id, at_s=run.at_s, step=outcome.path, percent=share.percent, reason=outcome.reason)
+
+
+def _needs(steps: Sequence[StepPlan]) -> dict[str, list[str]]:
+    """Return what each step waits for in its block: for a fallback, whoever it stands in for."""
+    owners: dict[str, list[str]] = {step.name: [] for step in steps if step.fallback_only}
+    own = {step.name for step in steps}
+    if not owners:
+        return {step.name: [need for need in step.needs if need in own] for step in steps}
+    for step in steps:
+        if step.on_error.fallback in owners:
+            owners[step.on_error.fallback].append(step.name)
+    own -= owners.keys()
+    found: dict[str, list[str]] = {}
+    for step in steps:
+        if step.name in own:
+            spelled = [name for need in step.needs for name in owners.get(need, [need])]
+            found[step.name] = [name for name in dict.fromkeys(spelled) if name in own and name != step.name]
+    return found

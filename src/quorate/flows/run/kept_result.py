@@ -1,0 +1,35 @@
+"""The outputs of a whole flow that are kept for the next run with the same inputs."""
+
+from typing import Any
+
+from quorate.flows.outcome import StepOutcome, StepStatus
+from quorate.flows.run.cache_port import cache_key
+from quorate.flows.run.course import Course
+from quorate.flows.run.rendering import rendered
+
+
+class KeptResult:
+    """The place in the cache for the outputs of one flow with its inputs; there is none if the flow asks for none."""
+
+    def __init__(self, course: Course) -> None:
+        self._course = course
+        # What a test or a replay answers is nobody else's result.
+        self._cache = None if course.run.mocks is not None else course.run.machinery.cache
+        self._rule = course.plan.cache
+        self._key = ""
+
+    async def outputs(self) -> dict[str, Any] | None:
+        """Return what was kept; `None` if there is nothing."""
+        if self._cache is None or self._rule is None:
+            return None
+        course, rule = self._course, self._rule
+        own = course.scope["inputs"] if rule.key is None else await rendered(rule.key, course.scope)
+        self._key = cache_key(course.call.tenant, f"{course.plan.name}@{course.plan.digest}", own)
+        kept = await self._cache.get(self._key)
+        return None if kept is None else kept.output
+
+    async def keep(self, outputs: dict[str, Any]) -> None:
+        """Keep the outputs of a run that has succeeded."""
+        if self._cache is not None and self._rule is not None:
+            outcome = StepOutcome(path=self._course.prefix, status=StepStatus.SUCCEEDED, output=outputs)
+            await self._cache.put(self._key, outcome, self._rule.ttl_s)

@@ -1,0 +1,132 @@
+"""A run that this process runs now: begun, watched, interrupted, ended."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from quorate.core.clock import Deadline
+from quorate.core.tasks import background
+from quorate.flows.event import FlowFinished, FlowStarted, StepEnded
+from quorate.flows.journal import LeaseLost
+from quorate.flows.outcome import FlowResult, RunStatus, StepError
+from quorate.flows.run.course import Course
+from quorate.flows.run.failure import lease_lost
+from quorate.flows.run.interpret import clean_up, interpret, result_of
+from quorate.flows.run.watch import Seen, Watch
+from quorate.model.event import Event, EventSink, deliver, ignore_events
+
+#: What `finally` has after a run was cancelled.
+_CLEANING_UP_S = 30.0
+_KEPT = (FlowStarted, StepEnded, FlowFinished)
+
+
+class Audience:
+    """Whoever hears of one run: the sink of its call, and those who watch it; a live object."""
+
+    def __init__(self, sink: EventSink, watches: Sequence[Watch]) -> None:
+        self._sink = None if sink is ignore_events else sink
+        self._watches = watches
+
+    def __bool__(self) -> bool:
+        return self._sink is not None or bool(self._watches)
+
+    def tell(self, event: Event, seq: int | None = None) -> None:
+        """Pass an event on; `seq` is its number in the journal."""
+        if self._sink is not None:
+            deliver(event, self._sink)
+        if self._watches:
+            seen = Seen(event=event, seq=seq)
+            is_kept = isinstance(event, _KEPT)
+            for watch in self._watches:
+                watch.tell(seen, is_kept=is_kept)
+
+
+class LiveRun:
+    """One run in this process; a live object."""
+
+    def __init__(self, course: Course) -> None:
+        self._course = course
+        self._task: asyncio.Task[FlowResult] | None = None
+        self._lost: LeaseLost | None = None
+
+    def cancel(self) -> None:
+        """Have the run end as cancelled."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def lose(self, lost: LeaseLost) -> None:
+        """Stop at once: somebody else has the run."""
+        self._lost = self._course.run.record.lost = lost
+        self.cancel()
+
+    async def to_its_end(self, *, resumed: bool, is_cancelled: Callable[[], Awaitable[bool]]) -> FlowResult:
+        """Return the result, after keeping it. An interruption is raised after that.
+
+        Who interrupts it may want the run to end, or to go on later: that is what `is_cancelled` says. In the second
+        case, and after `LeaseLost`, nothing more is run or kept.
+        """
+        course = self._course
+        if course.run.tells:
+            await course.run.record.begin(_started(course, resumed=resumed), at_once=course.run.is_watched())
+        interrupted: asyncio.CancelledError | None = None
+        try:
+            async with background(interpret(course)) as self._task:
+                await asyncio.wait((self._task,))
+        except asyncio.CancelledError as error:
+            interrupted = error
+        assert self._task is not None
+        if self._lost is not None:
+            raise self._lost
+        if not self._task.cancelled():
+            if (error := self._task.exception()) is not None:
+                raise lease_lost(error) or error
+            result = self._task.result()
+        elif interrupted is not None and not await is_cancelled():
+            raise interrupted
+        else:
+            async with background(self._cancelled()) as closing:
+                await asyncio.wait((closing,))
+            result = closing.result()
+        await course.run.record.finish(result, _finished(course, result))
+        if interrupted is not None:
+            raise interrupted
+        return result
+
+    async def _cancelled(self) -> FlowResult:
+        course = self._course
+        run = course.run
+        errors = [StepError(stage="", code="cancelled", message="the run was cancelled")]
+        if run.interrupted:
+            await run.record.put([(outcome, None) for outcome in run.interrupted.values()])
+        course.call = msgspec.structs.replace(course.call, deadline=Deadline.after(run.call.clock, _CLEANING_UP_S))
+        await clean_up(course, RunStatus.CANCELLED, errors)
+        nothing = dict.fromkeys(output.name for output in course.plan.outputs)
+        return result_of(course, RunStatus.CANCELLED, nothing, errors)
+
+
+def _started(course: Course, *, resumed: bool) -> FlowStarted:
+    run, plan = course.run, course.plan
+    steps = [step for step in plan.steps if not step.fallback_only]
+    whole = sum(step.weight for step in steps) or 1.0
+    return FlowStarted(
+        call_id=run.id,
+        at_s=run.at_s,
+        flow=plan.name,
+        version=plan.version,
+        digest=plan.digest,
+        steps=tuple(step.name for step in steps),
+        weights=tuple(step.weight / whole for step in steps),
+        resumed=resumed,
+    )
+
+
+def _finished(course: Course, result: FlowResult) -> FlowFinished:
+    return FlowFinished(
+        call_id=course.run.id,
+        at_s=course.run.at_s,
+        status=str(result.status),
+        latency_s=result.latency.total_s,
+        cost_microusd=result.cost_microusd,
+        errors=len(result.errors),
+    )

@@ -1,0 +1,68 @@
+"""A flow that a step runs: a course of its own below the step's path."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from quorate.flows.executor import StepRejected
+from quorate.flows.plan import FlowPlan, StepPlan
+from quorate.flows.run.course import MOST_DEPTH, Course, Machinery
+from quorate.model import Call
+
+
+def nested_course(
+    course: Course,
+    step: StepPlan,
+    call: Call,
+    prefix: str,
+    flow: str,
+    version: str | None,
+    inputs: Mapping[str, Any],
+) -> Course:
+    """Return the course of a flow below a step.
+
+    The version that a weighted choice gives is the same for the whole run. Raises `NotFound`, what checking the inputs
+    raises, and `StepRejected` beyond the depth.
+    """
+    if course.depth > MOST_DEPTH:
+        raise StepRejected(
+            f"step {prefix!r} would run the flow {flow!r} inside {course.depth} others; {MOST_DEPTH} is the most",
+            code="too_deep",
+            hint="a flow that runs itself needs a condition under which it does not",
+        )
+    run = course.run
+    plan = run.machinery.flow_named(flow, version, run.id)
+    require_secrets(plan, run.machinery)
+    return Course(
+        run=run,
+        plan=plan,
+        call=limited(call, plan),
+        inputs=run.machinery.check_inputs(plan, inputs),
+        prefix=prefix,
+        above=course,
+        held=course.held if step.concurrency is None else course.held | {f"{course.plan.name}/{step.name}"},
+    )
+
+
+def limited(call: Call, plan: FlowPlan) -> Call:
+    """Return the context for a flow: at most its time and its money."""
+    limits = plan.limits
+    if limits.timeout_s is None and limits.max_cost_microusd is None:
+        return call
+    return msgspec.structs.replace(
+        call,
+        deadline=call.deadline.capped(limits.timeout_s),
+        budget=call.budget.child(limit_microusd=limits.max_cost_microusd),
+    )
+
+
+def require_secrets(plan: FlowPlan, machinery: Machinery) -> None:
+    """Raise `StepRejected` naming the secrets that a flow asks for and that nobody has configured."""
+    missing = [name for name in plan.secrets if name not in machinery.services.secrets]
+    if missing:
+        raise StepRejected(
+            f"the flow {plan.name!r} asks for secrets that are not configured: {', '.join(missing)}",
+            code="secret_missing",
+            hint="configure them under these names, or take them out of `secrets`",
+        )

@@ -1,0 +1,131 @@
+"""What a run remembers: outcomes by path, in memory and, if there is a journal, there first."""
+
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from quorate.flows.journal import Entry, Journal, Lease, LeaseLost
+from quorate.flows.outcome import FlowResult, StepError, StepOutcome, StepStatus
+from quorate.flows.path import is_below
+from quorate.model.event import Event
+
+T = TypeVar("T")
+#: Passes an event on to whoever watches, with its number in the journal if it is kept.
+Tell = Callable[[Event, int | None], None]
+_encode = msgspec.json.Encoder().encode
+#: Why a step was skipped that would have run if nothing had failed.
+UPSTREAM_FAILED = "upstream failed"
+RUN_STOPPED = "run stopped"
+
+
+class Record:
+    """The outcomes, failed attempts and timers of one run; a live object.
+
+    With a journal, an outcome is in it before anybody hears of it. `unkept` are ends that are not: those of steps that
+    failed for what is inside of them, which is kept. Without one it lives as long as the run. After
+    `LeaseLost` everything raises it: who has lost the run writes nothing more.
+    """
+
+    def __init__(
+        self,
+        journal: Journal | None,
+        lease: Lease | None,
+        tell: Tell,
+        *,
+        outcomes: Mapping[str, StepOutcome] | None = None,
+        attempts: Mapping[str, int] | None = None,
+        timers: Mapping[str, datetime] | None = None,
+    ) -> None:
+        self._journal = journal
+        self._lease = lease
+        self._tell = tell
+        self.outcomes: dict[str, StepOutcome] = dict(outcomes or {})
+        self.attempts: dict[str, int] = dict(attempts or {})
+        self.timers: dict[str, datetime] = dict(timers or {})
+        self.unkept: dict[str, StepOutcome] = {}
+        self.lost: LeaseLost | None = None
+        self._first: list[tuple[StepOutcome | None, Event | None]] = []
+        self._errors = [(path, each.error) for path, each in self.outcomes.items() if each.error is not None]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether there is a journal."""
+        return self._journal is not None
+
+    async def begin(self, event: Event, *, at_once: bool) -> None:
+        """Keep that the run begins: now, or, if nobody waits to hear of it, together with what is kept next."""
+        self._first = [(None, event)]
+        if at_once or self._journal is None:
+            await self.put(())
+
+    async def put(self, ends: Sequence[tuple[StepOutcome | None, Event | None]]) -> None:
+        """Keep ends of steps and tell of them. An outcome without an event, or the other way round, is fine."""
+        if self._first:
+            ends, self._first = (*self._first, *ends), []
+        if self._journal is None or self._lease is None:
+            self._remember(ends, ())
+            return
+        entries = [Entry(outcome=outcome, event=None if event is None else _encode(event)) for outcome, event in ends]
+        self._remember(ends, await self._held(self._journal.put(self._lease, entries)))
+
+    def _remember(self, ends: Sequence[tuple[StepOutcome | None, Event | None]], numbers: Sequence[int]) -> None:
+        left = iter(numbers)
+        for outcome, event in ends:
+            if outcome is not None:
+                self.outcomes[outcome.path] = outcome
+            if event is not None:
+                self._tell(event, next(left, None))
+
+    async def put_attempt(self, path: str, attempt: int, *, wake_at: datetime, spent_microusd: int) -> None:
+        """Keep that an attempt failed and when the next one is due."""
+        self.attempts[path] = attempt
+        if self._journal is not None and self._lease is not None:
+            await self._held(
+                self._journal.put_attempt(self._lease, path, attempt, wake_at=wake_at, spent_microusd=spent_microusd)
+            )
+
+    async def timer(self, path: str, wake_at: datetime) -> datetime:
+        """Keep until when something waits; return the time that holds, which is that of the first time asked."""
+        if (known := self.timers.get(path)) is not None:
+            return known
+        if self._journal is not None and self._lease is not None:
+            wake_at = await self._held(self._journal.set_timer(self._lease, path, wake_at))
+        self.timers[path] = wake_at
+        return wake_at
+
+    async def finish(self, result: FlowResult, event: Event) -> None:
+        """Keep how the run ended, and tell."""
+        if self._first:
+            await self.put(())
+        if self._journal is not None and self._lease is not None:
+            await self._held(self._journal.finish(self._lease, result, _encode(event)))
+        self._tell(event, None)
+
+    async def _held(self, writing: Coroutine[Any, Any, T]) -> T:
+        if self.lost is not None:
+            writing.close()
+            raise self.lost
+        try:
+            return await writing
+        except LeaseLost as lost:
+            self.lost = lost
+            raise
+
+    def errors_below(self, path: str) -> list[StepError]:
+        """Return the errors of outcomes below a path that were there when the run was taken up."""
+        return [error for each, error in self._errors if each != path and is_below(each, path)]
+
+
+def is_broken(outcome: StepOutcome) -> bool:
+    """Return whether a step has no result because of a failure that nobody handled, its own or an earlier one."""
+    match outcome.status:
+        case StepStatus.SUCCEEDED:
+            return False
+        case StepStatus.FAILED:
+            return not outcome.handled_by
+        case StepStatus.SKIPPED:
+            return outcome.reason in (UPSTREAM_FAILED, RUN_STOPPED)
+        case StepStatus.CANCELLED:
+            return True

@@ -1,0 +1,20 @@
+"""Values rendered where they may be: quick ones at once, those that wait for another process in a thread."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from quorate.templating.value import Value
+
+
+async def rendered(value: Value, scope: Mapping[str, Any]) -> Any:
+    """Return the plain value; raise `TemplateError`."""
+    if not value.slow:
+        return value.render(scope)
+    # Steps that end meanwhile are added to `steps`: the thread looks at a copy.
+    return await asyncio.to_thread(value.render, {**scope, "steps": dict(scope["steps"])})
+
+
+async def holds(value: Value, scope: Mapping[str, Any]) -> bool:
+    """Return whether a condition is true."""
+    return bool(await rendered(value, scope))

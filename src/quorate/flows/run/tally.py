@@ -1,0 +1,45 @@
+"""What a step has used until now."""
+
+from quorate.flows.outcome import StepError, StepOutcome
+from quorate.model.usage import NOTHING, Spend, Usage
+
+
+class Tally:
+    """What all attempts of one step have used, and the errors inside of the last one; a live object.
+
+    `has_inside`: outcomes of other steps were kept below it, so that a failure of its own is not kept: taken up again,
+    the step finds out anew how it ends, from theirs.
+    """
+
+    __slots__ = ("attempts", "cached", "errors", "has_inside", "last_spend", "spend")
+
+    def __init__(self, *, attempts: int) -> None:
+        self.attempts = attempts
+        self.spend: Spend = NOTHING
+        self.last_spend: Spend = NOTHING
+        self.errors: list[StepError] = []
+        self.has_inside = False
+        self.cached = False
+
+    def add(self, spend: Spend) -> None:
+        """Add what an attempt, or a step inside of it, has used."""
+        if spend is not NOTHING:
+            self.spend += spend
+            self.last_spend += spend
+
+    def begin(self, attempt: int) -> None:
+        """Begin an attempt: the errors of the one before were overcome."""
+        self.attempts = attempt
+        self.last_spend = NOTHING
+        self.errors.clear()
+
+
+def spend_of(outcome: StepOutcome) -> Spend:
+    """Return what a step has used, by its outcome."""
+    if not (outcome.cost_microusd is None or outcome.cost_microusd or outcome.prompt_tokens):
+        return NOTHING
+    return Spend(
+        usage=Usage(prompt_tokens=outcome.prompt_tokens, completion_tokens=outcome.completion_tokens),
+        known_microusd=outcome.cost_microusd or 0,
+        unpriced=outcome.cost_microusd is None,
+    )

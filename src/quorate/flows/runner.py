@@ -1,0 +1,373 @@
+"""Runs flows: at once, from a queue, again after a failure, from a step on, or with recorded answers."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from quorate.core.clock import Clock, Deadline, SystemClock
+from quorate.core.errors import Conflict, QuorateError
+from quorate.core.ids import RunId, new_id
+from quorate.core.tasks import background
+from quorate.flows.executor import FlowServices
+from quorate.flows.journal import Entry, Journal, Lease, LeaseLost, RunHeader, RunView
+from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
+from quorate.flows.plan import Durability, FlowPlan
+from quorate.flows.registry import Executors
+from quorate.flows.run.cache_port import StepCache
+from quorate.flows.run.course import CheckInputs, Course, FlowNamed, Machinery, Run
+from quorate.flows.run.interpret import interpret
+from quorate.flows.run.live_run import Audience, LiveRun
+from quorate.flows.run.mocks import Mocks, ancestors, recorded_answers
+from quorate.flows.run.nested import limited, require_secrets
+from quorate.flows.run.not_begun import not_begun
+from quorate.flows.run.record import Record
+from quorate.flows.run.rendering import rendered
+from quorate.flows.run.restart import kept_before, to_forget
+from quorate.flows.run.watch import Watch
+from quorate.model import Call, new_call
+from quorate.model.event import ignore_events
+from quorate.model.usage import Charge, Usage
+
+#: How long a run stays this process's after its last sign of life.
+_LEASE_S = 30.0
+
+
+class FlowRunner:
+    """Runs flows over one journal; a live object, for one event loop.
+
+    `plan_of` compiles the document of a run anew, `flow_named` finds the flows that steps run, `check_inputs` fills in
+    defaults and refuses what does not fit. `owner` names this process in leases.
+    """
+
+    def __init__(
+        self,
+        *,
+        executors: Executors,
+        services: FlowServices,
+        journal: Journal,
+        plan_of: Callable[[Mapping[str, Any]], FlowPlan],
+        flow_named: FlowNamed,
+        check_inputs: CheckInputs,
+        owner: str,
+        step_cache: StepCache | None = None,
+        clock: Clock | None = None,
+        lease_s: float = _LEASE_S,
+    ) -> None:
+        self._journal = journal
+        self._plan_of = plan_of
+        self._owner = owner
+        self._clock = clock or SystemClock()
+        self._lease_s = lease_s
+        self._live: dict[str, LiveRun] = {}
+        self._watches: dict[str, list[Watch]] = {}
+        self._machinery = Machinery(
+            executors=executors,
+            services=services,
+            flow_named=flow_named,
+            check_inputs=check_inputs,
+            cache=step_cache,
+        )
+
+    async def run(
+        self,
+        plan: FlowPlan,
+        inputs: Mapping[str, Any],
+        call: Call,
+        *,
+        durability: Durability | None = None,
+        run_id: RunId | None = None,
+        mocks: Mapping[str, Any] | None = None,
+        labels: Mapping[str, str] | None = None,
+    ) -> FlowResult:
+        """Run a flow now and return how it ended; failures of steps are in the result.
+
+        `fast` runs are in memory only, others in the journal as well. `mocks` are outputs of steps by path or name:
+        those are not executed. Raises for inputs that the flow does not accept. Interrupted, the run is cancelled: what
+        `finally` says is done before the interruption goes on.
+        """
+        require_secrets(plan, self._machinery)
+        given = self._machinery.check_inputs(plan, inputs)
+        call = call if run_id is None else msgspec.structs.replace(call, id=run_id)
+        answers = None if mocks is None else Mocks(mocks)
+        if (durability or plan.limits.durability) is Durability.FAST:
+            return await self._run_in_memory(plan, given, call, answers)
+        header = await self.header(plan, given, call, durability=durability, labels=labels)
+        await self._journal.begin(header, status=RunStatus.RUNNING)
+        lease = await self._claimed(header.id)
+        return await self._run_on(lease, _Start(plan=plan, inputs=given, call=call, mocks=answers))
+
+    async def header(
+        self,
+        plan: FlowPlan,
+        inputs: Mapping[str, Any],
+        call: Call,
+        *,
+        durability: Durability | None = None,
+        labels: Mapping[str, str] | None = None,
+        priority: int | None = None,
+    ) -> RunHeader:
+        """Return what a new run begins with, to be put in a queue; `inputs` are checked already."""
+        limits = plan.limits
+        now, left_s = self._clock.now(), call.deadline.capped(limits.timeout_s).remaining_s()
+        key = "" if limits.key is None else str(await rendered(limits.key, {"inputs": inputs, "steps": {}}))
+        return RunHeader(
+            id=call.id,
+            flow=plan.name,
+            version=plan.version,
+            digest=plan.digest,
+            document=plan.document,
+            inputs=inputs,
+            created_at=now,
+            tenant=call.tenant,
+            principal=call.principal,
+            durability=durability or limits.durability,
+            priority=limits.priority if priority is None else priority,
+            seed=call.seed,
+            limit_microusd=call.budget.limit_microusd,
+            deadline_at=None if left_s is None else now + timedelta(seconds=left_s),
+            queue_key=key,
+            labels=labels or {},
+        )
+
+    async def work(self, lease: Lease, view: RunView) -> FlowResult:
+        """Take a claimed run up from what has finished and run it to its end: what a dispatcher calls.
+
+        The dispatcher renews the lease. Interrupted, it ends as cancelled if that was asked for; else nothing is kept
+        and the run can be taken up again. A run whose document cannot be compiled here, or whose secrets are missing,
+        ends as failed. Raises `LeaseLost`.
+        """
+        header = view.header
+        try:
+            plan = self._plan_of(header.document)
+            require_secrets(plan, self._machinery)
+        except QuorateError as error:
+            result = not_begun(view, error)
+            await self._journal.finish(lease, result)
+            return result
+        start = _Start(plan=plan, inputs=header.inputs, call=self._call_of(header), view=view)
+
+        async def is_cancelled() -> bool:
+            return (await self._journal.load(header.id)).cancel_requested
+
+        return await self._to_its_end(start, lease, is_cancelled)
+
+    async def resume(self, run: RunId) -> FlowResult:
+        """Run a run on that nobody has: what has finished is kept, and what has failed is tried again.
+
+        Raises `NotFound`, and `Conflict` for one that has succeeded or that somebody else runs.
+        """
+        await self.reopen(run)
+        lease = await self._claimed(run)
+        view = await self._journal.load(run)
+        start = _Start(
+            plan=self._plan_of(view.header.document),
+            inputs=view.header.inputs,
+            call=self._call_of(view.header),
+            view=view,
+        )
+        return await self._run_on(lease, start)
+
+    async def reopen(self, run: RunId) -> None:
+        """Make a run that failed or was cancelled queued again: what failed, and what waited for it, is forgotten.
+
+        One that has not ended is left as it is. Raises `Conflict` for one that has succeeded, `NotFound`.
+        """
+        view = await self._journal.load(run)
+        if view.status in (RunStatus.SUCCEEDED, RunStatus.PARTIAL):
+            raise Conflict(
+                f"the run {run!r} has ended ({view.status}): there is nothing to resume; fork it from a step"
+            )
+        if view.status.is_final:
+            await self._journal.reopen(run, forget=to_forget(view.outcomes))
+
+    async def fork(self, run: RunId, from_step: str) -> RunId:
+        """Begin a new run with the outcomes of everything not at or behind a step, and return its id: it is queued.
+
+        `from_step` is a path or a name. It has the inputs and the document of the old one, and a deadline of none.
+        """
+        view = await self._journal.load(run)
+        kept = kept_before(self._plan_of(view.header.document), view.outcomes, from_step)
+        new = RunId(new_id("run", self._clock))
+        header = msgspec.structs.replace(
+            view.header, id=new, parent=run, created_at=self._clock.now(), deadline_at=None
+        )
+        # Waiting for no timer, it is nobody's to take until it is whole.
+        await self._journal.begin(header, status=RunStatus.WAITING)
+        lease = await self._claimed(new)
+        if kept:
+            await self._journal.put(lease, [Entry(outcome=outcome) for outcome in kept])
+        await self._journal.release(lease)
+        return new
+
+    async def replay(self, run: RunId) -> FlowResult:
+        """Run a run again, in memory, with what its steps answered then: nothing is executed, nothing is kept.
+
+        Conditions, templates and outputs are evaluated anew. A step that answered nothing then fails with
+        `not_recorded`.
+        """
+        view = await self._journal.load(run)
+        header = view.header
+        plan = self._plan_of(header.document)
+        call = self._call_of(msgspec.structs.replace(header, deadline_at=None))
+        above = {each for path in view.outcomes for each in ancestors(path)}
+        skips = {path: each for path, each in view.outcomes.items() if each.attempts == 0 and path not in above}
+        start = _Start(
+            plan=plan, inputs=header.inputs, call=call, mocks=recorded_answers(view.outcomes), outcomes=skips
+        )
+        # Whoever watches the run, or cancels it, means the other one.
+        course = self._course(start, None, Audience(ignore_events, ()))
+        return await LiveRun(course).to_its_end(resumed=False, is_cancelled=_always)
+
+    async def cancel(self, run: RunId) -> bool:
+        """Have a run end as cancelled, wherever it runs; `False` if it has ended."""
+        live = self._live.get(run)
+        if live is not None:
+            live.cancel()
+            return True
+        return await self._journal.request_cancel(run)
+
+    def watch(self, run: RunId, *, room: int = 256) -> Watch:
+        """Return an iterator over the events of a run from now on, also of one that begins later in this process.
+
+        At most `room` events that are not kept wait to be read. Call `unwatch` when done.
+        """
+        watch = Watch(room=room)
+        self._watches.setdefault(run, []).append(watch)
+        return watch
+
+    def unwatch(self, run: RunId, watch: Watch) -> None:
+        """Stop watching."""
+        watch.close()
+        watches = self._watches.get(run, [])
+        if watch in watches:
+            watches.remove(watch)
+        if not watches:
+            self._watches.pop(run, None)
+
+    async def _run_in_memory(
+        self, plan: FlowPlan, inputs: Mapping[str, Any], call: Call, mocks: Mocks | None
+    ) -> FlowResult:
+        return await self._to_its_end(_Start(plan=plan, inputs=inputs, call=call, mocks=mocks), None, _always)
+
+    async def _run_on(self, lease: Lease, start: "_Start") -> FlowResult:
+        """Run a run of which this process has the lease, and renew that."""
+        async with background(self._keep_alive(lease)):
+            return await self._to_its_end(start, lease, _always)
+
+    async def _to_its_end(
+        self, start: "_Start", lease: Lease | None, is_cancelled: Callable[[], Awaitable[bool]]
+    ) -> FlowResult:
+        audience = Audience(start.call.sink, self._watches.setdefault(start.call.id, []))
+        course = self._course(start, lease, audience)
+        async with self._lives(course) as live:
+            return await live.to_its_end(resumed=start.view is not None, is_cancelled=is_cancelled)
+
+    @asynccontextmanager
+    async def _lives(self, course: Course) -> AsyncGenerator[LiveRun]:
+        run = course.run.id
+        live = self._live[run] = LiveRun(course)
+        try:
+            yield live
+        finally:
+            del self._live[run]
+            for watch in self._watches.pop(run, ()):
+                watch.close()
+
+    def _course(self, start: "_Start", lease: Lease | None, audience: Audience) -> Course:
+        call, plan, view = start.call, start.plan, start.view
+        sink = ignore_events if lease is None and not audience else audience.tell
+        call = limited(msgspec.structs.replace(call, sink=sink), plan)
+        before_s = 0.0
+        if view is not None:
+            before_s = max(0.0, (self._clock.now() - view.header.created_at).total_seconds())
+            call.budget.add(_spent(view))
+        record = Record(
+            None if lease is None else self._journal,
+            lease,
+            audience.tell,
+            outcomes=start.outcomes if view is None else view.outcomes,
+            attempts=None if view is None else view.attempts,
+            timers=None if view is None else view.timers,
+        )
+        run = Run(
+            id=call.id,
+            call=call,
+            machinery=self._machinery,
+            record=record,
+            tell=audience.tell,
+            is_watched=audience.__bool__,
+            interpret=interpret,
+            concurrency=plan.limits.concurrency,
+            mocks=start.mocks,
+            before_s=before_s,
+        )
+        return Course(run=run, plan=plan, call=call, inputs=start.inputs)
+
+    def _call_of(self, header: RunHeader) -> Call:
+        call = new_call(
+            clock=self._clock,
+            limit_microusd=header.limit_microusd,
+            seed=header.seed,
+            tenant=header.tenant,
+            principal=header.principal,
+        )
+        if header.deadline_at is None:
+            return msgspec.structs.replace(call, id=header.id)
+        left_s = (header.deadline_at - self._clock.now()).total_seconds()
+        return msgspec.structs.replace(call, id=header.id, deadline=Deadline.after(self._clock, left_s))
+
+    async def _claimed(self, run: RunId) -> Lease:
+        lease = await self._journal.claim(run, self._owner, lease_s=self._lease_s, now=self._clock.now())
+        if lease is None:
+            raise Conflict(f"the run {run!r} cannot be taken: another worker has it, or it has ended")
+        return lease
+
+    async def _keep_alive(self, lease: Lease) -> None:
+        """Renew the lease while the run goes on, and hear of a wish to cancel it."""
+        while True:
+            await asyncio.sleep(self._lease_s / 3)
+            live = self._live.get(lease.run)
+            try:
+                lease = await self._journal.renew(lease, lease_s=self._lease_s, now=self._clock.now())
+            except LeaseLost as lost:
+                if live is not None:
+                    live.lose(lost)
+                return
+            if live is not None and (await self._journal.load(lease.run)).cancel_requested:
+                live.cancel()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Start:
+    """With what a run is begun or taken up (`view`)."""
+
+    plan: FlowPlan
+    inputs: Mapping[str, Any]
+    call: Call
+    view: RunView | None = None
+    mocks: Mocks | None = None
+    outcomes: Mapping[str, StepOutcome] = field(default_factory=dict[str, StepOutcome])
+
+
+async def _always() -> bool:
+    return True
+
+
+def _spent(view: RunView) -> Charge:
+    """Return what a run has used before it was taken up: the outermost outcomes count for what is inside of them."""
+    outermost = [
+        each for path, each in view.outcomes.items() if not any(above in view.outcomes for above in ancestors(path))
+    ]
+    unpriced = any(each.cost_microusd is None for each in outermost)
+    return Charge(
+        usage=Usage(
+            prompt_tokens=sum(each.prompt_tokens for each in outermost),
+            completion_tokens=sum(each.completion_tokens for each in outermost),
+        ),
+        cost_microusd=None if unpriced else view.spent_microusd,
+    )

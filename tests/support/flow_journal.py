@@ -1,0 +1,172 @@
+"""A journal in memory for tests of the interpreter, which can stand still at any write, as a machine that dies does."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from quorate.core.errors import Conflict, NotFound
+from quorate.core.ids import RunId, TenantId
+from quorate.flows.journal import Entry, JournalEvent, Lease, LeaseLost, RunHeader, RunView
+from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
+from quorate.flows.path import is_below
+
+
+@dataclass
+class _Row:
+    header: RunHeader
+    status: RunStatus
+    lease: Lease | None = None
+    epoch: int = 0
+    outcomes: dict[str, StepOutcome] = field(default_factory=dict[str, StepOutcome])
+    attempts: dict[str, int] = field(default_factory=dict[str, int])
+    timers: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    events: list[bytes] = field(default_factory=list[bytes])
+    result: FlowResult | None = None
+    cancel_requested: bool = False
+    spent: int = 0
+
+
+class KeptJournal:
+    """Keeps runs in memory. After `dies_at` writes of steps it is dead: the next one never returns.
+
+    `died` is set then. `keeps_last`: the write at which it dies is kept, although nobody hears of that.
+    """
+
+    def __init__(self, *, dies_at: int | None = None, keeps_last: bool = False) -> None:
+        self.rows: dict[str, _Row] = {}
+        self.dies_at = dies_at
+        self.keeps_last = keeps_last
+        self.died = asyncio.Event()
+        self.puts: list[tuple[str, ...]] = []
+
+    async def begin(self, header: RunHeader, *, status: RunStatus = RunStatus.QUEUED) -> None:
+        if header.id in self.rows:
+            raise Conflict(f"run {header.id} is there already")
+        self.rows[header.id] = _Row(header=header, status=status)
+
+    async def claim(self, run: RunId, owner: str, *, lease_s: float, now: datetime) -> Lease | None:
+        row = self._row(run)
+        if row.status.is_final or (row.lease is not None and row.lease.expires_at > now):
+            return None
+        row.epoch += 1
+        row.status = RunStatus.RUNNING
+        row.lease = Lease(run=run, owner=owner, epoch=row.epoch, expires_at=now + timedelta(seconds=lease_s))
+        return row.lease
+
+    async def claim_next(self, owner: str, *, lease_s: float, now: datetime) -> Lease | None:
+        for run, row in self.rows.items():
+            if row.status is RunStatus.QUEUED:
+                return await self.claim(RunId(run), owner, lease_s=lease_s, now=now)
+        return None
+
+    async def renew(self, lease: Lease, *, lease_s: float, now: datetime) -> Lease:
+        row = self._held(lease)
+        row.lease = Lease(
+            run=lease.run, owner=lease.owner, epoch=lease.epoch, expires_at=now + timedelta(seconds=lease_s)
+        )
+        return row.lease
+
+    async def release(self, lease: Lease, *, status: RunStatus = RunStatus.QUEUED) -> None:
+        row = self._held(lease)
+        row.lease, row.status = None, status
+
+    async def load(self, run: RunId) -> RunView:
+        row = self._row(run)
+        return RunView(
+            header=row.header,
+            status=row.status,
+            outcomes=dict(row.outcomes),
+            attempts=dict(row.attempts),
+            timers=dict(row.timers),
+            cancel_requested=row.cancel_requested,
+            result=row.result,
+            spent_microusd=row.spent,
+            updated_at=row.header.created_at,
+            lease=row.lease,
+        )
+
+    async def put(self, lease: Lease, entries: Sequence[Entry]) -> tuple[int, ...]:
+        row = self._held(lease)
+        is_last = self.dies_at is not None and len(self.puts) >= self.dies_at
+        if is_last and not (self.keeps_last and not self.died.is_set()):
+            await self._die()
+        self.puts.append(tuple(entry.outcome.path for entry in entries if entry.outcome is not None))
+        numbers: list[int] = []
+        for entry in entries:
+            if entry.outcome is not None:
+                row.outcomes.setdefault(entry.outcome.path, entry.outcome)
+                if "/" not in entry.outcome.path and "[" not in entry.outcome.path:
+                    row.spent += entry.outcome.cost_microusd or 0
+            if entry.event is not None:
+                row.events.append(entry.event)
+                numbers.append(len(row.events))
+        if is_last:
+            await self._die()
+        await asyncio.sleep(0)
+        return tuple(numbers)
+
+    async def put_attempt(
+        self, lease: Lease, path: str, attempt: int, *, wake_at: datetime | None, spent_microusd: int
+    ) -> None:
+        row = self._held(lease)
+        row.attempts[path] = attempt
+        if wake_at is not None:
+            row.timers[path] = wake_at
+
+    async def set_timer(self, lease: Lease, path: str, wake_at: datetime) -> datetime:
+        return self._held(lease).timers.setdefault(path, wake_at)
+
+    async def finish(self, lease: Lease, result: FlowResult, event: bytes | None = None) -> None:
+        row = self._held(lease)
+        row.status, row.result, row.lease = result.status, result, None
+        if event is not None:
+            row.events.append(event)
+
+    async def events(self, run: RunId, *, after: int = 0, limit: int = 1000) -> Sequence[JournalEvent]:
+        events = self._row(run).events[after : after + limit]
+        return [JournalEvent(seq=after + at, data=data) for at, data in enumerate(events, 1)]
+
+    async def request_cancel(self, run: RunId) -> bool:
+        row = self._row(run)
+        row.cancel_requested = not row.status.is_final
+        return row.cancel_requested
+
+    async def reopen(self, run: RunId, *, forget: Sequence[str] = ()) -> None:
+        row = self._row(run)
+        row.outcomes = {
+            path: each for path, each in row.outcomes.items() if not any(is_below(path, gone) for gone in forget)
+        }
+        row.status, row.result, row.cancel_requested = RunStatus.QUEUED, None, False
+
+    async def runs(
+        self,
+        *,
+        tenant: TenantId | None = None,
+        flow: str | None = None,
+        status: RunStatus | None = None,
+        before: str | None = None,
+        limit: int = 100,
+    ) -> Sequence[RunView]:
+        return [await self.load(RunId(run)) for run in list(self.rows)[:limit]]
+
+    async def delete_before(self, moment: datetime) -> int:
+        return 0
+
+    async def close(self) -> None:
+        pass
+
+    def _row(self, run: RunId) -> _Row:
+        if run not in self.rows:
+            raise NotFound(f"no run {run}")
+        return self.rows[run]
+
+    def _held(self, lease: Lease) -> _Row:
+        row = self._row(lease.run)
+        if row.epoch != lease.epoch or row.status.is_final:
+            raise LeaseLost(f"run {lease.run} is another worker's")
+        return row
+
+    async def _die(self) -> None:
+        self.died.set()
+        await asyncio.get_running_loop().create_future()
