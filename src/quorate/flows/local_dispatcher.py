@@ -5,7 +5,7 @@ import logging
 import math
 
 from quorate.core.clock import Clock
-from quorate.core.errors import NotFound, QuorateError, QueueFull
+from quorate.core.errors import NotFound, QueueFull, QuorateError
 from quorate.core.ids import RunId
 from quorate.flows.dispatcher import Work
 from quorate.flows.journal import DEFAULT_LEASE_S, Lease, LeaseLost, RunHeader, RunView
@@ -29,14 +29,14 @@ class _Held:
 
     __slots__ = ("lease", "reason", "task")
 
-    def __init__(self, lease: Lease, task: asyncio.Task[None]) -> None:
+    def __init__(self, lease: Lease) -> None:
         self.lease = lease
-        self.task = task
+        self.task: asyncio.Task[None] | None = None
         self.reason = ""
 
     def stop(self, reason: str) -> None:
         """Cancel the task, once."""
-        if not self.reason:
+        if not self.reason and self.task is not None:
             self.reason = reason
             self.task.cancel(reason)
 
@@ -44,13 +44,13 @@ class _Held:
 class LocalDispatcher:
     """A live dispatcher over a journal.
 
-    At most `max_runs` run here at once, of all processes' queue at most `max_queued` wait. A lease lasts `lease_s` and is
-    renewed every `renew_s`: a worker that falls silent loses its runs after that to whoever looks. Who finds nothing
-    looks again when the journal's bell rings, and every `look_s` at the latest.
+    At most `max_runs` run here at once; of the queue that all processes share, at most about `max_queued` wait. A lease
+    lasts `lease_s` and is renewed every `renew_s`: a worker that falls silent loses its runs after that to whoever
+    looks. Who finds nothing looks again when the journal's bell rings, and every `look_s` at the latest.
 
-    The work's task is cancelled with the message `CANCEL_REQUESTED` (it should end the run as cancelled; if it does not,
-    that is done here), `LEASE_LOST` (it must write nothing), or another one, when `serve` ends: then the run goes back
-    into the queue. A work that raises anything else has its run end as failed.
+    The work's task is cancelled with the message `CANCEL_REQUESTED` (it should end the run as cancelled; if it does
+    not, that is done here), `LEASE_LOST` (it must write nothing), or none, when `serve` ends: then the run goes back
+    into the queue. The run of a work that raises anything else ends as failed.
     """
 
     def __init__(
@@ -142,34 +142,37 @@ class LocalDispatcher:
 
     async def _have_done(self, lease: Lease, work: Work) -> None:
         """Do one run, renewing its lease."""
+        held = _Held(lease)
+        self._held[lease.run] = held
         try:
             async with asyncio.TaskGroup() as group:
-                task = group.create_task(self._do(lease, work))
-                held = self._held[lease.run] = _Held(lease, task)
+                task = held.task = group.create_task(self._do(held, work))
                 renewal = group.create_task(self._renew(held))
                 task.add_done_callback(lambda _: renewal.cancel())
-                if lease.cancel_requested:
-                    held.stop(CANCEL_REQUESTED)
             if held.reason == CANCEL_REQUESTED and task.cancelled():
                 await self._end_as_cancelled(lease)
         except asyncio.CancelledError:
             await self._give_back(lease)
             raise
         finally:
-            del self._held[lease.run]
+            if self._held.get(lease.run) is held:  # else it has come back here while its first task was ending
+                del self._held[lease.run]
             self._places.release()
             # A place in the run's queue key may have become free as well.
             self._journal.bell.ring(WORK)
 
-    async def _do(self, lease: Lease, work: Work) -> None:
-        view = None
+    async def _do(self, held: _Held, work: Work) -> None:
+        lease, view = held.lease, None
         try:
             view = await self._journal.load(lease.run)
+            if view.cancel_requested:
+                # In a moment: the work begins, and what it does when it is cancelled is done.
+                asyncio.get_running_loop().call_soon(held.stop, CANCEL_REQUESTED)
             await work(lease, view)
         except (LeaseLost, JournalUnavailable) as error:
             # Somebody else has it; or nothing can be written: it is taken up again when its lease is over.
             _log.warning("run %s of a flow stops here: %s", lease.run, error.message)
-        except Exception:
+        except Exception:  # noqa: BLE001 - an error of ours: the run must end, or it would be taken up for ever
             _log.exception("run %s of a flow ends with an error of the program", lease.run)
             if view is not None:
                 await self._end_as_broken(lease)

@@ -214,8 +214,9 @@ class JournalFacade:
     async def delete_before(self, moment: datetime) -> int:
         """Delete ended runs."""
         moment_us = to_us(moment)
+        part: Operation[Pages, int] = Operation(do=lambda pages: pages.delete_before(moment_us))
         deleted = 0
-        while gone := await self._change(Operation[Pages, int](do=lambda pages: pages.delete_before(moment_us))):
+        while gone := await self._change(part):
             deleted += gone
         return deleted
 

@@ -1,5 +1,6 @@
 """A journal in a database: one thread that writes in batches, one that reads."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
@@ -112,7 +113,8 @@ class StoredJournal(JournalFacade):
 
         Raises `Misconfigured` for a file that cannot be used or a newer version's, `JournalUnavailable`.
         """
-        await self._change(Operation[Pages, None](do=lambda _: None))
+        nothing: Operation[Pages, None] = Operation(do=lambda _: None)
+        await self._change(nothing)
 
     async def close(self) -> None:
         """Write what waits and close."""
@@ -132,8 +134,12 @@ class StoredJournal(JournalFacade):
         """Release what was claimed for somebody who no longer waits: else it would be held until the lease ends."""
         if job.work.gives_lease and isinstance(job.result, Lease):
             lease, now = job.result, self._now()
-            # Nobody waits for this future; whether it succeeds, the lease ends.
-            self._writer.submit(_given_back(lease, now)).add_done_callback(lambda future: future.exception())
+            # Nobody waits for this; if it fails, the lease ends by itself.
+            self._writer.submit(_given_back(lease, now)).add_done_callback(self._gave_back)
+
+    def _gave_back(self, future: asyncio.Future[Any]) -> None:
+        if not future.cancelled() and future.exception() is None:
+            self._ring((WORK,))
 
     def _write(self, jobs: Sequence[Job[AnyOperation]]) -> None:
         try:
