@@ -1,7 +1,7 @@
 """What a dispatcher promises, over every kind of journal; in memory time is virtual and everything else real."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -40,7 +40,7 @@ async def two(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[t
 
 
 @asynccontextmanager
-async def serving(dispatcher: LocalDispatcher, work: Work) -> AsyncIterator[None]:
+async def serving(dispatcher: LocalDispatcher, work: Work) -> AsyncGenerator[None]:
     async with asyncio.TaskGroup() as group:
         task = group.create_task(dispatcher.serve(work))
         yield

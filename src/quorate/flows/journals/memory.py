@@ -2,7 +2,7 @@
 
 import bisect
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 import msgspec
@@ -48,9 +48,9 @@ class MemoryPages:
         self._open: dict[RunId, RunRow] = {}
 
     def row(self, run: RunId) -> RunRow | None:
-        """Return a copy, so that an operation that is refused has changed nothing."""
+        """Return the row itself: an operation changes it only when nothing can refuse it any more."""
         kept = self._runs.get(run)
-        return None if kept is None else replace(kept.row)
+        return None if kept is None else kept.row
 
     def add(self, row: RunRow, header: bytes) -> None:
         """Keep a new run."""
@@ -68,8 +68,7 @@ class MemoryPages:
     def next_row(self, now: int) -> RunRow | None:
         """Return the first of those that are ready."""
         ready = (row for row in self._open.values() if (row.ready_at or 0) <= now and self.under_limit(row, now))
-        first = min(ready, key=lambda row: (-row.priority, row.created_at, row.id), default=None)
-        return None if first is None else replace(first)
+        return min(ready, key=lambda row: (-row.priority, row.created_at, row.id), default=None)
 
     def under_limit(self, row: RunRow, now: int) -> bool:
         """Whether its queue key has room."""
@@ -184,7 +183,7 @@ def _order(item: tuple[tuple[str, int], tuple[int | None, int]]) -> int:
 
 
 class MemoryJournal(JournalFacade):
-    """A live journal that ends with its process. Costs about 10 us for an outcome."""
+    """A live journal that ends with its process. Costs some 20 us for an outcome."""
 
     def __init__(self, *, clock: Clock | None = None) -> None:
         super().__init__(clock)
