@@ -69,7 +69,7 @@ async def test_an_id_is_taken_once(journal: QueueJournal) -> None:
     assert sum(isinstance(end, Conflict) for end in ends) == 4
 
 
-@pytest.mark.parametrize("unknown", ["run_none", "x" * 10_000, "'; DROP TABLE flow_runs; --"])
+@pytest.mark.parametrize("unknown", ["run_none", "nul\0", "x" * 10_000, "'; DROP TABLE flow_runs; --"])
 async def test_a_run_that_is_not_there_is_not_found(journal: QueueJournal, unknown: str) -> None:
     run, lease = RunId(unknown), Lease(run=RunId(unknown), owner="one", epoch=1, expires_at=NOW)
     calls: list[Callable[[], Awaitable[object]]] = [
@@ -354,6 +354,7 @@ async def test_a_queue_key_lets_so_many_run_at_once(journal: QueueJournal) -> No
     assert await journal.status(RunId("r5")) is RunStatus.QUEUED
     await journal.finish(first, result(header("r1")))
     assert [await taken(journal, at_s=1) for _ in range(2)] == ["r3", None]
+    assert await journal.begin(header("r0", queue_key="nul\0", max_runs="1"), owner="one", lease_s=LEASE_S) is not None
     # r2's lease runs out, and with it its place; it is the older one of those that wait
     assert await taken(journal, at_s=15.5) == "r2"
 
@@ -453,5 +454,7 @@ async def test_what_makes_no_sense_is_refused(journal: QueueJournal) -> None:
         await journal.finish(lease, result(header(lease.run), RunStatus.WAITING))
     with pytest.raises(ValueError, match="cannot begin as failed"):
         await journal.begin(header(), status=RunStatus.FAILED)
+    with pytest.raises(ValueError, match="'few'"):
+        await journal.begin(header(queue_key="k", max_runs="few"))
     with pytest.raises(ValueError, match="must last"):
         await journal.claim_next("one", lease_s=0, now=NOW)

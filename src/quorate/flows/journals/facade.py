@@ -13,7 +13,7 @@ from quorate.flows.journals.bell import CANCEL, WORK, Bell
 from quorate.flows.journals.moment import to_us
 from quorate.flows.journals.packing import packed
 from quorate.flows.journals.pages import Pages
-from quorate.flows.journals.run_row import new_row
+from quorate.flows.journals.run_row import max_runs, new_row
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import Durability
 
@@ -61,13 +61,13 @@ class JournalFacade:
     ) -> Lease | None:
         """Keep a new run, claimed at once if there is an `owner`."""
         now, lease_us = self._now(), operations.lease_length(lease_s)
-        data = packed(header)
+        data, limit = packed(header), max_runs(header)
         if status.is_final:
             raise ValueError(f"a run cannot begin as {status}")
         return await self._change(
             Operation(
                 do=lambda pages: operations.begin(
-                    pages, new_row(header, status, now), data, owner=owner, lease_us=lease_us, now=now
+                    pages, new_row(header, status, now, limit), data, owner=owner, lease_us=lease_us, now=now
                 ),
                 runs=(header.id,),
                 tells=(WORK,) if owner is None else (),

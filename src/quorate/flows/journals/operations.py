@@ -1,4 +1,4 @@
-"""What the calls of a journal do, once for all kinds of them: each does all of it, or raises before it changes anything.
+"""What the calls of a journal do, once for all kinds: each does all of it, or raises before it changes anything.
 
 Labels of a header that count here: `max_runs` (how many runs of its queue key may be held at once) and `auto_resume`
 (`false`: a run whose worker went silent fails with `worker_lost` and waits for somebody to resume it).

@@ -5,7 +5,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from quorate.core.clock import Clock
 from quorate.core.errors import Misconfigured
@@ -97,16 +97,16 @@ class PostgresSession:
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return all rows."""
-        return self._connection.execute(_worded(statement), values, binary=True).fetchall()
+        return self._connection.execute(_worded(statement), _sendable(values), binary=True).fetchall()
 
     def run(self, statement: str, values: Sequence[Any] = ()) -> None:
         """Do it."""
-        self._connection.execute(_worded(statement), values)
+        self._connection.execute(_worded(statement), _sendable(values))
 
     def run_many(self, statement: str, values: Sequence[Sequence[Any]]) -> None:
         """Do it for each row of values."""
         with self._connection.cursor() as cursor:
-            cursor.executemany(_worded(statement), values)
+            cursor.executemany(_worded(statement), [_sendable(row) for row in values])
 
     def among(self, column: str, values: Sequence[str]) -> tuple[str, Any]:
         """Return a condition with its value."""
@@ -203,6 +203,19 @@ def _is_away(error: Exception) -> bool:
     import psycopg  # noqa: PLC0415 - there, or nothing could have failed
 
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+
+
+def _sendable(values: Sequence[Any]) -> Sequence[Any]:
+    """Return values as this database takes them: its texts hold no NUL. None of ours do; what is asked for may."""
+    return [_without_nul(value) for value in values]
+
+
+def _without_nul(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd") if "\0" in value else value
+    if isinstance(value, list):
+        return [_without_nul(each) for each in cast("list[Any]", value)]
+    return value
 
 
 @lru_cache(maxsize=256)

@@ -79,9 +79,14 @@ class RunRow:
         self.status = status
 
 
-def new_row(header: RunHeader, status: RunStatus, now: int) -> RunRow:
-    """Return the row of a run that begins. Labels that count: `max_runs` (with a queue key) and `auto_resume`."""
+def max_runs(header: RunHeader) -> int | None:
+    """Return how many runs of its queue key may be held at once, from the label. Raises `ValueError`."""
     limit = header.labels.get("max_runs", "") if header.queue_key else ""
+    return int(limit) if limit else None
+
+
+def new_row(header: RunHeader, status: RunStatus, now: int, limit: int | None) -> RunRow:
+    """Return the row of a run that begins; `limit` is its `max_runs`."""
     return RunRow(
         id=header.id,
         tenant=header.tenant,
@@ -90,7 +95,7 @@ def new_row(header: RunHeader, status: RunStatus, now: int) -> RunRow:
         priority=header.priority,
         created_at=to_us(header.created_at),
         queue_key=header.queue_key,
-        max_runs=int(limit) if limit else None,
+        max_runs=limit,
         auto_resume=header.labels.get("auto_resume") != "false",
         strict=header.durability is Durability.STRICT,
         updated_at=now,
