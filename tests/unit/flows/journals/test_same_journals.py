@@ -18,11 +18,11 @@ from quorate.flows.journals.sqlite import SqliteJournal
 from quorate.flows.outcome import RunStatus
 from quorate.flows.queue_journal import QueueJournal
 
-RUNS = ("r1", "r2", "r3", "r4")
-PATHS = ("a", "g", "g/b", "e[0]", "e[0]/c", "e[1]")
+RUNS = ("r1", "r2")
+PATHS = ("a", "g", "g/b", "g[0]/c")
 CALLS = (
-    "begin",
     "begin held",
+    "begin",
     "claim",
     "claim_next",
     "renew",
@@ -38,7 +38,11 @@ CALLS = (
 )
 #: What is done, to which run, at which path, under which of the leases that were given so far, seconds that pass.
 step = st.tuples(
-    st.sampled_from(CALLS), st.sampled_from(RUNS), st.sampled_from(PATHS), st.integers(0, 5), st.sampled_from((0, 3, 9))
+    st.sampled_from(CALLS),
+    st.sampled_from(RUNS),
+    st.sampled_from(PATHS),
+    st.integers(0, 5),
+    st.sampled_from((0, 0, 3, 9)),
 )
 
 
@@ -106,8 +110,8 @@ async def compare(steps: list[tuple[str, str, str, int, float]], folder: Path) -
     await stored.close()
 
 
-@settings(max_examples=80)
-@given(st.lists(step, min_size=5, max_size=40))
+@settings(max_examples=60)
+@given(st.lists(step, min_size=20, max_size=80))
 def test_all_journals_answer_alike(steps: list[tuple[str, str, str, int, float]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(compare([("begin held", "r1", "a", 1, 0), *steps], Path(folder)))
