@@ -24,6 +24,8 @@ _SETTINGS = {
     "timezone": "UTC",
 }
 
+_DURABLE = {"fsync": "on", "synchronous_commit": "on", "full_page_writes": "on"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresServer:
@@ -57,8 +59,11 @@ class PostgresServer:
         return urlsplit(self.url)._replace(path=f"/{name}").geturl()
 
 
-def start_postgres(programs: Path) -> PostgresServer:
-    """A new cluster in a temporary folder, made and served by an ordinary user; about a second."""
+def start_postgres(programs: Path, *, durable: bool = False) -> PostgresServer:
+    """A new cluster in a temporary folder, made and served by an ordinary user; about a second.
+
+    `durable`: it syncs its commits, as one that keeps anything does, for measurements.
+    """
     owner = other_account()
     folder = private_folder("quorate-pg-", owner)
     password = secrets.token_hex(16)
@@ -68,7 +73,7 @@ def start_postgres(programs: Path) -> PostgresServer:
     flags = ["--no-sync", "--encoding=UTF8", "--locale=C", "--auth=scram-sha-256", f"--username={_USER}"]
     run_as(owner, folder, [str(programs / "initdb"), f"--pgdata={data}", *flags, f"--pwfile={secret}"])
     port = free_port()
-    settings = _SETTINGS | {"port": str(port), "unix_socket_directories": str(folder)}
+    settings = _SETTINGS | (_DURABLE if durable else {}) | {"port": str(port), "unix_socket_directories": str(folder)}
     command = [str(programs / "postgres"), "-D", str(data)]
     command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     # SIGQUIT: at once, without writing anything out

@@ -16,6 +16,9 @@ from quorate.core.ids import RunId, TenantId
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 from quorate.flows.plan import Durability
 
+#: A worker that is silent for so long has lost its runs.
+DEFAULT_LEASE_S = 15.0
+
 
 class LeaseLost(Conflict):
     """Another worker has taken the run over: nothing more that this one writes is accepted."""
@@ -50,12 +53,17 @@ class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """The right to run a run until `expires_at`, if nobody has claimed a higher `epoch`."""
+    """The right to run a run until `expires_at`, if nobody has claimed a higher `epoch`.
+
+    `strict`: what is written under it survives a power cut. `cancel_requested`: as of when it was given or renewed.
+    """
 
     run: RunId
     owner: str
     epoch: int
     expires_at: datetime
+    strict: bool = False
+    cancel_requested: bool = False
 
 
 class JournalEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,8 +101,19 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
 class Journal(Protocol):
     """Keeps runs. All calls are safe from one event loop at once; each is whole or not at all."""
 
-    async def begin(self, header: RunHeader, *, status: RunStatus = RunStatus.QUEUED) -> None:
-        """Keep a new run; raise `Conflict` if the id is taken."""
+    async def begin(
+        self,
+        header: RunHeader,
+        *,
+        status: RunStatus = RunStatus.QUEUED,
+        owner: str | None = None,
+        lease_s: float = DEFAULT_LEASE_S,
+    ) -> Lease | None:
+        """Keep a new run; raise `Conflict` if the id is taken.
+
+        With an `owner` it is claimed in the same breath, and the lease is returned; `None` if the limit of its queue
+        key is reached: then it is queued.
+        """
         ...
 
     async def claim(self, run: RunId, owner: str, *, lease_s: float, now: datetime) -> Lease | None:

@@ -1,0 +1,55 @@
+"""Runs that end without the interpreter: cancelled while they wait, lost with their worker, or by an error of ours."""
+
+from collections.abc import Mapping
+
+from quorate.flows.journal import RunHeader
+from quorate.flows.outcome import FlowResult, Latency, RunStatus, StepError, StepOutcome
+
+_NO_TIME = Latency(total_s=0, work_s=0, parallel_s=0, sequential_s=0, critical_path_s=0, speedup=1, steps={}, groups={})
+
+
+def cancelled(header: RunHeader, outcomes: Mapping[str, StepOutcome], cost_microusd: int) -> FlowResult:
+    """Return how a run ends that was cancelled while nobody ran it."""
+    error = StepError(stage="", code="cancelled", message="the run was cancelled while no worker had it")
+    return _ended(header, outcomes, cost_microusd, RunStatus.CANCELLED, error)
+
+
+def worker_lost(header: RunHeader, outcomes: Mapping[str, StepOutcome], cost_microusd: int) -> FlowResult:
+    """Return how a run ends whose worker went silent and that is not taken up by itself (`auto_resume: false`)."""
+    error = StepError(
+        stage="",
+        code="worker_lost",
+        message="the worker of the run went silent, and the flow says that nobody takes it up by itself",
+        hint="resume the run: the steps that have ended are not executed again",
+    )
+    return _ended(header, outcomes, cost_microusd, RunStatus.FAILED, error)
+
+
+def broken(header: RunHeader, outcomes: Mapping[str, StepOutcome], cost_microusd: int) -> FlowResult:
+    """Return how a run ends whose worker stumbled over an error of the program."""
+    error = StepError(
+        stage="",
+        code="internal_error",
+        message="the program failed while it ran the flow; its log says where",
+        hint="resume the run once the program is mended: the steps that have ended are not executed again",
+    )
+    return _ended(header, outcomes, cost_microusd, RunStatus.FAILED, error)
+
+
+def _ended(
+    header: RunHeader, outcomes: Mapping[str, StepOutcome], cost_microusd: int, status: RunStatus, error: StepError
+) -> FlowResult:
+    return FlowResult(
+        run_id=header.id,
+        flow=header.flow,
+        version=header.version,
+        digest=header.digest,
+        status=status,
+        outputs={},
+        errors=(error,),
+        steps=dict(outcomes),
+        latency=_NO_TIME,
+        cost_microusd=cost_microusd,
+        prompt_tokens=sum(outcome.prompt_tokens for outcome in outcomes.values()),
+        completion_tokens=sum(outcome.completion_tokens for outcome in outcomes.values()),
+    )

@@ -1,0 +1,242 @@
+"""What the calls of a journal do, once for all kinds: each does all of it, or raises before it changes anything.
+
+Labels of a header that count here: `max_runs` (how many runs of its queue key may be held at once) and `auto_resume`
+(`false`: a run whose worker went silent fails with `worker_lost` and waits for somebody to resume it).
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from quorate.core.errors import Conflict, NotFound
+from quorate.core.ids import RunId
+from quorate.flows.journal import Entry, Lease, RunView
+from quorate.flows.journals import ended
+from quorate.flows.journals.moment import from_us, seconds_to_us, to_us
+from quorate.flows.journals.packing import packed
+from quorate.flows.journals.pages import Pages
+from quorate.flows.journals.run_row import RunRow
+from quorate.flows.journals.spending import spent_microusd
+from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
+
+#: Of an id that does not exist an error repeats so much.
+_SHOWN_CHARACTERS = 80
+
+
+class PackedEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry ready to be written."""
+
+    path: str = ""
+    cost_microusd: int = 0
+    outcome: bytes | None = None
+    event: bytes | None = None
+
+
+def pack_entry(entry: Entry) -> PackedEntry:
+    """Return the entry ready to be written; done by the caller, so that the one writer has less to do."""
+    outcome = entry.outcome
+    if outcome is None:
+        return PackedEntry(event=entry.event)
+    cost = outcome.cost_microusd or 0
+    return PackedEntry(path=outcome.path, cost_microusd=cost, outcome=packed(outcome), event=entry.event)
+
+
+def begin(pages: Pages, row: RunRow, header: bytes, *, owner: str | None, lease_us: int, now: int) -> Lease | None:
+    """Keep a new run and perhaps claim it."""
+    if pages.row(row.id) is not None:
+        raise Conflict(f"there is a run {_shown(row.id)} already")
+    lease = None
+    if owner is not None:
+        if pages.under_limit(row, now):
+            lease = row.take(owner, lease_us, now)
+        else:
+            row.status = RunStatus.QUEUED
+    pages.add(row, header)
+    return lease
+
+
+def claim(pages: Pages, run: RunId, owner: str, *, lease_us: int, now: int) -> Lease | None:
+    """Take one run."""
+    row = found(pages, run)
+    if row.status.is_final or row.is_held(now):
+        return None
+    return _taken(pages, row, owner, lease_us, now)
+
+
+def claim_next(pages: Pages, owner: str, *, lease_us: int, now: int) -> Lease | None:
+    """Take the run that goes first; those that nobody may take up by themselves end on the way."""
+    while (row := pages.next_row(now)) is not None:
+        if row.status is not RunStatus.RUNNING or row.auto_resume or not row.owner:
+            return _taken(pages, row, owner, lease_us, now)
+        _end(pages, row, ended.worker_lost(pages.header(row.id), pages.outcomes(row.id), _spent(pages, row.id)))
+    return None
+
+
+def renew(pages: Pages, lease: Lease, *, lease_us: int, now: int) -> Lease:
+    """Move the end of a lease."""
+    row = _fenced(pages, lease)
+    row.lease_until = now + lease_us
+    pages.changed(row)
+    return row.lease()
+
+
+def release(pages: Pages, lease: Lease, status: RunStatus, now: int) -> None:
+    """Give a run back."""
+    row = _fenced(pages, lease)
+    row.let_go(status)
+    row.wake_at = min(_wake_ups(pages, row.id).values(), default=now)
+    pages.changed(row)
+
+
+def put(pages: Pages, lease: Lease, entries: Sequence[PackedEntry], now: int) -> tuple[int, ...]:
+    """Keep outcomes and events."""
+    row = _fenced(pages, lease)
+    seqs: list[int] = []
+    for entry in entries:
+        if entry.outcome is not None:
+            pages.keep(row.id, entry.path, entry.cost_microusd, entry.outcome)
+        if entry.event is not None:
+            seqs.append(_told(pages, row, entry.event))
+    row.updated_at = now
+    pages.changed(row)
+    return tuple(seqs)
+
+
+def put_attempt(
+    pages: Pages, lease: Lease, path: str, attempt: int, *, wake_at: datetime | None, spent: int, now: int
+) -> None:
+    """Keep a failed attempt."""
+    row = _fenced(pages, lease)
+    pages.keep_attempt(row.id, path, attempt, None if wake_at is None else to_us(wake_at), spent)
+    row.updated_at = now
+    pages.changed(row)
+
+
+def set_timer(pages: Pages, lease: Lease, path: str, wake_at: datetime) -> datetime:
+    """Keep until when a step waits."""
+    row = _fenced(pages, lease)
+    return from_us(pages.set_timer(row.id, path, to_us(wake_at)))
+
+
+def finish(pages: Pages, lease: Lease, result: bytes, status: RunStatus, event: bytes | None, now: int) -> None:
+    """End a run."""
+    row = _fenced(pages, lease)
+    if event is not None:
+        _told(pages, row, event)
+    row.let_go(status)
+    row.updated_at = now
+    pages.end(row.id, result)
+    pages.changed(row)
+
+
+def request_cancel(pages: Pages, run: RunId, now: int) -> bool:
+    """Ask for the end of a run, or end it, if nobody runs it."""
+    row = found(pages, run)
+    if row.status.is_final:
+        return False
+    row.updated_at = now
+    if row.is_held(now):
+        row.cancel_requested = True
+        pages.changed(row)
+    else:
+        _end(pages, row, ended.cancelled(pages.header(run), pages.outcomes(run), _spent(pages, run)))
+    return True
+
+
+def reopen(pages: Pages, run: RunId, forget: Sequence[str], now: int) -> None:
+    """Make an ended run queued again."""
+    row = found(pages, run)
+    if not row.status.is_final:
+        raise Conflict(f"run {run} is {row.status}: only one that has ended can be taken up again")
+    pages.reopen(run, forget)
+    row.let_go(RunStatus.QUEUED)
+    row.cancel_requested = False
+    row.updated_at = now
+    pages.changed(row)
+
+
+def load(pages: Pages, run: RunId, now: int) -> RunView:
+    """Return a run as it stands."""
+    return view(pages, found(pages, run), pages.outcomes(run), now)
+
+
+def view(pages: Pages, row: RunRow, outcomes: Mapping[str, StepOutcome] | None, now: int) -> RunView:
+    """Return a row as others see it."""
+    result = pages.result(row.id) if row.status.is_final else None
+    ended_costs = pages.costs(row.id)
+    failed = [each for each in pages.attempts(row.id) if each[0] not in ended_costs]
+    spent = result.cost_microusd if result is not None else None
+    return RunView(
+        header=pages.header(row.id),
+        status=row.status,
+        outcomes={} if outcomes is None else outcomes,
+        attempts={path: attempt for path, attempt, _, _ in failed},
+        timers={path: from_us(wake_at) for path, wake_at in _wake_ups(pages, row.id).items()},
+        cancel_requested=row.cancel_requested,
+        result=result,
+        spent_microusd=_spent(pages, row.id) if spent is None else spent,
+        updated_at=from_us(row.updated_at),
+        lease=row.lease() if row.is_held(now) else None,
+    )
+
+
+def found(pages: Pages, run: RunId) -> RunRow:
+    """Return the row of a run; raise `NotFound`."""
+    row = pages.row(run)
+    if row is None:
+        raise NotFound(f"there is no run {_shown(run)}")
+    return row
+
+
+def _fenced(pages: Pages, lease: Lease) -> RunRow:
+    row = found(pages, lease.run)
+    row.require(lease)
+    return row
+
+
+def _taken(pages: Pages, row: RunRow, owner: str, lease_us: int, now: int) -> Lease:
+    lease = row.take(owner, lease_us, now)
+    row.updated_at = now
+    pages.changed(row)
+    return lease
+
+
+def _told(pages: Pages, row: RunRow, event: bytes) -> int:
+    row.events += 1
+    pages.tell(row.id, row.events, event)
+    return row.events
+
+
+def _end(pages: Pages, row: RunRow, result: FlowResult) -> None:
+    row.let_go(result.status)
+    pages.end(row.id, packed(result))
+    pages.changed(row)
+
+
+def _wake_ups(pages: Pages, run: RunId) -> dict[str, int]:
+    """Return when steps that have not ended go on, by path: the later of a timer and of the next attempt."""
+    costs = pages.costs(run)
+    found_at = dict(pages.timers(run))
+    for path, _, wake_at, _ in pages.attempts(run):
+        if wake_at is not None:
+            found_at[path] = max(wake_at, found_at.get(path, 0))
+    return {path: at for path, at in found_at.items() if path not in costs}
+
+
+def _spent(pages: Pages, run: RunId) -> int:
+    failed: dict[str, int] = {}
+    for path, _, _, cost in pages.attempts(run):
+        failed[path] = failed.get(path, 0) + cost
+    return spent_microusd(pages.costs(run), failed)
+
+
+def _shown(run: str) -> str:
+    return repr(run[:_SHOWN_CHARACTERS])
+
+
+def lease_length(lease_s: float) -> int:
+    """Return how long a lease is, in microseconds."""
+    if lease_s <= 0:
+        raise ValueError(f"a lease must last: {lease_s!r} seconds")
+    return seconds_to_us(lease_s)
