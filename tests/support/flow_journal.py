@@ -40,10 +40,13 @@ class KeptJournal:
         self.died = asyncio.Event()
         self.puts: list[tuple[str, ...]] = []
 
-    async def begin(self, header: RunHeader, *, status: RunStatus = RunStatus.QUEUED) -> None:
+    async def begin(
+        self, header: RunHeader, *, status: RunStatus = RunStatus.QUEUED, owner: str | None = None, lease_s: float = 15
+    ) -> Lease | None:
         if header.id in self.rows:
             raise Conflict(f"run {header.id} is there already")
         self.rows[header.id] = _Row(header=header, status=status)
+        return None if owner is None else await self.claim(header.id, owner, lease_s=lease_s, now=header.created_at)
 
     async def claim(self, run: RunId, owner: str, *, lease_s: float, now: datetime) -> Lease | None:
         row = self._row(run)
@@ -63,7 +66,11 @@ class KeptJournal:
     async def renew(self, lease: Lease, *, lease_s: float, now: datetime) -> Lease:
         row = self._held(lease)
         row.lease = Lease(
-            run=lease.run, owner=lease.owner, epoch=lease.epoch, expires_at=now + timedelta(seconds=lease_s)
+            run=lease.run,
+            owner=lease.owner,
+            epoch=lease.epoch,
+            expires_at=now + timedelta(seconds=lease_s),
+            cancel_requested=row.cancel_requested,
         )
         return row.lease
 

@@ -14,8 +14,8 @@ from quorate.flows.journal import Journal
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import Durability, FlowPlan, OutputPlan, StepKind, StepPlan
 from quorate.flows.registry import Executors
-from quorate.flows.run.cache_port import StepCache
 from quorate.flows.runner import FlowRunner
+from quorate.flows.step_cache import StepCache
 from quorate.model import Call, new_call
 from quorate.model.usage import Charge, Usage
 from quorate.source.section import Section

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from quorate.core.clock import Clock, Deadline, SystemClock
-from quorate.core.errors import Conflict, QuorateError
+from quorate.core.errors import Conflict, QueueFull, QuorateError
 from quorate.core.ids import RunId, new_id
 from quorate.core.tasks import background
 from quorate.flows.executor import FlowServices
@@ -18,7 +18,6 @@ from quorate.flows.journal import Entry, Journal, Lease, LeaseLost, RunHeader, R
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 from quorate.flows.plan import Durability, FlowPlan
 from quorate.flows.registry import Executors
-from quorate.flows.run.cache_port import StepCache
 from quorate.flows.run.course import CheckInputs, Course, FlowNamed, Machinery, Run
 from quorate.flows.run.interpret import interpret
 from quorate.flows.run.live_run import Audience, LiveRun
@@ -29,6 +28,7 @@ from quorate.flows.run.record import Record
 from quorate.flows.run.rendering import rendered
 from quorate.flows.run.restart import kept_before, to_forget
 from quorate.flows.run.watch import Watch
+from quorate.flows.step_cache import StepCache
 from quorate.model import Call, new_call
 from quorate.model.event import ignore_events
 from quorate.model.usage import Charge, Usage
@@ -87,8 +87,8 @@ class FlowRunner:
         """Run a flow now and return how it ended; failures of steps are in the result.
 
         `fast` runs are in memory only, others in the journal as well. `mocks` are outputs of steps by path or name:
-        those are not executed. Raises for inputs that the flow does not accept. Interrupted, the run is cancelled: what
-        `finally` says is done before the interruption goes on.
+        those are not executed. Raises for inputs that the flow does not accept, `QueueFull` for one run of it more than
+        it allows. Interrupted, the run is cancelled: what `finally` says is done before the interruption goes on.
         """
         require_secrets(plan, self._machinery)
         given = self._machinery.check_inputs(plan, inputs)
@@ -97,8 +97,10 @@ class FlowRunner:
         if (durability or plan.limits.durability) is Durability.FAST:
             return await self._run_in_memory(plan, given, call, answers)
         header = await self.header(plan, given, call, durability=durability, labels=labels)
-        await self._journal.begin(header, status=RunStatus.RUNNING)
-        lease = await self._claimed(header.id)
+        lease = await self._journal.begin(header, owner=self._owner, lease_s=self._lease_s)
+        if lease is None:
+            await self._journal.request_cancel(header.id)
+            raise QueueFull(f"as many runs of the flow {plan.name!r} as it allows are under way: {plan.limits.runs}")
         return await self._run_on(lease, _Start(plan=plan, inputs=given, call=call, mocks=answers))
 
     async def header(
@@ -114,7 +116,12 @@ class FlowRunner:
         """Return what a new run begins with, to be put in a queue; `inputs` are checked already."""
         limits = plan.limits
         now, left_s = self._clock.now(), call.deadline.capped(limits.timeout_s).remaining_s()
-        key = "" if limits.key is None else str(await rendered(limits.key, {"inputs": inputs, "steps": {}}))
+        told = {**(labels or {}), **({} if limits.auto_resume else {"auto_resume": "false"})}
+        key = ""
+        if limits.runs is not None:
+            told["max_runs"] = str(limits.runs)
+            per = "" if limits.key is None else await rendered(limits.key, {"inputs": inputs, "steps": {}})
+            key = f"{plan.name}:{per}"
         return RunHeader(
             id=call.id,
             flow=plan.name,
@@ -131,7 +138,7 @@ class FlowRunner:
             limit_microusd=call.budget.limit_microusd,
             deadline_at=None if left_s is None else now + timedelta(seconds=left_s),
             queue_key=key,
-            labels=labels or {},
+            labels=told,
         )
 
     async def work(self, lease: Lease, view: RunView) -> FlowResult:
@@ -338,7 +345,7 @@ class FlowRunner:
                 if live is not None:
                     live.lose(lost)
                 return
-            if live is not None and (await self._journal.load(lease.run)).cancel_requested:
+            if live is not None and lease.cancel_requested:
                 live.cancel()
 
 

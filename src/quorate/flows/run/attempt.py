@@ -16,12 +16,12 @@ from quorate.flows.path import attempt as attempt_path
 from quorate.flows.path import item
 from quorate.flows.plan import StepPlan
 from quorate.flows.registry import AnyExecutor
-from quorate.flows.run.cache_port import cache_key
 from quorate.flows.run.course import Course
 from quorate.flows.run.failure import StepFailed
 from quorate.flows.run.nested import nested_course
 from quorate.flows.run.places import Place
 from quorate.flows.run.rendering import rendered
+from quorate.flows.step_cache import cache_key
 from quorate.model import Call
 from quorate.source.explain import explain
 from quorate.source.place import KeyPath

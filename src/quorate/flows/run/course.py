@@ -11,12 +11,12 @@ from quorate.flows.executor import FlowServices, StepRejected
 from quorate.flows.outcome import FlowResult, StepError, StepOutcome
 from quorate.flows.plan import FlowPlan, StepPlan
 from quorate.flows.registry import Executors
-from quorate.flows.run.cache_port import StepCache
 from quorate.flows.run.hidden import Hidden
 from quorate.flows.run.mocks import Mocks
 from quorate.flows.run.places import StepPlaces
 from quorate.flows.run.record import Record
 from quorate.flows.run.view import result_fields, view_of
+from quorate.flows.step_cache import StepCache
 from quorate.model import Call
 from quorate.model.event import Event
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 from quorate.flows.outcome import StepOutcome, StepStatus
-from quorate.flows.run.cache_port import cache_key
 from quorate.flows.run.course import Course
 from quorate.flows.run.rendering import rendered
+from quorate.flows.step_cache import cache_key
 
 
 class KeptResult:
