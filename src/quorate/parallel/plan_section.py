@@ -63,6 +63,10 @@ def _not_owned(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+#: Fields of a request that go to the provider as they are.
+ExtraFields = Annotated[dict[str, Any], AfterValidator(_not_owned)]
+
+
 class RequestParamsSection(Section):
     """Fields of a request."""
 
@@ -73,7 +77,7 @@ class RequestParamsSection(Section):
     seed: int | None = None
     stop: Texts | None = None
     """Texts at which the answer ends."""
-    extra: Annotated[dict[str, Any], AfterValidator(_not_owned)] = Field(default_factory=dict)
+    extra: ExtraFields = Field(default_factory=dict)
     """Fields that go to the provider as they are, e.g. `reasoning_effort: low`."""
 
     def fields(self) -> dict[str, Any]:

@@ -1,0 +1,31 @@
+"""The executors that come with Quorate."""
+
+from quorate.flows.executors.flow_executor import FlowExecutor
+from quorate.flows.executors.flow_pipeline import FlowPipeline
+from quorate.flows.executors.flow_router import FlowRouter
+from quorate.flows.executors.http import HttpExecutor
+from quorate.flows.executors.llm import LlmExecutor
+from quorate.flows.executors.llm_analyzer import LlmAnalyzerExecutor
+from quorate.flows.executors.parallel_llm import ParallelLlmExecutor
+from quorate.flows.executors.prompt import PromptExecutor
+from quorate.flows.executors.sentiment_analyzer import SentimentExecutor
+from quorate.flows.executors.webhook import WebhookExecutor
+from quorate.flows.registry import AnyExecutor, Executors
+
+_CLASSES: tuple[type[AnyExecutor], ...] = (
+    FlowExecutor,
+    FlowPipeline,
+    FlowRouter,
+    HttpExecutor,
+    LlmAnalyzerExecutor,
+    LlmExecutor,
+    ParallelLlmExecutor,
+    PromptExecutor,
+    SentimentExecutor,
+    WebhookExecutor,
+)
+
+
+def standard_executors() -> Executors:
+    """Return a registry with all of them; those of other packages are found when they are asked for."""
+    return Executors(executor() for executor in _CLASSES)
