@@ -35,6 +35,7 @@ SECTIONS = {
     "ReplaySection": "models.NAME, type: replay",
     "LatencySection": "latency",
     "DefaultsSection": "defaults",
+    "PromptsSection": "prompts",
 }
 
 HEAD = """# Configuration: quorate.yaml

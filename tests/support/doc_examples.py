@@ -99,7 +99,7 @@ def examples(page: pages.Page) -> list[Example]:
             )
             before += block.code if block.language == "python" else ""
         if block.title:
-            files[Path(block.title).name] = block.code
+            files[block.title] = block.code
     return found
 
 
@@ -123,6 +123,7 @@ def run(sitting: tuple[Example, ...], folder: Path) -> None:
     with contextlib.ExitStack() as stack:
         for example in sitting:
             for name, text in example.files:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
                 (folder / name).write_text(text, encoding="utf-8")
             if example.role == "server":
                 stack.close()  # a second server takes the place of the first, as on the reader's screen

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from quorate.config.output_section import read_schema_file
 from quorate.contracts.contract import Contract, OutputType, type_of_schema
+from quorate.contracts.output_section import read_schema_file
 from quorate.core.errors import InvalidRequest
 
 _FLAG = "output"

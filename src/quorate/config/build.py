@@ -15,6 +15,8 @@ from quorate.core.secret import Secret
 from quorate.engine import Catalog
 from quorate.engine.checked import NOTHING_LEARNED
 from quorate.engine.learned_trust import LearnedTrust
+from quorate.prompts.folder import PromptFolder
+from quorate.prompts.saved import prompt_entry
 from quorate.providers.transport import Transport
 from quorate.resilience.gates import Gates
 
@@ -23,8 +25,9 @@ from quorate.resilience.gates import Gates
 class Built:
     """Everything a configuration describes, wired up. `close` it when done.
 
-    `gates` are what requests to providers pass. `trust` is what is known of models, and may learn more. `secrets` are
-    all that were fetched, for removing them from texts.
+    `gates` are what requests to providers pass. `trust` is what is known of models, and may learn more. `prompts` are
+    the saved ones, where a folder of them is configured. `secrets` are all that were fetched, for removing them from
+    texts.
     """
 
     settings: Settings
@@ -33,6 +36,7 @@ class Built:
     providers: Mapping[str, ProviderSetup]
     gates: Gates
     trust: LearnedTrust
+    prompts: PromptFolder | None = None
     secrets: tuple[Secret, ...] = ()
     transports: tuple[Transport, ...] = ()
 
@@ -64,16 +68,40 @@ def build(settings: Settings) -> Built:
     gates = Gates()
     trust = LearnedTrust(known_before(settings), learn_from=settings.config.consensus.learn)
     maker = EntryMaker(settings=settings, providers=providers, gates=gates, trust=trust)
+    catalog, defaults = maker.catalog(), settings.config.defaults.defaults()
     return Built(
         settings=settings,
-        catalog=maker.catalog(),
-        defaults=settings.config.defaults.defaults(),
+        catalog=catalog,
+        defaults=defaults,
+        prompts=_saved_prompts(settings, catalog, defaults),
         providers=providers,
         gates=gates,
         trust=trust,
         secrets=tuple(secret for setup in providers.values() for secret in setup.secrets),
         transports=tuple(maker.transports.values()),
     )
+
+
+def _saved_prompts(settings: Settings, catalog: Catalog, defaults: Defaults) -> PromptFolder | None:
+    """Return the saved prompts, added to the catalog; raise `BadConfiguration` for what is wrong in them."""
+    path = ("prompts", "folder")
+    folder = settings.config.prompts.folder
+    if folder is None:
+        return None
+    found = settings.resolved(folder, *path)
+    if not found.is_dir():
+        raise Misconfigured(f"{str(found)!r} is not a folder", where=settings.origin(*path).where)
+    prompts = PromptFolder(found, catalog, defaults=defaults.plan, models=defaults.models)
+    prompts.load()
+    for name in prompts.names():
+        entry = prompt_entry(name, prompts)
+        if entry.card.name in settings.config.models:
+            raise Misconfigured(
+                f"there is a model {entry.card.name!r} already; give it another name",
+                where=settings.origin("models", entry.card.name).where,
+            )
+        catalog.add(entry.card, entry.make)
+    return prompts
 
 
 def known_before(settings: Settings) -> Calibration:

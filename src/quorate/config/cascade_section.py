@@ -7,13 +7,13 @@ from typing import Annotated, Literal, Self, cast
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from quorate.config.output_section import ContractedSection
-from quorate.config.plan_section import MemberSection, RetrySection
 from quorate.consensus import Kind
 from quorate.consensus.escalation import EscalationRule
+from quorate.contracts.output_section import ContractedSection
 from quorate.parallel.cascade_plan import LEAST_STAGES, stage_answers
 from quorate.parallel.escalation import USUAL_BELOW, Below, ByJudge, ByRule, Cascade, Escalation, StageRules, misfit
 from quorate.parallel.plan import Mode, Plan, Score, Select
+from quorate.parallel.plan_section import MemberSection, RetrySection
 from quorate.source.place import KeyPath
 from quorate.source.section import FilePath, ModelName, Seconds, Section, Share, Usd, microusd, model_of_name
 

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from quorate.config.cascade_section import CascadeSection
 from quorate.config.model_section import EndpointSection
-from quorate.config.plan_section import EnsembleSection
 from quorate.config.provider_kind import PROVIDER_KINDS
 from quorate.config.resilience_section import ResilienceSection
 from quorate.config.schema import Config, ModelSection
 from quorate.config.storage_section import BudgetsKept
 from quorate.parallel.branch import MAX_BRANCHES
 from quorate.parallel.plan import Mode, Select
+from quorate.parallel.plan_section import EnsembleSection
 from quorate.source.place import KeyPath, did_you_mean, listed
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import Annotated
 from pydantic import Field
 
 from quorate.config.gate_section import Breaker, BreakerSection
-from quorate.config.plan_section import RetrySection
 from quorate.consensus import Kind
 from quorate.consensus.trust import Weighting
 from quorate.parallel.plan import Mode, Plan, Select, StopForm
+from quorate.parallel.plan_section import RetrySection
 from quorate.source.section import ModelName, ModelNames, Seconds, Section, Share, Usd, microusd
 
 

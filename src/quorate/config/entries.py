@@ -11,14 +11,13 @@ from quorate.config.connections import transport_for
 from quorate.config.gate_section import breaker_policy
 from quorate.config.load import Settings
 from quorate.config.model_section import EndpointSection, ReplaySection, SimulatedSection
-from quorate.config.output_section import read_schema_file
-from quorate.config.plan_section import EnsembleSection
 from quorate.config.provider_section import ReplayProviderSection, SimulatedProviderSection
 from quorate.config.provider_setup import ProviderSetup, limited
 from quorate.config.schema import Config, ModelSection
 from quorate.consensus.escalation import EscalationRule, decode_rule
 from quorate.consensus.trust import NO_TRUST, Trust
 from quorate.contracts.contract import Contract
+from quorate.contracts.output_section import read_schema_file
 from quorate.core.errors import InvalidRequest, Misconfigured, NotFound
 from quorate.core.net import OutboundGate
 from quorate.engine import Catalog, Entry, ModelCard, ModelKind
@@ -27,6 +26,7 @@ from quorate.parallel.cascade_plan import stage_answers, stage_plan
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.escalation import misfit
 from quorate.parallel.plan import Plan
+from quorate.parallel.plan_section import EnsembleSection
 from quorate.providers.dialect import Target
 from quorate.providers.endpoint import Endpoint
 from quorate.providers.price import Price

@@ -9,9 +9,9 @@ from pydantic_core import PydanticCustomError
 
 from quorate.config.gate_section import Breaker, BreakerSection
 from quorate.config.hedge_section import HedgeAfter, HedgeSection
-from quorate.config.plan_section import RequestParamsSection
 from quorate.config.provider_section import LimitsSection
 from quorate.config.resilience_section import ResilienceSection
+from quorate.parallel.plan_section import RequestParamsSection
 from quorate.providers.price import Price
 from quorate.providers.simulated_fault import Fault, SimulatedFailure
 from quorate.providers.simulated_profile import SimulatedProfile, default_profiles

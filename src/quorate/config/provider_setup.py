@@ -8,13 +8,13 @@ from quorate.config.cascade_section import CascadeSection
 from quorate.config.gate_section import BreakerSection
 from quorate.config.load import Settings
 from quorate.config.model_section import EndpointSection
-from quorate.config.plan_section import EnsembleSection
 from quorate.config.provider_kind import PROVIDER_KINDS, key_variables, kind_of
 from quorate.config.provider_section import HttpProviderSection, LimitsSection
 from quorate.config.secret_reference import fetch_secret
 from quorate.core.errors import Misconfigured
 from quorate.core.listening import is_loopback
 from quorate.core.secret import Secret
+from quorate.parallel.plan_section import EnsembleSection
 from quorate.providers.dialect import Dialect
 from quorate.providers.openai import OpenAIDialect
 from quorate.providers.presets import Preset

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pydantic import Field
 
-from quorate.config.output_section import ContractedSection
+from quorate.contracts.output_section import ContractedSection
 from quorate.core.errors import Failure
 from quorate.resilience.fallbacks import Fallbacks
 from quorate.resilience.resilient import OnCut

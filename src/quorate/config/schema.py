@@ -10,12 +10,13 @@ from quorate.config.consensus_section import ConsensusSection
 from quorate.config.defaults_section import DefaultsSection
 from quorate.config.limits_section import RateLimitsSection
 from quorate.config.model_section import EndpointSection, ReplaySection, SimulatedSection
-from quorate.config.plan_section import EnsembleSection
+from quorate.config.prompts_section import PromptsSection
 from quorate.config.provider_section import ProviderSection
 from quorate.config.server_section import ServerSection
 from quorate.config.storage_section import StorageSection
 from quorate.config.telemetry_section import TelemetrySection
 from quorate.config.webhook_section import WebhookSection
+from quorate.parallel.plan_section import EnsembleSection
 from quorate.source.described import described_schema
 from quorate.source.section import UNKNOWN_TYPE, Name, Section, mapping
 
@@ -62,6 +63,7 @@ class Config(Section):
     """Servers of your own that are told when something happens, by names of your own."""
     telemetry: TelemetrySection = TelemetrySection()
     consensus: ConsensusSection = ConsensusSection()
+    prompts: PromptsSection = PromptsSection()
 
 
 def config_schema() -> dict[str, Any]:

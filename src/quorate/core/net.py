@@ -58,10 +58,11 @@ class OutboundGate:
 
     `trusted` holds the (scheme, host, port) of every base URL in the operator's own configuration: a local Ollama or a
     server in a private network is reachable because somebody with authority wrote it down, never because a request
-    said so.
+    said so. `advice` is what a refusal tells the operator to do.
     """
 
     trusted: frozenset[Origin] = field(default_factory=frozenset[Origin])
+    advice: str = "configure it as a provider's base_url if it is yours"
 
     @classmethod
     def for_base_urls(cls, urls: Iterable[str]) -> "OutboundGate":
@@ -85,10 +86,7 @@ class OutboundGate:
         if ip in _METADATA_ADDRESSES:
             raise Blocked(f"{ip} is a cloud metadata service")
         if not _is_public(ip) and origin not in self.trusted:
-            raise Blocked(
-                f"{origin[1]!r} leads to {ip}, which is not a public address; "
-                "configure it as a provider's base_url if it is yours"
-            )
+            raise Blocked(f"{origin[1]!r} leads to {ip}, which is not a public address; {self.advice}")
 
 
 def _literal(host: str) -> IPv4Address | IPv6Address | None:

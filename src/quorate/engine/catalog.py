@@ -26,6 +26,7 @@ class ModelKind(StrEnum):
     CASCADE = "cascade"
     SIMULATED = "simulated"
     REPLAY = "replay"
+    PROMPT = "prompt"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,7 +116,7 @@ def _pool(cards: Iterable[ModelCard], need: Need, wish: Wish) -> list[ModelCard]
 
 def _fits(card: ModelCard, need: Need) -> bool:
     """Return whether nothing that is known of the model stands against it."""
-    if card.kind in {ModelKind.ENSEMBLE, ModelKind.CASCADE} or card.embeds_only:
+    if card.kind in {ModelKind.ENSEMBLE, ModelKind.CASCADE, ModelKind.PROMPT} or card.embeds_only:
         return False
     if card.context_window is not None and need.tokens > card.context_window:
         return False

@@ -16,6 +16,7 @@ from quorate.flows.files import FileRef, RunFiles
 from quorate.flows.outcome import FlowResult
 from quorate.flows.outgoing import Outgoing
 from quorate.model import Call
+from quorate.parallel.plan import Plan
 from quorate.prompts.book import PromptBook
 from quorate.source.section import Section
 from quorate.templating.value import Scope, Value
@@ -53,7 +54,8 @@ class RunFlow(Protocol):
 class FlowServices:
     """What executors work with: models by name, saved prompts, files of the run, the way out, secrets by name.
 
-    `validate_file` and the parsers are reached through `quorate.documents`. Everything is shared by all runs.
+    `validate_file` and the parsers are reached through `quorate.documents`. `plan` and `models` are what a question
+    gets that does not say itself. Everything is shared by all runs.
     """
 
     catalog: Catalog
@@ -61,6 +63,8 @@ class FlowServices:
     files: RunFiles
     outgoing: Outgoing
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
+    plan: Plan = field(default_factory=lambda: Plan(members=()))
+    models: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

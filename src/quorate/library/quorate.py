@@ -12,7 +12,7 @@ import msgspec
 
 from quorate.contracts.contract import Contract
 from quorate.core.clock import Clock, SystemClock
-from quorate.core.errors import InvalidRequest
+from quorate.core.errors import InvalidRequest, NotFound
 from quorate.engine.catalog import Catalog, ModelCard
 from quorate.engine.estimate import Estimate, estimate
 from quorate.library.answer import Answer
@@ -171,6 +171,23 @@ class Quorate:
         with self._recording(ensemble, call, stream=True) as call:
             async with ensemble.open(msgspec.structs.replace(request, stream=True), call) as reply:
                 yield Answer(reply)
+
+    async def prompt(self, name: str, /, **values: object) -> Result:
+        """Return the answer of the saved prompt `name`, filled with `values`; the cost includes that of its children.
+
+        Raises `NotFound` for a prompt that is not in the folder that the configuration names, `InvalidRequest` for a
+        value that is missing or does not fit, else as `ask` does.
+        """
+        setup = self._ready()
+        if setup.prompts is None:
+            raise NotFound("there are no saved prompts; the configuration names their folder under prompts.folder")
+        call = new_call(clock=self._clock, limit_microusd=setup.limit_microusd)
+        records = setup.records
+        recording = (
+            nullcontext(call) if records is None else records.recording(call, model=f"prompt/{name}", stream=False)
+        )
+        with recording as call:
+            return await setup.prompts.run(name, values, call)
 
     async def feedback(
         self, run_id: str, *, correct: bool, branch: str | None = None, note: str | None = None

@@ -15,6 +15,7 @@ from quorate.parallel.plan import Plan
 
 if TYPE_CHECKING:
     from quorate.library.records import RunRecords
+    from quorate.prompts.book import PromptBook
 
 
 async def _nothing_to_close() -> None:
@@ -25,7 +26,7 @@ async def _nothing_to_close() -> None:
 class Setup:
     """A catalog, and what a question gets that does not say itself; `close` ends all connections.
 
-    `records` is where runs are kept, if they are.
+    `records` is where runs are kept, if they are; `prompts` are the saved ones.
     """
 
     catalog: Catalog
@@ -34,6 +35,7 @@ class Setup:
     limit_microusd: int | None = None
     close: Callable[[], Awaitable[None]] = _nothing_to_close
     records: "RunRecords | None" = None
+    prompts: "PromptBook | None" = None
 
     def provider_of(self, model: str) -> str:
         """Return where a model of the catalog runs; empty if that is not known."""
@@ -57,6 +59,7 @@ def configured(path: str | Path | None, overrides: Mapping[str, object] | None, 
         models=built.defaults.models,
         limit_microusd=built.defaults.max_cost_microusd,
         close=built.close,
+        prompts=built.prompts,
     )
     if not records:
         return setup

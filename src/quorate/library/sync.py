@@ -106,6 +106,10 @@ class SyncQuorate:
         """As `Quorate.estimate`."""
         return self._quorate.estimate(prompt, output=output, **options)
 
+    def prompt(self, name: str, /, **values: object) -> Result:
+        """As `Quorate.prompt`."""
+        return self.wait(self._quorate.prompt(name, **values))
+
     def feedback(self, run_id: str, *, correct: bool, branch: str | None = None, note: str | None = None) -> Feedback:
         """As `Quorate.feedback`."""
         return self.wait(self._quorate.feedback(run_id, correct=correct, branch=branch, note=note))

@@ -70,7 +70,8 @@ class AiohttpTransport:
         response = AiohttpResponse(raw, timer, self._settings.max_response_bytes)
         whole = False
         try:
-            _refuse_redirect(raw)
+            if not self._settings.give_redirects:
+                _refuse_redirect(raw)
             yield response
             whole = True
         finally:

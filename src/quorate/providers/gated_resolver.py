@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 from collections.abc import Iterable
+from dataclasses import replace
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import DefaultResolver
@@ -28,7 +29,7 @@ class GatedResolver(AbstractResolver):
         self, gate: OutboundGate, *, inner: AbstractResolver | None = None, also_trusted: Iterable[str] = ()
     ) -> None:
         extra = frozenset(origin_of(url) for url in also_trusted)
-        self._gate = OutboundGate(trusted=gate.trusted | extra)
+        self._gate = replace(gate, trusted=gate.trusted | extra)
         # The connector says host and port but not the scheme; what the operator trusts is one service behind both.
         self._trusted: dict[tuple[str, int], Origin] = {
             host_key(host, port): (scheme, host, port) for scheme, host, port in self._gate.trusted

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from quorate.core.net import Origin, OutboundGate
@@ -54,7 +54,7 @@ class GatedNames:
     """
 
     def __init__(self, gate: OutboundGate, resolver: Resolver) -> None:
-        self._gate = OutboundGate(trusted=gate.trusted | {same_host(origin) for origin in gate.trusted})
+        self._gate = replace(gate, trusted=gate.trusted | {same_host(origin) for origin in gate.trusted})
         self._resolver = resolver
         self._kept: dict[Origin, _Kept] = {}
         self._flying: dict[Origin, asyncio.Future[None]] = {}

@@ -131,7 +131,8 @@ class Exchange:
         if not connection.response.complete:
             timer.headers_arrived()
         response = Http1Response(connection, timer, transport.settings.max_response_bytes)
-        response.require_no_redirect()
+        if not transport.settings.give_redirects:
+            response.require_no_redirect()
         return response
 
     def _leave(self, *, keep: bool) -> None:

@@ -47,7 +47,8 @@ class TransportSettings:
     `proxy` is an http URL, which may hold a name and a password and so does not show in `repr`; names are then looked
     up by the proxy, so the outbound gate sees the URL only. `trust_env` takes proxies from the environment. `ca_file`
     replaces the system's certificate authorities. `max_response_bytes` counts decompressed bytes. `max_connections` 0
-    means no limit; `keepalive_s` is how long an idle one is kept.
+    means no limit; `keepalive_s` is how long an idle one is kept. `give_redirects`: a redirect is a response like any
+    other, for whoever asked to look at; else it is refused. It is never followed.
     """
 
     proxy: str | None = field(default=None, repr=False)
@@ -58,6 +59,7 @@ class TransportSettings:
     max_connections: int = 0
     keepalive_s: float = 30.0
     user_agent: str = "quorate"
+    give_redirects: bool = False
 
 
 class HttpResponse(Protocol):
@@ -65,7 +67,7 @@ class HttpResponse(Protocol):
 
     @property
     def status(self) -> int:
-        """The HTTP status; never a redirect."""
+        """The HTTP status; a redirect only where the settings let it through."""
         ...
 
     @property

@@ -11,10 +11,10 @@ import pytest
 from quorate.config import build, config_schema, load_settings
 from quorate.config.cascade_section import CascadeSection, StageSection
 from quorate.config.defaults_section import DefaultsSection
-from quorate.config.plan_section import EnsembleSection, MemberSection, ParamsSection, RetrySection
 from quorate.config.provider_section import LimitsSection
 from quorate.parallel.escalation import Cascade, StageRules
 from quorate.parallel.plan import Member, Params, Plan
+from quorate.parallel.plan_section import EnsembleSection, MemberSection, ParamsSection, RetrySection
 from quorate.providers.transport import PhaseLimits
 from quorate.resilience.retry_policy import RetryPolicy
 

@@ -1,13 +1,14 @@
 """How models are combined, as written: members, retries, and everything a plan says."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from quorate.config.output_section import ContractedSection
 from quorate.consensus import Kind
 from quorate.consensus.trust import Weighting
+from quorate.contracts.output_section import ContractedSection
 from quorate.parallel.plan import (
     FailureStrategy,
     Member,
@@ -62,6 +63,10 @@ def _not_owned(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+#: Fields of a request that go to the provider as they are.
+ExtraFields = Annotated[dict[str, Any], AfterValidator(_not_owned)]
+
+
 class RequestParamsSection(Section):
     """Fields of a request."""
 
@@ -72,7 +77,7 @@ class RequestParamsSection(Section):
     seed: int | None = None
     stop: Texts | None = None
     """Texts at which the answer ends."""
-    extra: Annotated[dict[str, Any], AfterValidator(_not_owned)] = Field(default_factory=dict)
+    extra: ExtraFields = Field(default_factory=dict)
     """Fields that go to the provider as they are, e.g. `reasoning_effort: low`."""
 
     def fields(self) -> dict[str, Any]:
@@ -133,15 +138,22 @@ class MemberSection(Section):
 
 
 _Member = Annotated[MemberSection, BeforeValidator(model_of_name, json_schema_input_type=MemberSection | str)]
+#: Names of models, or mappings with `model` and its settings.
+Members = Annotated[tuple[_Member, ...], Field(max_length=100)]
 
 
-class EnsembleSection(ContractedSection):
-    """Several models behind one name: they run in parallel and one answer is chosen or made of theirs."""
+class MembersSection(ContractedSection):
+    """Several models behind one name."""
 
     type: Literal["ensemble"]
     description: str = ""
-    members: Annotated[tuple[_Member, ...], Field(min_length=1, max_length=100)]
+    members: Annotated[Members, Field(min_length=1)]
     """Names of models, or mappings with `model` and its settings."""
+
+
+class PlanSection(Section):
+    """How several models are asked, whoever they are."""
+
     mode: Mode = _PLAN.mode
     """`all` waits for everybody, `race` takes the first answer, `quorum` stops as soon as enough agree."""
     enabled: bool = _PLAN.enabled
@@ -236,22 +248,10 @@ class EnsembleSection(ContractedSection):
         """The selector in force."""
         return self.select or (Select.FIRST if self.mode is Mode.RACE else Select.CONSENSUS)
 
-    def branches(self) -> int | None:
-        """Return how many branches will run at most; `None` if a run parameter decides."""
-        match self.parallelization:
-            case Parallelization.NONE:
-                return 1
-            case Parallelization.STATIC_COUNT:
-                return self.count * len(self.members)
-            case Parallelization.CONFIG_PARAM:
-                return None
-            case Parallelization.MODEL_SPECIFIC:
-                return sum(member.count for member in self.members)
-
-    def plan(self, defaults: Plan) -> Plan:
-        """Return the plan it describes; `defaults` say what it leaves open."""
+    def plan_for(self, members: Sequence[MemberSection], defaults: Plan) -> Plan:
+        """Return the plan it describes for these members; `defaults` say what it leaves open."""
         return Plan(
-            members=tuple(member.member() for member in self.members),
+            members=tuple(member.member() for member in members),
             mode=self.mode,
             enabled=self.enabled,
             parallelization=self.parallelization,
@@ -287,3 +287,23 @@ class EnsembleSection(ContractedSection):
             max_attempts=self.max_attempts or defaults.max_attempts,
             max_cost_microusd=None if self.max_cost_usd is None else microusd(self.max_cost_usd),
         )
+
+
+class EnsembleSection(PlanSection, MembersSection):
+    """Several models behind one name: they run in parallel and one answer is chosen or made of theirs."""
+
+    def branches(self) -> int | None:
+        """Return how many branches will run at most; `None` if a run parameter decides."""
+        match self.parallelization:
+            case Parallelization.NONE:
+                return 1
+            case Parallelization.STATIC_COUNT:
+                return self.count * len(self.members)
+            case Parallelization.CONFIG_PARAM:
+                return None
+            case Parallelization.MODEL_SPECIFIC:
+                return sum(member.count for member in self.members)
+
+    def plan(self, defaults: Plan) -> Plan:
+        """Return the plan it describes; `defaults` say what it leaves open."""
+        return self.plan_for(self.members, defaults)

@@ -1,0 +1,125 @@
+"""From a saved prompt and values to what is asked of whom: children first, side by side."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+
+from quorate.core.errors import InvalidRequest, Misconfigured
+from quorate.engine.catalog import Catalog
+from quorate.model import Call, Spend
+from quorate.parallel.ensemble import Ensemble
+from quorate.parallel.plan import Plan, Select
+from quorate.parallel.result import Result
+from quorate.prompts.asked_plan import asked_plan
+from quorate.prompts.definition import PromptDefinition
+from quorate.wire.chat import ChatRequest
+from quorate.wire.open import load
+
+#: How deep prompts may ask for the answers of others.
+MOST_DEPTH = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """A prompt rendered, its children answered: what is asked of whom, and what it has cost until here."""
+
+    ensemble: Ensemble
+    request: ChatRequest
+    spend: Spend = field(default_factory=Spend)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asker:
+    """Asks saved prompts, found by `definition`. `defaults` and `models` are for those that do not say themselves."""
+
+    definition: Callable[[str], PromptDefinition]
+    catalog: Catalog
+    defaults: Plan
+    models: tuple[str, ...]
+
+    async def run(self, name: str, values: Mapping[str, Any], call: Call, *, depth: int = 1) -> Result:
+        """Return the result of asking; its cost includes that of the children."""
+        asking = await self.asking(name, values, call, depth=depth)
+        result = await asking.ensemble.run(asking.request, call)
+        return replace(result, spend=asking.spend + result.spend)
+
+    async def asking(
+        self, name: str, values: Mapping[str, Any], call: Call, *, request: ChatRequest | None = None, depth: int = 1
+    ) -> Asking:
+        """Return what is asked once the children have answered.
+
+        What a caller's `request` says beside its messages stands above the prompt's parameters.
+        """
+        if depth > MOST_DEPTH:
+            raise InvalidRequest(f"saved prompts are nested deeper than {MOST_DEPTH} at {name!r}", param="prompt")
+        prompt = self.definition(name)
+        filled = prompt.filled(values)
+        answers, spend = await self._answers(prompt, filled, call, depth)
+        asked = load({**prompt.section.parameters.fields(), "messages": []}, ChatRequest)
+        given = {} if request is None else _given(request)
+        return Asking(
+            ensemble=Ensemble(name=f"prompt/{name}", plan=self._plan(prompt, filled), resources=self.catalog.resources),
+            request=msgspec.structs.replace(asked, **given, messages=prompt.rendered({**filled, **answers})),
+            spend=spend,
+        )
+
+    async def _answers(
+        self, prompt: PromptDefinition, filled: Mapping[str, Any], call: Call, depth: int
+    ) -> tuple[dict[str, Any], Spend]:
+        """Return the answers of all children and what they cost; the first error of one cancels the others."""
+        children = prompt.section.children
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = {
+                    name: group.create_task(self._child(prompt, name, filled, call.child(name), depth + 1))
+                    for name in children
+                }
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+        results = {name: task.result() for name, task in tasks.items()}
+        spend = sum((result.spend for result in results.values()), start=Spend())
+        return {name: _said(result) for name, result in results.items()}, spend
+
+    async def _child(
+        self, parent: PromptDefinition, name: str, filled: Mapping[str, Any], call: Call, depth: int
+    ) -> Result:
+        child = parent.section.children[name].prompt
+        own = {key: text.render(filled) for key, text in parent.child_inputs[name].items()}
+        shared = self.definition(child).section.inputs.keys() & filled.keys()
+        values = {**{key: filled[key] for key in shared if filled[key] is not None}, **own}
+        return await self.run(child, values, call, depth=depth)
+
+    def _plan(self, prompt: PromptDefinition, filled: Mapping[str, Any]) -> Plan:
+        section = prompt.section
+        members = section.members(self.models)
+        if not members:
+            raise Misconfigured(
+                f"the prompt {prompt.name!r} names no model, and none is asked by default", where=prompt.written.file
+            )
+        plan = asked_plan(section, members, self.defaults, self.catalog)
+        plan = replace(plan, output=prompt.contract or plan.output)
+        if section.selector_prompt is None:
+            return plan
+        chooser = self.definition(section.selector_prompt)
+        values = {name: value for name, value in filled.items() if name in chooser.section.inputs and value is not None}
+        criteria = "\n\n".join(message.text for message in chooser.rendered(chooser.filled(values)))
+        return replace(plan, select=Select.PROMPT_SELECTOR, judge=chooser.section.model, instructions=criteria)
+
+
+def _said(result: Result) -> Any:
+    """Return an answer as a value for templates: the value under its contract, else the text."""
+    output = result.output
+    return result.answer if output is None or output.value is None else output.value
+
+
+def _given(request: ChatRequest) -> dict[str, Any]:
+    """Return what a request says beside whom it asks what."""
+    fields = {name: getattr(request, name) for name in ChatRequest.__struct_fields__}
+    return {
+        name: value
+        for name, value in fields.items()
+        if name not in {"messages", "model"} and value is not None and value != {}
+    }
