@@ -10,6 +10,7 @@ from typing import assert_never
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from quorate.documents.job import (
+    MAX_SIDE,
     Crop,
     Grayscale,
     ImageFormat,
@@ -24,7 +25,6 @@ from quorate.documents.rejected import DocumentRejected, Reason
 
 #: Pixels of one image; Pillow's own limit, at which it only warns.
 MAX_PIXELS = 89_478_485
-MAX_SIDE = 20_000
 _READ = ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP")
 #: Formats that hold no transparency, and what they hold instead.
 _PLAIN_MODES = {"jpeg": ("L", "RGB"), "bmp": ("1", "L", "RGB")}
@@ -36,7 +36,7 @@ def change(job: ImageJob) -> tuple[ImageResult, bytes]:
         original = image.size
         kind = (image.format or "").lower()
         frames = int(getattr(image, "n_frames", 1))
-        if not job.operations and job.format is None:
+        if not (job.operations or job.format or job.always):
             return _told(image, original, kind, frames, changed=False), b""
         made: Image.Image = ImageOps.exif_transpose(image)
         for operation in job.operations:

@@ -18,15 +18,16 @@ async def change_image(
     *,
     to: ImageFormat | None = None,
     quality: int = 85,
+    always: bool = False,
     workers: DocumentWorkers | None = None,
     timeout_s: float = USUAL_TIMEOUT_S,
 ) -> tuple[ImageResult, bytes]:
-    """Return what an image is and, if anything was to be done with it, its new bytes.
+    """Return what an image is and, if anything was to be done with it, its new bytes. `always`: in any case.
 
     It is turned upright first, as its camera says; what else the file tells of camera, place and owner is not in the
     new one. Raises `DocumentRejected`: `too_large` beyond 89 million pixels, before they are unpacked.
     """
-    job = ImageJob(path=str(path), operations=tuple(operations), format=to, quality=quality)
+    job = ImageJob(path=str(path), operations=tuple(operations), format=to, quality=quality, always=always)
     answer, payload = await (workers or shared_workers()).run(job, timeout_s=timeout_s)
     assert isinstance(answer, ImageResult)
     return answer, payload

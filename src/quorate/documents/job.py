@@ -10,6 +10,8 @@ from quorate.documents.rejected import Reason
 #: Characters of text that are read out of one document when nothing else is said, and the most that can be asked for.
 USUAL_CHARS = 500_000
 MAX_CHARS = 10_000_000
+#: Pixels of each side of an image that is made.
+MAX_SIDE = 20_000
 #: What a worker ends with when a parser is not installed.
 PARSER_MISSING = 3
 
@@ -66,12 +68,13 @@ Operation = Resize | Thumbnail | Crop | Rotate | Grayscale
 
 
 class ImageJob(msgspec.Struct, frozen=True, kw_only=True, tag="image"):
-    """Look at an image and change it; with neither operations nor a format it is only looked at."""
+    """Look at an image and change it; with neither operations nor a format it is only looked at, unless `always`."""
 
     path: str
     operations: tuple[Operation, ...] = ()
     format: ImageFormat | None = None
     quality: int = 85
+    always: bool = False
 
 
 class OcrJob(msgspec.Struct, frozen=True, kw_only=True, tag="ocr"):

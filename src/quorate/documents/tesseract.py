@@ -97,8 +97,8 @@ def _pdf_pictures(job: OcrJob, warnings: list[str]) -> Iterator[tuple[int, Image
         if job.pages and number not in job.pages:
             yield number, Image.new("L", (1, 1))
             continue
-        found = [cast("Image.Image", picture.image) for picture in page.images if picture.image is not None]
-        largest = max(found, key=lambda image: image.width * image.height, default=None)
+        found = cast("list[Image.Image | None]", [picture.image for picture in page.images])
+        largest = max(filter(None, found), key=lambda image: image.width * image.height, default=None)
         if largest is None:
             warnings.append(f"no_text: page {number} has no picture to read")
             continue

@@ -6,8 +6,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from quorate.documents import frames
 from quorate.documents.confine import MEMORY_BYTES, begin_job, confine
+from quorate.documents.frames import receive, send
 from quorate.documents.job import PARSER_MISSING, Answer, ExtractJob, Failed, ImageJob, Job, OcrJob
 from quorate.documents.rejected import DocumentRejected, Reason
 
@@ -19,10 +19,10 @@ def main() -> None:
     """Work until the owner closes the pipe, or dies."""
     jobs, answers = sys.stdin.buffer, _own_answers()
     confine()
-    while (frame := frames.receive(jobs, max_bytes=_MAX_JOB_BYTES)) is not None:
+    while (frame := receive(jobs, max_bytes=_MAX_JOB_BYTES)) is not None:
         begin_job()
         answer, payload = _do(_decoder.decode(frame[0]))
-        frames.send(answers, msgspec.json.encode(answer), payload)
+        send(answers, msgspec.json.encode(answer), payload)
 
 
 def _own_answers() -> BinaryIO:

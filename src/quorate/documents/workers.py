@@ -18,7 +18,7 @@ import msgspec
 from msgspec import structs
 
 from quorate.core.errors import Misconfigured, QueueFull
-from quorate.documents import frames
+from quorate.documents.frames import FrameTooLong, receive, send
 from quorate.documents.job import PARSER_MISSING, Answer, Failed, Job
 from quorate.documents.rejected import DocumentRejected, Reason
 
@@ -205,9 +205,9 @@ class _Process:
 
     def _exchange(self, job: bytes) -> tuple[bytes, bytes] | None:
         try:
-            frames.send(cast("BinaryIO", self._popen.stdin), job)
-            return frames.receive(cast("BinaryIO", self._popen.stdout), max_bytes=MAX_ANSWER_BYTES)
-        except frames.FrameTooLong as error:
+            send(cast("BinaryIO", self._popen.stdin), job)
+            return receive(cast("BinaryIO", self._popen.stdout), max_bytes=MAX_ANSWER_BYTES)
+        except FrameTooLong as error:
             self.kill()
             raise DocumentRejected(
                 Reason.TOO_LARGE, f"what was read is {error}; at most {MAX_ANSWER_BYTES} are taken"

@@ -90,6 +90,7 @@ class _Walk:
             self._mark = f"{'  ' * max(0, self._lists - 1)}- "
             self.inside(node, depth + 1)
             self._end("\n")
+            self._mark = ""
         elif tag in _BLOCKS:
             self._end("\n\n")
             self.inside(node, depth + 1)
