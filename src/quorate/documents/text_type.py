@@ -16,7 +16,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 #: Control characters that texts do not have; ESC is allowed for what terminals print.
-_BINARY = frozenset(range(32)) - frozenset(b"\t\n\r\f\x1b")
+_BINARY = frozenset(range(32)) - frozenset(b"\x08\t\n\x0b\x0c\r\x1b")
 _HTML = re.compile(r"\s*(?:<!--.*?-->\s*)*<(?:!doctype\s+html|html|head|body)\b", re.IGNORECASE | re.DOTALL)
 _MARKDOWN = tuple(
     re.compile(pattern, re.MULTILINE)

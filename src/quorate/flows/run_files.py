@@ -56,7 +56,7 @@ class DiskRunFiles:
             await asyncio.to_thread(part.unlink, missing_ok=True)
 
     def path(self, ref: FileRef) -> Path:
-        """Return where the file is, raise `NotFound` if it is not there (any more); looks at the disk: ask in a thread."""
+        """Return where the file is; raise `NotFound` if it is gone. Looks at the disk, so ask in a thread."""
         if not _DIGEST.fullmatch(ref.sha256) or not _RUN.fullmatch(ref.run):
             raise NotFound(f"no file {ref.name!r} in this run")
         path = self._root / ref.run / ref.sha256
