@@ -1,4 +1,4 @@
-"""What the fixtures `postgres_url`, `redis_url` and `tesseract` do; kept apart from `conftest.py`, which every test run loads."""
+"""What the fixtures for servers and programs do; kept apart from `conftest.py`, which every test run loads."""
 
 import contextlib
 import os

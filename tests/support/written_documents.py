@@ -55,7 +55,7 @@ def write_xlsx(path: Path, sheets: Mapping[str, Sequence[Sequence[object]]]) -> 
     book = openpyxl.Workbook()
     book.remove(cast("Any", book.active))
     for name, rows in sheets.items():
-        sheet = cast("Any", book.create_sheet(name))
+        sheet = book.create_sheet(name)
         for row in rows:
             sheet.append(list(row))
     book.save(str(path))
@@ -123,12 +123,12 @@ def png_that_claims(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + part(b"IHDR", head) + part(b"IDAT", rows) + part(b"IEND", b"")
 
 
-def pdf_with_stream(content: bytes, *, filters: str = "/FlateDecode", resources: str = "") -> bytes:
+def pdf_with_stream(content: bytes, *, filters: str = "/FlateDecode") -> bytes:
     """A PDF of one page, its parts written by hand, with these bytes as what is drawn."""
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        f"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R /Resources << {resources} >> >>".encode(),
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R >>",
         f"<< /Length {len(content)} /Filter {filters} >>\nstream\n".encode() + content + b"\nendstream",
     ]
     return written_pdf(objects)

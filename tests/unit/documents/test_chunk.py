@@ -1,5 +1,6 @@
 """Pieces of a text: together all of it, at their exact places, overlapping as asked."""
 
+import itertools
 import re
 
 import pytest
@@ -20,7 +21,7 @@ def cuts(draw: st.DrawFn) -> tuple[str, int, int, By]:
 
 
 def overlaps(pieces: list[Chunk]) -> list[int]:
-    return [first.end - second.start for first, second in zip(pieces, pieces[1:], strict=False)]
+    return [first.end - second.start for first, second in itertools.pairwise(pieces)]
 
 
 @given(cuts())
@@ -43,9 +44,7 @@ def test_pieces_cover_the_text_at_exact_places(cut: tuple[str, int, int, By]) ->
 def test_words_overlap_as_asked(words: list[str], size: int, data: st.DataObject) -> None:
     overlap = data.draw(st.integers(0, size // 2))
     pieces = chunk(" ".join(words), size=size, overlap=overlap, by=By.WORDS)
-    shared = [
-        len(first.text[second.start - first.start :].split()) for first, second in zip(pieces, pieces[1:], strict=False)
-    ]
+    shared = [len(first.text[second.start - first.start :].split()) for first, second in itertools.pairwise(pieces)]
     assert set(shared) <= {overlap}
 
 

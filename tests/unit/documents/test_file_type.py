@@ -58,10 +58,12 @@ def test_office_files_are_told_apart_by_what_they_hold(tmp_path: Path) -> None:
     assert [recognise(path).kind for path in documents] == [Kind.DOCX, Kind.XLSX, Kind.PPTX]
 
 
-@pytest.mark.parametrize(("format", "extension"), [("PNG", ".png"), ("JPEG", ".jpg"), ("BMP", ".bmp"), ("TIFF", ".tiff")])
-def test_images(tmp_path: Path, format: str, extension: str) -> None:
+@pytest.mark.parametrize(
+    ("made_as", "extension"), [("PNG", ".png"), ("JPEG", ".jpg"), ("BMP", ".bmp"), ("TIFF", ".tiff")]
+)
+def test_images(tmp_path: Path, made_as: str, extension: str) -> None:
     content = io.BytesIO()
-    Image.new("RGB", (3, 3)).save(content, format=format)
+    Image.new("RGB", (3, 3)).save(content, format=made_as)
     found = recognise(put(tmp_path, content.getvalue()))
     assert (found.kind, found.extension) == (Kind.IMAGE, extension)
 

@@ -71,7 +71,7 @@ async def test_a_language_that_is_not_there(
     tmp_path: Path, workers: DocumentWorkers, tesseract: str, language: str
 ) -> None:
     Image.new("L", (50, 50)).save(tmp_path / "a.png")
-    with pytest.raises(DocumentRejected, match="installed are .*eng") as caught:
+    with pytest.raises(DocumentRejected, match=r"installed are .*eng") as caught:
         await read_words(
             tmp_path / "a.png", OcrOptions(program=tesseract, languages=["eng", language]), workers=workers
         )

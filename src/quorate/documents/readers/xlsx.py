@@ -22,8 +22,8 @@ _MAX_SHEETS = 500
 def read_xlsx(job: ExtractJob, builder: Builder) -> Extracted:
     """Return the tables; raise `DocumentRejected` (`too_large`) for a sheet beyond the caps."""
     require_clean(Path(job.path))
-    book = cast("Any", openpyxl.load_workbook(job.path, read_only=True, data_only=True, keep_links=False))
-    try:
+    with Path(job.path).open("rb") as file:  # by a path, it would want a name that ends in .xlsx
+        book = cast("Any", openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False))
         sheets = cast("list[Any]", book.worksheets)
         if len(sheets) > _MAX_SHEETS:
             raise DocumentRejected(Reason.TOO_LARGE, f"{len(sheets)} sheets; at most {_MAX_SHEETS} are read")
@@ -45,8 +45,6 @@ def read_xlsx(job: ExtractJob, builder: Builder) -> Extracted:
                 language=properties.language or "",
             )
         )
-    finally:
-        book.close()
 
 
 def _rows(sheet: Any, name: str, max_chars: int) -> Iterator[list[str]]:
