@@ -162,13 +162,13 @@ def kids_in_a_circle() -> bytes:
 
 
 def form_in_itself() -> bytes:
+    resources = b"<< /XObject << /X 4 0 R >> >>"
     form = b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /X 4 0 R >> >> /Length 5 >>"
     return written_pdf(
         [
             b"<< /Type /Catalog /Pages 2 0 R >>",
             b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R "
-            b"/Resources << /XObject << /X 4 0 R >> >> >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents 4 0 R /Resources " + resources + b" >>",
             form + b"\nstream\n/X Do\nendstream",
         ]
     )

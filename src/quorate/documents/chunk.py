@@ -44,7 +44,7 @@ def chunk(text: str, *, size: int, overlap: int = 0, by: By = By.CHARACTERS) -> 
     """Return the pieces of a text, each of at most `size`, together all of it; none for an empty text.
 
     A piece begins at most `overlap` before the last one ends: as many whole words (sentences, paragraphs) as fit.
-    Linear in the text's length; 10 million characters take about 10 s. Raises `InvalidRequest`.
+    Takes about a second for each million characters. Raises `InvalidRequest`.
     """
     if size < 1:
         raise InvalidRequest(f"the size of a chunk is {size}; it must be at least 1", param="size")

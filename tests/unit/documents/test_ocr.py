@@ -1,5 +1,8 @@
 """Words in pictures, with the real program: skipped where it is not."""
 
+import asyncio
+import contextlib
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +80,28 @@ async def test_a_language_that_is_not_there(
         )
     assert caught.value.reason is Reason.LANGUAGE
     assert "apt-get install tesseract-ocr-" in caught.value.hint
+
+
+def names_of_running_programs() -> list[str]:
+    found: list[str] = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                found.append((entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return found
+
+
+async def test_a_picture_that_takes_too_long_leaves_no_program_behind(
+    tmp_path: Path, workers: DocumentWorkers, tesseract: str
+) -> None:
+    Image.effect_noise((4000, 4000), 120).save(tmp_path / "a.png", dpi=(417, 417))  # by which it is known again
+    with pytest.raises(DocumentRejected) as caught:
+        await read_words(tmp_path / "a.png", OcrOptions(program=tesseract), workers=workers, timeout_s=2.5)
+    assert caught.value.reason is Reason.TIMEOUT
+    deadline = time.monotonic() + 10
+    while any("--dpi 417" in name for name in await asyncio.to_thread(names_of_running_programs)):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.05)
 
 
 async def test_a_pdf_without_pictures(tmp_path: Path, workers: DocumentWorkers, tesseract: str) -> None:

@@ -3,11 +3,12 @@
 import asyncio
 import functools
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
 import msgspec
 from msgspec import structs
-from pydantic import Field, PlainValidator, WithJsonSchema
+from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
 
 from quorate.core.errors import Misconfigured
 from quorate.documents.chunk import By, Chunk, chunk
@@ -35,9 +36,23 @@ class Chunking(Section):
     by: By = By.CHARACTERS
     """What both are counted in."""
 
+    @model_validator(mode="after")
+    def _overlap_is_less(self) -> Self:
+        if self.overlap >= self.size:
+            raise PydanticCustomError(
+                "overlap",
+                "the overlap {overlap} must be less than the size {size}",
+                {"overlap": self.overlap, "size": self.size},
+            )
+        return self
 
-def _file_or_text(value: object) -> object:
-    return file_in(value) or (value if isinstance(value, str) else str(value))
+
+def _file_or_text(value: object) -> FileRef | str:
+    if isinstance(value, str):
+        return value
+    if (found := file_in(value)) is None:
+        raise PydanticCustomError("source", "expected a file or a text")
+    return found
 
 
 class DocumentExtractorConfig(Section):
