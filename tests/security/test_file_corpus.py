@@ -4,6 +4,7 @@ Nothing is written beside them, and the process that reads goes on, or is replac
 """
 
 import io
+import random
 import time
 import zipfile
 import zlib
@@ -221,6 +222,10 @@ def names_in(folder: Path) -> list[str]:
     return [each.name for each in folder.iterdir()]
 
 
+def content_of(path: Path) -> bytes:
+    return path.read_bytes()
+
+
 async def reason_for(path: Path, workers: DocumentWorkers) -> DocumentRejected:
     name = "x.csv" if path.name.startswith("csv") else "x"
     with pytest.raises(DocumentRejected) as caught:
@@ -277,6 +282,48 @@ async def test_read_or_refused_without_harm(case: str, tmp_path: Path, workers: 
 async def test_after_all_that_a_good_file_is_read(tmp_path: Path, workers: DocumentWorkers) -> None:
     read = await extract(write_pdf(tmp_path / "a.pdf", ["good"]), workers=workers)
     assert read.text == "good"
+
+
+GOOD: dict[str, Make] = {
+    "pdf": lambda path: write_pdf(path, ["some words on a page", "and more"]),
+    "docx": office("docx"),
+    "xlsx": office("xlsx"),
+    "pptx": office("pptx"),
+    "html": put(b"<html><body><h1>A</h1><table><tr><td>1<td>2</table><ul><li>x</ul><p>words"),
+}
+
+
+def mutants(good: bytes, count: int, seed: int) -> Iterator[bytes]:
+    """The file with bytes changed, left out, or put in from elsewhere in it."""
+    chance = random.Random(seed)
+    for _ in range(count):
+        content = bytearray(good)
+        for _ in range(chance.choice([1, 3, 20])):
+            at, length = chance.randrange(len(content)), chance.choice([1, 2, 8, 64])
+            start = chance.randrange(len(good))
+            match chance.randrange(3):
+                case 0:
+                    content[at : at + length] = chance.randbytes(length)
+                case 1 if len(content) > 2 * length:
+                    del content[at : at + length]
+                case _:
+                    content[at:at] = good[start : start + length]
+        yield bytes(content)
+
+
+@pytest.mark.parametrize("kind", GOOD)
+async def test_mutants_are_read_or_refused(kind: str, tmp_path: Path, workers: DocumentWorkers) -> None:
+    good = content_of(GOOD[kind](tmp_path / "good"))
+    ends: set[str] = set()
+    for content in mutants(good, 40, seed=11):
+        try:
+            await extract(put(content)(tmp_path / "mutant"), workers=workers, timeout_s=PATIENCE_S)
+            ends.add("read")
+        except DocumentRejected as error:
+            ends.add(error.reason)
+    allowed = {"read", Reason.DAMAGED, Reason.UNSUPPORTED, Reason.TOO_LARGE, Reason.ENCRYPTED, Reason.UNSAFE}
+    assert ends <= allowed
+    assert len(ends) > 1 or kind == "html"
 
 
 def noise_then(content: bytes) -> bytes:
