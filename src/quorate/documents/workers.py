@@ -17,7 +17,7 @@ from typing import BinaryIO, cast
 import msgspec
 from msgspec import structs
 
-from quorate.core.errors import Misconfigured, QueueFull
+from quorate.core.errors import Misconfigured, Overloaded, QueueFull
 from quorate.documents.frames import FrameTooLong, receive, send
 from quorate.documents.job import PARSER_MISSING, Answer, Failed, Job
 from quorate.documents.rejected import DocumentRejected, Reason
@@ -52,8 +52,8 @@ class DocumentWorkers:
         """Return a worker's answer and the bytes that come with it.
 
         Raises `DocumentRejected` for what the worker refuses, for a file at which it breaks (`too_large`, `damaged`)
-        and beyond `timeout_s` (`timeout`); `QueueFull` if 200 jobs wait; `Misconfigured` if a parser is not installed.
-        Cancelling ends the process that works on it.
+        and beyond `timeout_s` (`timeout`); `QueueFull` if 200 jobs wait, `Overloaded` if this is closed meanwhile;
+        `Misconfigured` if a parser is not installed. Cancelling ends the process that works on it.
         """
         ticket = _Ticket()
         future = self._submit(job, timeout_s, ticket)
@@ -164,6 +164,7 @@ class _Process:
         )
         self._jobs = 0
         self._timed_out = False
+        self._unwanted = False
 
     @property
     def alive(self) -> bool:
@@ -189,6 +190,7 @@ class _Process:
 
     def kill(self) -> None:
         """End it at once, with all that it started."""
+        self._unwanted = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if os.name == "posix":
                 os.killpg(self._popen.pid, signal.SIGKILL)
@@ -220,7 +222,8 @@ class _Process:
         self.kill()
 
     def _broken(self, timeout_s: float) -> Exception:
-        self.kill()
+        unwanted = self._unwanted
+        self.kill()  # a program that it started may still run
         code = self._popen.wait()
         if self._timed_out:
             return DocumentRejected(
@@ -232,7 +235,11 @@ class _Process:
             )
         if os.name == "posix" and code == -signal.SIGXCPU:
             return DocumentRejected(Reason.TIMEOUT, "reading it takes too much work", hint="ask for fewer pages")
-        return DocumentRejected(Reason.TOO_LARGE, "reading it needs more memory than is allowed")
+        if unwanted:
+            return Overloaded("documents are no longer read: this process is about to end")
+        if os.name == "posix" and code == -signal.SIGKILL:
+            return DocumentRejected(Reason.TOO_LARGE, "reading it needs more memory than there is")
+        return DocumentRejected(Reason.DAMAGED, f"the parser breaks on it (ended with {code})")
 
 
 def _absolute(folders: list[str]) -> list[str]:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from document_workers import running_workers
+from quorate.core.errors import Overloaded
 from quorate.documents.extract import extract
 from quorate.documents.job import ExtractJob
 from quorate.documents.rejected import DocumentRejected, Reason
@@ -71,6 +73,45 @@ async def test_a_file_that_takes_too_long_ends_its_process_and_nothing_else(
     assert (await extract(good, workers=workers)).text == "x"
     assert len(children()) == len(before)
     assert children() != before
+
+
+async def broken_by(number: int, folder: Path, workers: DocumentWorkers) -> None:
+    """Read something slow, and send the process a signal while it works."""
+    before = children()
+    await extract(write_pdf(folder / "first.pdf", ["x"]), workers=workers)
+    (pid,) = children() - before
+    async with asyncio.TaskGroup() as group:
+        group.create_task(extract(slow_file(folder), workers=workers))
+        await asyncio.sleep(0.5)
+        os.kill(pid, number)
+
+
+async def closed_while_it_works(folder: Path, workers: DocumentWorkers) -> None:
+    async with asyncio.TaskGroup() as group:
+        group.create_task(extract(slow_file(folder), workers=workers))
+        await asyncio.sleep(0.7)
+        await asyncio.to_thread(workers.close)
+
+
+@pytest.mark.parametrize(("number", "reason"), [(signal.SIGSEGV, Reason.DAMAGED), (signal.SIGKILL, Reason.TOO_LARGE)])
+async def test_a_process_that_breaks_is_replaced_and_the_reason_is_told(
+    tmp_path: Path, workers: DocumentWorkers, number: int, reason: Reason
+) -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        await broken_by(number, tmp_path, workers)
+    (error,) = caught.value.exceptions
+    assert isinstance(error, DocumentRejected)
+    assert error.reason is reason
+    assert (await extract(write_pdf(tmp_path / "a.pdf", ["x"]), workers=workers)).text == "x"
+
+
+async def test_closing_while_it_works_says_so(tmp_path: Path) -> None:
+    workers = DocumentWorkers(count=1)
+    before = children()
+    with pytest.raises(ExceptionGroup) as caught:
+        await closed_while_it_works(tmp_path, workers)
+    assert isinstance(caught.value.exceptions[0], Overloaded)
+    assert children() == before
 
 
 async def test_cancelling_ends_the_process_that_works_on_it(tmp_path: Path, workers: DocumentWorkers) -> None:
