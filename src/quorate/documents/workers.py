@@ -28,6 +28,7 @@ MAX_ANSWER_BYTES = 100_000_000
 #: A process ends after so many jobs: parsers keep caches and leak.
 _JOBS_EACH = 100
 _MAX_WAITING = 200
+_LAST_WORDS_S = 5.0
 # No variable of ours gets there: they hold keys. One thread for each library that would start one per processor.
 _ENVIRONMENT = {"LANG": "C.UTF-8", "OMP_THREAD_LIMIT": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 _BOOT = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from quorate.documents.worker import main; main()"
@@ -109,8 +110,10 @@ class DocumentWorkers:
     def _take(self) -> "_Process":
         with self._lock:
             process = self._idle.pop() if self._idle else None
-        if process is None or not process.alive:
-            process = _Process()
+        if process is not None and not process.alive:
+            process.end()
+            process = None
+        process = process or _Process()
         with self._lock:
             self._busy.add(process)
         return process
@@ -191,6 +194,10 @@ class _Process:
     def kill(self) -> None:
         """End it at once, with all that it started."""
         self._unwanted = True
+        if self._popen.returncode is None:  # else its number may be somebody else's by now
+            self._kill_group()
+
+    def _kill_group(self) -> None:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             if os.name == "posix":
                 os.killpg(self._popen.pid, signal.SIGKILL)
@@ -217,14 +224,23 @@ class _Process:
         except OSError:
             return None
 
+    def _ended_by(self) -> int:
+        """Return what it ended with; the pipe's end comes a moment before that."""
+        try:
+            code = self._popen.wait(timeout=_LAST_WORDS_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self._popen.wait()
+        self._kill_group()  # a program that it started may still run
+        return code
+
     def _time_over(self) -> None:
         self._timed_out = True
         self.kill()
 
     def _broken(self, timeout_s: float) -> Exception:
         unwanted = self._unwanted
-        self.kill()  # a program that it started may still run
-        code = self._popen.wait()
+        code = self._ended_by()
         if self._timed_out:
             return DocumentRejected(
                 Reason.TIMEOUT, f"reading it takes more than {timeout_s:g} s", hint="ask for fewer pages"

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from document_workers import running_workers
-from quorate.core.errors import Overloaded
+from quorate.core.errors import Misconfigured, Overloaded
 from quorate.documents.extract import extract
 from quorate.documents.job import ExtractJob
 from quorate.documents.rejected import DocumentRejected, Reason
@@ -210,3 +210,14 @@ def test_importing_the_package_loads_no_parser() -> None:
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment, check=False)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+async def test_without_the_parsers_the_error_names_the_extra(
+    tmp_path: Path, workers: DocumentWorkers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pypdf.py").write_text("raise ModuleNotFoundError(\"No module named 'pypdf'\", name='pypdf')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(Misconfigured, match=r"pip install 'quorate\[documents\]'"):
+        await extract(write_pdf(tmp_path / "a.pdf", ["x"]), workers=workers)
+    (tmp_path / "t").write_text("plain words")
+    assert (await extract(tmp_path / "t", workers=workers)).text == "plain words"
