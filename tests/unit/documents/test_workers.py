@@ -216,7 +216,7 @@ async def test_without_the_parsers_the_error_names_the_extra(
     tmp_path: Path, workers: DocumentWorkers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "pypdf.py").write_text("raise ModuleNotFoundError(\"No module named 'pypdf'\", name='pypdf')")
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     with pytest.raises(Misconfigured, match=r"pip install 'quorate\[documents\]'"):
         await extract(write_pdf(tmp_path / "a.pdf", ["x"]), workers=workers)
     (tmp_path / "t").write_text("plain words")
