@@ -20,7 +20,7 @@ hypothesis.settings.register_profile("local", deadline=None, max_examples=60)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=100, derandomize=True, database=None)
 hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 
-SERVERS = ("postgres_url", "redis_url")
+SERVERS = ("postgres_url", "redis_url", "tesseract")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,6 +56,12 @@ def redis_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """`redis://...`, a database that is empty for each test."""
     with _service_fixtures().redis_url(request.config) as url:
         yield url
+
+
+@pytest.fixture
+def tesseract(request: pytest.FixtureRequest) -> str:
+    """The path of the program that reads words in pictures, with English."""
+    return _service_fixtures().tesseract(request.config)
 
 
 @pytest.fixture(scope="session")

@@ -128,7 +128,7 @@ def test_without_a_server_the_reason_says_how_to_get_one(
     assert isinstance(absent, Absent)
     assert f"apt-get install {kind.package}" in absent.reason
     assert kind.variable in absent.reason
-    assert [missing.name for missing, _ in services.missing(KINDS, bare)] == ["PostgreSQL", "Redis"]
+    assert [missing.name for missing, _ in services.missing(KINDS, bare)] == ["PostgreSQL", "Redis", "Tesseract"]
     declined = Services({**bare, kind.variable: "none"}).find(kind)
     assert isinstance(declined, Absent)
     assert "says to do without" in declined.reason

@@ -1,4 +1,4 @@
-"""What the fixtures `postgres_url` and `redis_url` do; kept apart from `conftest.py`, which every test run loads."""
+"""What the fixtures for servers and programs do; kept apart from `conftest.py`, which every test run loads."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 
 from private_server import ServerFailedError
-from service_kinds import FIXTURES, POSTGRES, REDIS
+from service_kinds import FIXTURES, POSTGRES, REDIS, TESSERACT
 from services import Absent, Kind, S_co, Services
 
 _SERVICES = pytest.StashKey[Services]()
@@ -30,6 +30,10 @@ def postgres_url(config: pytest.Config) -> Generator[str]:
 def redis_url(config: pytest.Config) -> Generator[str]:
     with _server(REDIS, config).empty_database() as url:
         yield url
+
+
+def tesseract(config: pytest.Config) -> str:
+    return _server(TESSERACT, config).path
 
 
 def _server(kind: Kind[S_co], config: pytest.Config) -> S_co:

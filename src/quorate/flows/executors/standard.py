@@ -2,12 +2,17 @@
 
 from quorate.flows.executors.condition import Condition
 from quorate.flows.executors.data_combiner import DataCombiner
+from quorate.flows.executors.document_extractor import DocumentExtractor
+from quorate.flows.executors.file_handler import FileHandler
+from quorate.flows.executors.file_type import FileAnalyzer, FileTypeExecutor
 from quorate.flows.executors.flow_executor import FlowExecutor
 from quorate.flows.executors.flow_pipeline import FlowPipeline
 from quorate.flows.executors.flow_router import FlowRouter
 from quorate.flows.executors.http import HttpExecutor
+from quorate.flows.executors.image_handler import ImageHandler
 from quorate.flows.executors.llm import LlmExecutor
 from quorate.flows.executors.llm_analyzer import LlmAnalyzerExecutor
+from quorate.flows.executors.ocr_processor import OcrProcessor
 from quorate.flows.executors.parallel_llm import ParallelLlmExecutor
 from quorate.flows.executors.prompt import PromptExecutor
 from quorate.flows.executors.response_formatter import ResponseFormatter
@@ -22,12 +27,18 @@ from quorate.flows.registry import AnyExecutor, Executors
 STANDARD: tuple[type[AnyExecutor], ...] = (
     Condition,
     DataCombiner,
+    DocumentExtractor,
+    FileAnalyzer,
+    FileHandler,
+    FileTypeExecutor,
     FlowExecutor,
     FlowPipeline,
     FlowRouter,
     HttpExecutor,
+    ImageHandler,
     LlmAnalyzerExecutor,
     LlmExecutor,
+    OcrProcessor,
     ParallelLlmExecutor,
     PromptExecutor,
     ResponseFormatter,

@@ -1,0 +1,1 @@
+"""One file for each format: from bytes to text, within a worker process."""
