@@ -1,8 +1,8 @@
 """The files of runs: kept apart from each other, found by their content, gone when the run has ended."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 import msgspec
 
@@ -36,6 +36,22 @@ class RunFiles(Protocol):
         """Return where the file is; raise `NotFound` if it is not there (any more)."""
         ...
 
+    async def copy(self, run: RunId, to: RunId) -> None:
+        """Give another run the files of this one as well; there may be none."""
+        ...
+
     async def delete(self, run: RunId) -> None:
         """Delete all files of a run."""
         ...
+
+
+def handed_over(value: Any, run: RunId, to: RunId) -> Any:
+    """Return plain data in which the files of one run are those of another, which has them too."""
+    if isinstance(value, Mapping):
+        entries = cast("Mapping[str, Any]", value)
+        if entries.get("kind") == "file" and entries.get("run") == run:
+            return {**entries, "run": to}
+        return {key: handed_over(each, run, to) for key, each in entries.items()}
+    if isinstance(value, list | tuple):
+        return [handed_over(each, run, to) for each in cast("Sequence[Any]", value)]
+    return value

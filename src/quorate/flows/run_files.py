@@ -8,7 +8,8 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 from quorate.core.errors import InvalidRequest, NotFound, Overloaded, TooLarge
@@ -67,6 +68,39 @@ class DiskRunFiles:
     async def delete(self, run: RunId) -> None:
         """Delete all files of a run."""
         await asyncio.to_thread(shutil.rmtree, self._folder(run), ignore_errors=True)
+
+    async def copy(self, run: RunId, to: RunId) -> None:
+        """Give another run the files of this one as well; there may be none."""
+        await asyncio.to_thread(self._copy, run, to)
+
+    async def runs(self) -> Sequence[RunId]:
+        """Return the runs that have files here."""
+        return await asyncio.to_thread(self._runs)
+
+    async def touched_at(self, run: RunId) -> datetime:
+        """Return when a file of a run came last; long ago if there is none."""
+        return await asyncio.to_thread(self._touched_at, run)
+
+    def _copy(self, run: RunId, to: RunId) -> None:
+        source, target = self._folder(run), self._folder(to)
+        if not source.is_dir():
+            return
+        target.mkdir(exist_ok=True, mode=0o700)
+        for file in source.iterdir():
+            if _DIGEST.fullmatch(file.name):
+                with contextlib.suppress(FileExistsError, FileNotFoundError):
+                    os.link(file, target / file.name)  # never written to again, so that two names may share it
+
+    def _runs(self) -> Sequence[RunId]:
+        if not self._root.is_dir():
+            return ()
+        return [RunId(folder.name) for folder in self._root.iterdir() if folder.is_dir() and _RUN.fullmatch(folder.name)]
+
+    def _touched_at(self, run: RunId) -> datetime:
+        try:
+            return datetime.fromtimestamp(self._folder(run).stat().st_mtime, UTC)
+        except FileNotFoundError:
+            return datetime.fromtimestamp(0, UTC)
 
     async def sweep(self, known: Collection[RunId]) -> int:
         """Delete the folders of all runs but these, and files that a crash left half written; return how many went."""

@@ -14,6 +14,7 @@ from quorate.core.errors import Conflict, QueueFull, QuorateError
 from quorate.core.ids import RunId, new_id
 from quorate.core.tasks import background
 from quorate.flows.executor import FlowServices
+from quorate.flows.files import handed_over
 from quorate.flows.journal import Entry, Journal, Lease, LeaseLost, RunHeader, RunView
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 from quorate.flows.plan import Durability, FlowPlan
@@ -40,7 +41,7 @@ _LEASE_S = 30.0
 class FlowRunner:
     """Runs flows over one journal; a live object, for one event loop.
 
-    `plan_of` compiles the document of a run anew, `flow_named` finds the flows that steps run, `check_inputs` fills in
+    `plan_of` gives the plan of what a run began with, `flow_named` finds the flows that steps run, `check_inputs` fills in
     defaults and refuses what does not fit. `owner` names this process in leases.
     """
 
@@ -50,7 +51,7 @@ class FlowRunner:
         executors: Executors,
         services: FlowServices,
         journal: Journal,
-        plan_of: Callable[[Mapping[str, Any]], FlowPlan],
+        plan_of: Callable[[RunHeader], FlowPlan],
         flow_named: FlowNamed,
         check_inputs: CheckInputs,
         owner: str,
@@ -150,7 +151,7 @@ class FlowRunner:
         """
         header = view.header
         try:
-            plan = self._plan_of(header.document)
+            plan = self._plan_of(header)
             require_secrets(plan, self._machinery)
         except QuorateError as error:
             result = not_begun(view, error)
@@ -172,7 +173,7 @@ class FlowRunner:
         lease = await self._claimed(run)
         view = await self._journal.load(run)
         start = _Start(
-            plan=self._plan_of(view.header.document),
+            plan=self._plan_of(view.header),
             inputs=view.header.inputs,
             call=self._call_of(view.header),
             view=view,
@@ -198,16 +199,23 @@ class FlowRunner:
         `from_step` is a path or a name. It has the inputs and the document of the old one, and a deadline of none.
         """
         view = await self._journal.load(run)
-        kept = kept_before(self._plan_of(view.header.document), view.outcomes, from_step)
+        kept = kept_before(self._plan_of(view.header), view.outcomes, from_step)
         new = RunId(new_id("run", self._clock))
+        await self._machinery.services.files.copy(run, new)
         header = msgspec.structs.replace(
-            view.header, id=new, parent=run, created_at=self._clock.now(), deadline_at=None
+            view.header,
+            id=new,
+            parent=run,
+            created_at=self._clock.now(),
+            deadline_at=None,
+            inputs=handed_over(view.header.inputs, run, new),
         )
         # Waiting for no timer, it is nobody's to take until it is whole.
         await self._journal.begin(header, status=RunStatus.WAITING)
         lease = await self._claimed(new)
         if kept:
-            await self._journal.put(lease, [Entry(outcome=outcome) for outcome in kept])
+            outcomes = [msgspec.structs.replace(each, output=handed_over(each.output, run, new)) for each in kept]
+            await self._journal.put(lease, [Entry(outcome=outcome) for outcome in outcomes])
         await self._journal.release(lease)
         return new
 
@@ -219,7 +227,7 @@ class FlowRunner:
         """
         view = await self._journal.load(run)
         header = view.header
-        plan = self._plan_of(header.document)
+        plan = self._plan_of(header)
         call = self._call_of(msgspec.structs.replace(header, deadline_at=None))
         above = {each for path in view.outcomes for each in ancestors(path)}
         skips = {path: each for path, each in view.outcomes.items() if each.attempts == 0 and path not in above}
