@@ -91,6 +91,14 @@ class StepContext:
         return self.services.files.path(ref)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorstCase:
+    """The most that one attempt can need: calls of models, and micro-USD; `None` if it is not known."""
+
+    calls: int | None = 0
+    cost_microusd: int | None = 0
+
+
 class Executor(ABC, Generic[C, R]):
     """Does one kind of step. It has no state: one object serves all steps of all runs.
 
@@ -113,3 +121,11 @@ class Executor(ABC, Generic[C, R]):
     async def run(self, config: C, step: StepContext) -> R:
         """Do it. Raises `QuorateError`s only; those that are `retryable` may be tried again."""
         ...
+
+    def worst_case(self, config: Mapping[str, Any], catalog: Catalog | None) -> WorstCase:
+        """Return the most that one attempt with a configuration as it is written, templates in it, can need.
+
+        Without a catalog, prices are not known. Asks nobody; raises `NotFound` for a model that is not there.
+        """
+        del config, catalog
+        return WorstCase(calls=1, cost_microusd=None) if self.billed else WorstCase()
