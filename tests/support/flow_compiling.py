@@ -181,11 +181,12 @@ def small_executors() -> Executors:
     return Executors([NoteExecutor(), AskExecutor(), EachExecutor()])
 
 
-def compiled(text: str, *, file: str = "flow.yaml") -> FlowPlan:
+def compiled(text: str, *, executors: Executors | None = None) -> FlowPlan:
     """Return the plan of a flow in the canonical spelling."""
-    document = parse_document(text, file)
+    document = parse_document(text, "flow.yaml")
     section = FlowSection.model_validate(document.tree)
-    return compile_flow(section, document, executors=small_executors(), environments=environments, file=file)
+    executors = executors or small_executors()
+    return compile_flow(section, document, executors=executors, environments=environments, file=document.file)
 
 
 def complaints(text: str) -> list[str]:

@@ -35,7 +35,7 @@ def compile_flow(
 
     `written` says where its values stand, by their canonical paths. Raises `BadConfiguration` with every problem:
     names that mean nothing, fields that an executor's result does not have, steps that wait for each other,
-    configurations that their executors refuse, templates that are wrong. Cost: no I/O; about 0.1 ms for each step.
+    configurations that their executors refuse, templates that are wrong. Cost: no I/O; about 0.3 ms for each step.
     """
     return _Compilation(section, written, executors, environments, file).plan()
 
