@@ -24,7 +24,7 @@ _NOTE_CHARACTERS = 40
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """Steps beside each other: of a group, of one way of a switch, or of one of a flow's blocks (`label` says which)."""
+    """Steps beside each other: of a group, a way of a switch, or one of a flow's blocks (`label` says which)."""
 
     label: str
     steps: tuple["Shape", ...]

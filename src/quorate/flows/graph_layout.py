@@ -14,6 +14,7 @@ NAME_HEIGHT, NOTE_HEIGHT = 19.0, 15.0
 _PAD, _GAP_X, _GAP_Y = 12.0, 26.0, 40.0
 _BEND_WIDTH, _LEAST_WIDTH = 10.0, 90.0
 _BOLD = 1.1
+_PORT_GAP = 14.0
 #: How often columns are drawn towards their neighbours.
 _PULLS = 6
 
@@ -155,17 +156,35 @@ def _block(shapes: Sequence[Shape]) -> Picture:
                 picture = pictures[rows.names[vertex]]
                 spans[vertex] = (tops[number], tops[number] + picture.height, bottom)
                 placed.append(picture.moved(centres[vertex] - picture.width / 2, tops[number]))
+    ports = _ports(rows, centres, widths)
     lines = tuple(
         Line(
             source=paths[source],
             target=paths[target],
-            points=_points(way, centres, spans),
+            points=_points(way, {**centres, **ports[source, target]}, spans),
             is_fallback=(source, target) in fallbacks,
         )
         for (source, target), way in rows.ways.items()
     )
     whole = _together(placed, right - left, tops[-1] - _GAP_Y)
     return replace(whole, lines=(*whole.lines, *lines))
+
+
+def _ports(
+    rows: Rows, centres: Mapping[int, float], widths: Mapping[int, float]
+) -> dict[tuple[str, str], dict[int, float]]:
+    """Return where each line leaves its upper and reaches its lower box: beside each other, in their order."""
+    found: dict[tuple[str, str], dict[int, float]] = {line: {} for line in rows.ways}
+    for end, beside in ((0, 1), (-1, -2)):
+        at: dict[int, list[tuple[str, str]]] = {}
+        order = sorted((centres[way[beside]], line) for line, way in rows.ways.items())
+        for _, line in order:
+            at.setdefault(rows.ways[line][end], []).append(line)
+        for vertex, lines in at.items():
+            apart = min(_PORT_GAP, (widths[vertex] - 2 * _PAD) / len(lines))
+            for index, line in enumerate(lines):
+                found[line][vertex] = centres[vertex] + (index - (len(lines) - 1) / 2) * apart
+    return found
 
 
 def _points(
