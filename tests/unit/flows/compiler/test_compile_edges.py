@@ -3,7 +3,7 @@
 import random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flow_compiling import compiled, complaints, environments, small_executors, steps_flow
@@ -195,6 +195,7 @@ def text_of(dag: Dag) -> str:
     return steps_flow("".join(step(name, wanted) for name, wanted in dag.items()))
 
 
+@settings(max_examples=40)
 @given(dags())
 def test_each_reference_is_an_edge_and_the_layers_are_an_order(dag: Dag) -> None:
     plan = compiled(text_of(dag))
@@ -204,6 +205,7 @@ def test_each_reference_is_an_edge_and_the_layers_are_an_order(dag: Dag) -> None
     assert all(order.index(need) < order.index(step.name) for step in plan.steps for need in step.needs)
 
 
+@settings(max_examples=40)
 @given(dags(), st.integers(0, 2**32))
 def test_renaming_steps_everywhere_keeps_the_structure(dag: Dag, seed: int) -> None:
     names = [f"n{index}" for index in range(len(dag))]
@@ -218,6 +220,7 @@ def structure(step: StepPlan, new: dict[str, str]) -> tuple[str, tuple[str, ...]
     return new.get(step.name, step.name), tuple(new.get(need, need) for need in step.needs)
 
 
+@settings(max_examples=40)
 @given(dags(), st.data())
 def test_a_circle_is_always_found_and_named(dag: Dag, data: st.DataObject) -> None:
     name = data.draw(st.sampled_from(sorted(dag)))
