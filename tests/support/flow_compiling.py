@@ -170,6 +170,11 @@ class EachExecutor(Executor[EachConfig, list[Any]]):
     result = list
     raw: ClassVar[frozenset[str]] = frozenset({"expression"})
 
+    def mentions(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the step that gives the items."""
+        items = config.get("items")
+        return (items,) if isinstance(items, str) and "{{" not in items else ()
+
     async def run(self, config: EachConfig, step: StepContext) -> list[Any]:
         """Return nothing."""
         del config, step

@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from quorate.core.errors import QuorateError
 from quorate.core.secret import Secret
 from quorate.engine.catalog import Catalog
+from quorate.flows.asking_cost import WorstCase, asking_cost
 from quorate.flows.files import FileRef, RunFiles
 from quorate.flows.outcome import FlowResult
 from quorate.flows.outgoing import Outgoing
@@ -91,14 +92,6 @@ class StepContext:
         return self.services.files.path(ref)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorstCase:
-    """The most that one attempt can need: calls of models, and micro-USD; `None` if it is not known."""
-
-    calls: int | None = 0
-    cost_microusd: int | None = 0
-
-
 class Executor(ABC, Generic[C, R]):
     """Does one kind of step. It has no state: one object serves all steps of all runs.
 
@@ -117,6 +110,11 @@ class Executor(ABC, Generic[C, R]):
     open_result: ClassVar[bool] = False
     billed: ClassVar[bool] = False
 
+    def mentions(self, config: Mapping[str, Any]) -> tuple[str, ...]:
+        """Return the steps that a config as written names without a template: they are waited for like references."""
+        del config
+        return ()
+
     @abstractmethod
     async def run(self, config: C, step: StepContext) -> R:
         """Do it. Raises `QuorateError`s only; those that are `retryable` may be tried again."""
@@ -125,7 +123,7 @@ class Executor(ABC, Generic[C, R]):
     def worst_case(self, config: Mapping[str, Any], catalog: Catalog | None) -> WorstCase:
         """Return the most that one attempt with a configuration as it is written, templates in it, can need.
 
-        Without a catalog, prices are not known. Asks nobody; raises `NotFound` for a model that is not there.
+        Asks nobody. As it is, for an executor that is `billed`: what asking the config's `model` once can cost, not
+        known without one.
         """
-        del config, catalog
-        return WorstCase(calls=1, cost_microusd=None) if self.billed else WorstCase()
+        return asking_cost(config, catalog) if self.billed else WorstCase()

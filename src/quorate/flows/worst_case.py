@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from quorate.core.errors import NotFound
 from quorate.engine.catalog import Catalog
-from quorate.flows.executor import WorstCase
+from quorate.flows.asking_cost import UNKNOWN, WorstCase
 from quorate.flows.plan import FlowPlan, StepKind, StepPlan
 from quorate.flows.registry import Executors
 from quorate.flows.written_steps import expression_text
@@ -57,7 +57,7 @@ class Spending:
         try:
             return self.executors.get(step.executor).worst_case(config, self.catalog)
         except NotFound:
-            return WorstCase(calls=None, cost_microusd=None)
+            return UNKNOWN
 
     def _items(self, step: StepPlan) -> int | None:
         """Return how many items a loop has at most: of a written list, or of an input that says so."""

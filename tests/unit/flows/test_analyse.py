@@ -10,12 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flow_compiling import AskConfig, AskExecutor, compiled, small_executors, steps_flow
-from quorate.engine.catalog import Catalog
+from quorate.engine.catalog import Catalog, ModelCard, ModelKind
 from quorate.flows.analyse import analyse
 from quorate.flows.analysis import Analysis
 from quorate.flows.analysis_text import analysis_text
 from quorate.flows.antichain import most_at_once
-from quorate.flows.executor import WorstCase
+from quorate.flows.asking_cost import WorstCase, asking_cost
+from quorate.providers.price import Price
+from quorate.providers.simulated import SimulatedModel, SimulatedProfile
 
 #: Three stages that overlap: two readers, a briefing over one of them, a report over all.
 PIPELINE = steps_flow("""
@@ -24,6 +26,8 @@ PIPELINE = steps_flow("""
   - {name: briefing, executor: ask, config: {prompt: "{{ steps.teams.answer }}"}}
   - {name: report, executor: ask, config: {prompt: x}, depends_on: [analysis, briefing]}
 """)
+#: A step inside another.
+ONE = "{{name: {0}, executor: priced, config: {{prompt: a}}}}"
 SECONDS = {"plays": 7.0, "teams": 7.0, "briefing": 5.0, "report": 6.0}
 
 
@@ -120,11 +124,11 @@ def test_why_a_step_may_be_skipped() -> None:
         ("executor: priced, config: {prompt: one}, foreach: {items: inputs.many}", None),
         ("executor: note, foreach: {items: inputs.many}", 0),
         (
-            "steps: [{name: x, executor: ask, config: {prompt: a}}, {name: y, executor: ask, config: {prompt: b}}]",
+            f"steps: [{ONE.format('x')}, {ONE.format('y')}]",
             2,
         ),
         ("switch: [{when: 'true', steps: [{name: x, executor: priced, config: {prompt: a b c}}]}, {steps: []}]", 3),
-        ("executor: ask, config: {prompt: x}", 1),
+        ("executor: ask, config: {prompt: x}", None),
     ],
 )
 def test_how_many_calls_a_run_makes_at_most(step: str, calls: int | None) -> None:
@@ -145,8 +149,44 @@ def test_a_fallback_costs_besides_and_a_run_taken_up_again_costs_again() -> None
 
 
 def test_a_price_that_is_not_known_makes_the_whole_not_known() -> None:
-    assert looked_at(PIPELINE).most_calls == 4
-    assert looked_at(PIPELINE).most_cost_microusd is None
+    found = looked_at(PIPELINE.replace("plays, executor: ask", "plays, executor: priced"))
+    assert [step.most_cost_microusd for step in found.steps] == [10, None, None, None]
+    assert found.most_cost_microusd is None
+
+
+def priced_catalog() -> Catalog:
+    catalog = Catalog()
+    price = Price(input_microusd_per_mtok=1_000_000, output_microusd_per_mtok=2_000_000)
+    profile = SimulatedProfile(name="small", price=price)
+    card = ModelCard(name="small", kind=ModelKind.SIMULATED, context_window=8000, simulated=True)
+    catalog.add(card, lambda: SimulatedModel(profile))
+    return catalog
+
+
+@pytest.mark.parametrize(
+    ("config", "calls", "cost_microusd"),
+    [
+        ({"model": "small", "prompt": "a short text", "max_tokens": 50}, 1, 110),
+        ({"model": "small", "prompt": "{{ inputs.text }}", "max_tokens": 50}, 1, 8100),
+        ({"model": "none", "prompt": "x"}, None, None),
+        ({"model": "{{ inputs.model }}", "prompt": "x"}, None, None),
+        ({"prompt": "x"}, None, None),
+    ],
+)
+def test_what_asking_a_model_costs_at_most(
+    config: dict[str, Any], calls: int | None, cost_microusd: int | None
+) -> None:
+    assert asking_cost(config, priced_catalog()) == WorstCase(calls=calls, cost_microusd=cost_microusd)
+
+
+def test_a_flow_with_a_model_of_a_known_price_has_a_most_cost() -> None:
+    text = steps_flow("""
+  - {name: a, executor: ask, config: {prompt: "{{ run.id }}", model: small}, retry: {max_attempts: 2}}
+""")
+    found = analyse(compiled(text), executors=small_executors(), catalog=priced_catalog())
+    one = asking_cost({"prompt": "{{ run.id }}", "model": "small"}, priced_catalog()).cost_microusd
+    assert one is not None
+    assert (found.most_calls, found.most_cost_microusd) == (2, 2 * one)
 
 
 def test_the_limit_holds_for_what_is_under_way_at_once() -> None:
@@ -165,7 +205,7 @@ def test_the_text_has_a_line_for_each_step() -> None:
     assert "2*     briefing  ask   teams" in text
     assert "critical path: teams -> briefing -> report = 18 s" in text
     assert "one after the other: 25 s; 1.39 times as long" in text
-    assert "a run needs at most: 4 calls, cost unknown" in text
+    assert "a run needs at most: calls unknown, cost unknown" in text
 
 
 Poset = dict[str, list[str]]

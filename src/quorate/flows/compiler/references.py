@@ -5,8 +5,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from quorate.flows.compiler.draft import Draft, Region, Site
 from quorate.flows.compiler.problems import Problems
 from quorate.flows.compiler.result_fields import ERROR_FIELDS, METHODS, VIEW_FIELDS, output_fields
+from quorate.flows.compiler.values import leaves
 from quorate.flows.language.sections import FlowSection
 from quorate.source.place import KeyPath, did_you_mean, listed
+from quorate.templating.value import Reference
 
 #: What `run` and `loop` show; the status is known when a run ends.
 RUN_FIELDS = ("id", "flow", "version", "tenant", "attempt", "started_at", "status")
@@ -44,6 +46,17 @@ class References:
                 known = [*self._steps, *self._groups]
                 hint = did_you_mean(name, known) or f"; known: {listed(known)}"
                 self._problems.at(at, f"no step and no parallel group {name!r}{hint}")
+
+    def mentions(self, draft: Draft) -> None:
+        """Make edges of the steps that a configuration names in plain text, such as `ocr` or `steps.ocr.text`."""
+        if draft.executor is None:
+            return
+        config = draft.section.config
+        for mentioned in draft.executor.mentions(config):
+            place = next((path for path, leaf in leaves(config) if leaf == mentioned), ())
+            names = mentioned.strip().removeprefix("steps.").split(".")
+            reference = Reference(names=("steps", *names), place=place)
+            self.site(Site(references=(reference,), at=(*draft.at, "config"), draft=draft, names=frozenset()))
 
     def site(self, site: Site) -> None:
         """Check all names that are asked for at a site, and make edges of those of steps."""
@@ -183,5 +196,6 @@ def connected(section: FlowSection, steps: Mapping[str, Draft], sites: Iterable[
     references = References(section, steps, problems)
     for draft in steps.values():
         references.depends_on(draft)
+        references.mentions(draft)
     for site in sites:
         references.site(site)

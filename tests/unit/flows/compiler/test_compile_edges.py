@@ -75,6 +75,17 @@ def test_a_raw_expression_without_braces_is_an_edge_too() -> None:
     assert needs(plan)["c"] == ("a",)
 
 
+@pytest.mark.parametrize("source", ["a", "steps.a", "a.text"])
+def test_a_step_that_an_executor_finds_named_in_its_config_is_an_edge(source: str) -> None:
+    plan = compiled(
+        steps_flow(f"""
+  - {{name: a, executor: note}}
+  - {{name: c, executor: each, config: {{items: {source}, expression: x}}}}
+""")
+    )
+    assert needs(plan)["c"] == ("a",)
+
+
 def test_a_parallel_group_is_spelled_out() -> None:
     plan = compiled(
         steps_flow("""

@@ -72,6 +72,7 @@ def test_which_fields_a_step_has(expression: str, fits: bool) -> None:
         ("{name: b, executor: note, depends_on: [b]}", "the step 'b' waits for itself"),
         ("{name: b, executor: note, parallel_group: ocr}", "'ocr' is the name of a step too"),
         ("{name: b, executor: note, config: {txt: 1}}", "steps[1].config.txt: unknown key; did you mean 'text'?"),
+        ("{name: b, executor: each, config: {items: orc, expression: x}}", "[1].config.items: no step 'orc'; did you"),
         ("{name: b, executor: note, config: {times: many}}", "'many': expected a valid integer"),
         ("{name: b, executor: ask, config: {model: x}}", "steps[1].config: `prompt` is missing"),
         ("{name: b, steps: [{name: c, executor: note}], config: {x: 1}}", "belongs to a step with an `executor`"),
