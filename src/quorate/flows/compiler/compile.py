@@ -18,6 +18,7 @@ from quorate.flows.compiler.planning import callbacks, flow_limits, flow_tests, 
 from quorate.flows.compiler.problems import Problems
 from quorate.flows.compiler.references import connected
 from quorate.flows.compiler.schemas import input_plans, output_schemas, whole_input_schema, whole_output_schema
+from quorate.flows.compiler.secret_names import check_secrets
 from quorate.flows.compiler.trial_inputs import check_trials
 from quorate.flows.compiler.values import Literal, Values
 from quorate.flows.language.sections import FlowSection
@@ -83,6 +84,7 @@ class _Compilation:
         steps = named(blocks, problems)
         for draft in all_drafts(blocks):
             check_config(draft, problems)
+            check_secrets(draft, section.secrets, problems)
         schemas = output_schemas(section, problems)
         outputs = tuple(self._output(name, schemas) for name in section.outputs)
         limits = flow_limits(section.limits, self._text(section.limits.per_key, ("limits", "per_key"), {"inputs"}))

@@ -7,6 +7,7 @@ from flow_compiling import complaints, steps_flow
 STEPS = """
   - {name: ocr, executor: note, config: {text: "{{ inputs.text }}"}}
 """
+SECRETS = "secrets: [CRM_TOKEN]\n"
 HEAD = "inputs: {text: {type: string}, scan: {type: file}}\n"
 
 
@@ -180,6 +181,21 @@ steps:
   - {name: b, executor: note, depends_on: [z]}
 """)
     assert [line.split(":")[1] for line in found] == ["2", "4", "4", "5"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "fits"),
+    [
+        ("{token: {secret: CRM_TOKEN}}", True),
+        ("{token: {secret: CRM_TOKN}}", False),
+        ("{token: {secret: CRM_TOKN, other: 1}}", True),
+        ("{list: [{secret: CRM_TOKN}]}", False),
+    ],
+)
+def test_a_secret_in_a_config_is_one_of_the_flow(extra: str, fits: bool) -> None:
+    found = complaints(steps_flow(f"  - {{name: a, executor: note, config: {{extra: {extra}}}}}\n", head=SECRETS))
+    assert (found == []) is fits
+    assert fits or "no secret 'CRM_TOKN'; did you mean 'CRM_TOKEN'?" in found[0]
 
 
 def test_functions_and_macros_are_known_names() -> None:
