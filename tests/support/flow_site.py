@@ -184,7 +184,7 @@ class FlowSite:
                 secrets={name: Secret(value) for name, value in (secrets or {}).items()},
             ),
             journal=self.journal,
-            plan_of=lambda document: self._named(document["name"], None, None),
+            plan_of=lambda header: self._named(header.flow, None, None),
             flow_named=self._named,
             check_inputs=lambda plan, given: dict(given),
             owner=owner,

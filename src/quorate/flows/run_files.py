@@ -94,7 +94,9 @@ class DiskRunFiles:
     def _runs(self) -> Sequence[RunId]:
         if not self._root.is_dir():
             return ()
-        return [RunId(folder.name) for folder in self._root.iterdir() if folder.is_dir() and _RUN.fullmatch(folder.name)]
+        return [
+            RunId(folder.name) for folder in self._root.iterdir() if folder.is_dir() and _RUN.fullmatch(folder.name)
+        ]
 
     def _touched_at(self, run: RunId) -> datetime:
         try:

@@ -35,10 +35,16 @@ class Written(Protocol):
         ...
 
 
-def explain(error: ValidationError, root: type[BaseModel], written: Written) -> list[Problem]:
-    """Return one problem per error, each with its place."""
+def explain(
+    error: ValidationError,
+    root: type[BaseModel],
+    written: Written,
+    *,
+    only: Callable[[ErrorDetails], bool] | None = None,
+) -> list[Problem]:
+    """Return one problem per error, each with its place; of those that `only` keeps, if it is given."""
     found: list[Problem] = []
-    errors = error.errors(include_url=False)
+    errors = [details for details in error.errors(include_url=False) if only is None or only(details)]
     for details in errors:
         path = _real_path(details["loc"], written.tree)
         if details["type"] == "too_short" and _has_bad_items(details["loc"], errors):

@@ -1,0 +1,110 @@
+"""The most that steps can cost: every attempt made, every item, the dearest way of each switch, every fallback."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from quorate.core.errors import NotFound
+from quorate.engine.catalog import Catalog
+from quorate.flows.asking_cost import UNKNOWN, WorstCase
+from quorate.flows.plan import FlowPlan, StepKind, StepPlan
+from quorate.flows.registry import Executors
+from quorate.flows.written_steps import expression_text
+
+_INPUT = re.compile(r"inputs\.([A-Za-z_][A-Za-z0-9_]*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """Adds up what the steps of a plan can cost."""
+
+    plan: FlowPlan
+    executors: Executors
+    catalog: Catalog | None
+    written: Mapping[str, Mapping[str, Any]]
+
+    def of_run(self) -> WorstCase:
+        """Return the most that a run can need, taken up again as often as the flow lets it."""
+        whole = plus(self.of_block(block) for block in (self.plan.steps, self.plan.catch, self.plan.finally_))
+        return times(whole, 1 + self.plan.limits.max_retries)
+
+    def of_block(self, steps: Sequence[StepPlan]) -> WorstCase:
+        """Return the most that steps beside each other can need."""
+        beside = {step.name: step for step in steps}
+        return plus(self.of_step(step, beside) for step in steps if not step.fallback_only)
+
+    def of_step(self, step: StepPlan, beside: Mapping[str, StepPlan]) -> WorstCase:
+        """Return the most that a step, with all that may stand in for it, can need."""
+        most = times(times(self._once(step), step.retry.max_attempts), self._items(step))
+        seen = {step.name}
+        fallback = step.on_error.fallback
+        while (
+            fallback is not None and fallback in beside and fallback not in seen
+        ):  # each stands in for the one before it
+            seen.add(fallback)
+            other = beside[fallback]
+            most = plus((most, times(times(self._once(other), other.retry.max_attempts), self._items(other))))
+            fallback = other.on_error.fallback
+        return most
+
+    def _once(self, step: StepPlan) -> WorstCase:
+        if step.kind is StepKind.GROUP:
+            return self.of_block(step.steps)
+        if step.kind is StepKind.SWITCH:
+            return largest(self.of_block(case.steps) for case in step.cases)
+        config = cast("Mapping[str, Any]", self.written[step.name].get("config", {}))
+        try:
+            return self.executors.get(step.executor).worst_case(config, self.catalog)
+        except NotFound:
+            return UNKNOWN
+
+    def _items(self, step: StepPlan) -> int | None:
+        """Return how many items a loop has at most: of a written list, or of an input that says so."""
+        if step.foreach is None:
+            return 1
+        written = cast("Mapping[str, Any]", self.written[step.name]["foreach"])["items"]
+        if isinstance(written, list | tuple):
+            return len(cast("Sequence[object]", written))
+        found = _INPUT.fullmatch(expression_text(written))
+        schemas = {each.name: each.schema for each in self.plan.inputs}
+        most = schemas[found[1]].get("maxItems") if found and found[1] in schemas else None
+        return most if isinstance(most, int) else None
+
+
+def plus(parts: Iterable[WorstCase]) -> WorstCase:
+    """Return the sum; not known if one part is not."""
+    calls: int | None = 0
+    cost: int | None = 0
+    for part in parts:
+        calls = None if calls is None or part.calls is None else calls + part.calls
+        cost = None if cost is None or part.cost_microusd is None else cost + part.cost_microusd
+    return WorstCase(calls=calls, cost_microusd=cost)
+
+
+def times(part: WorstCase, count: int | None) -> WorstCase:
+    """Return something done so often; nothing stays nothing, however often."""
+    return WorstCase(calls=_times(part.calls, count), cost_microusd=_times(part.cost_microusd, count))
+
+
+def largest(parts: Iterable[WorstCase]) -> WorstCase:
+    """Return the most of each; not known if one is not."""
+    known = list(parts)
+    return WorstCase(
+        calls=_largest(part.calls for part in known), cost_microusd=_largest(part.cost_microusd for part in known)
+    )
+
+
+def _largest(numbers: Iterable[int | None]) -> int | None:
+    most = 0
+    for number in numbers:
+        if number is None:
+            return None
+        most = max(most, number)
+    return most
+
+
+def _times(one: int | None, count: int | None) -> int | None:
+    if one == 0:
+        return 0
+    return None if one is None or count is None else one * count
