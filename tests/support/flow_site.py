@@ -1,5 +1,7 @@
 """Running flows of scripted steps in tests: plans made by hand, in virtual time."""
 
+import tempfile
+from pathlib import Path
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ from quorate.flows.journal import Journal
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import Durability, FlowPlan, OutputPlan, StepKind, StepPlan
 from quorate.flows.registry import Executors
+from quorate.flows.run_files import DiskRunFiles
 from quorate.flows.runner import FlowRunner
 from quorate.flows.step_cache import StepCache
 from quorate.model import Call, new_call
@@ -179,7 +182,7 @@ class FlowSite:
             services=FlowServices(
                 catalog=nothing,
                 prompts=nothing,
-                files=nothing,
+                files=DiskRunFiles(Path(tempfile.gettempdir()) / "no-files-of-runs"),
                 outgoing=nothing,
                 secrets={name: Secret(value) for name, value in (secrets or {}).items()},
             ),

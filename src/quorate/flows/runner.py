@@ -41,8 +41,8 @@ _LEASE_S = 30.0
 class FlowRunner:
     """Runs flows over one journal; a live object, for one event loop.
 
-    `plan_of` gives the plan of what a run began with, `flow_named` finds the flows that steps run, `check_inputs` fills in
-    defaults and refuses what does not fit. `owner` names this process in leases.
+    `plan_of` gives the plan of what a run began with, `flow_named` finds the flows that steps run, `check_inputs` fills
+    in defaults and refuses what does not fit. `owner` names this process in leases.
     """
 
     def __init__(

@@ -1,0 +1,172 @@
+"""Flows as the configuration describes them, wired up."""
+
+import os
+import socket
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+from quorate.config.build import Built
+from quorate.config.connections import transport_for
+from quorate.config.data_folder import data_folder
+from quorate.config.flows_section import FlowsSection
+from quorate.config.load import Settings
+from quorate.config.secret_reference import fetch_secret
+from quorate.core.clock import Clock
+from quorate.core.errors import Misconfigured
+from quorate.core.ids import new_id
+from quorate.core.secret import Secret
+from quorate.flows.book import FlowBook
+from quorate.flows.executor import FlowServices
+from quorate.flows.executors.standard import standard_executors
+from quorate.flows.flow_compiler import FlowCompiler
+from quorate.flows.flows import Flows, Retention
+from quorate.flows.inputs import check_inputs
+from quorate.flows.journals.memory import MemoryJournal
+from quorate.flows.local_dispatcher import LocalDispatcher
+from quorate.flows.outgoing_gate import GatedOutgoing
+from quorate.flows.queue_journal import QueueJournal
+from quorate.flows.run_files import DiskRunFiles
+from quorate.flows.runner import FlowRunner
+from quorate.flows.step_cache import MemoryStepCache
+from quorate.prompts.book import PromptBook
+from quorate.prompts.folder import PromptFolder
+from quorate.source.section import is_reference
+from quorate.templating.functions import FunctionPool
+
+_FOLDER = Path("flows")
+_JOURNAL = "flows.db"
+_FILES = "flow-files"
+_DAY_S = 86_400
+_MIB = 1024 * 1024
+_SQLITE = "sqlite:///"
+
+
+def flows_folder(settings: Settings) -> Path | None:
+    """Return the folder with the flows: the configured one, else `flows` beside the configuration if it is there."""
+    path = ("flows", "folder")
+    given = settings.config.flows.folder
+    if given is not None:
+        return settings.resolved(given, *path)
+    usual = settings.resolved(_FOLDER, *path)
+    return usual if usual.is_dir() else None
+
+
+def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durable: bool = True) -> Flows:
+    """Return the flows of `folder` (else of the configured one), read and compiled. Blocking; no connection is made.
+
+    Not `durable`: runs are kept in memory only, whatever the configuration says. Raises `Misconfigured` for a folder or
+    a secret that is not there; what is wrong in single flows is in `Flows.book.problems()`.
+    """
+    settings, section = built.settings, built.settings.config.flows
+    found = folder or flows_folder(settings)
+    if found is None or not found.is_dir():
+        where = settings.origin("flows", "folder").where
+        raise Misconfigured(f"there is no folder {str(found or _FOLDER)!r} with flows; set flows.folder", where=where)
+    functions = FunctionPool(
+        workers=section.functions.workers,
+        time_limit_s=section.functions.time_limit_s,
+        memory_limit_bytes=section.functions.memory_mib * _MIB,
+    )
+    executors = standard_executors()
+    compiler = FlowCompiler(executors, functions if section.functions.enabled else None)
+    book = FlowBook(found, compiler.compile)
+    book.refresh()
+    files = DiskRunFiles(_files_folder(settings, section))
+    outgoing = GatedOutgoing(
+        partial(transport_for, environ=settings.environ), allowed=section.trusted_urls, clock=clock
+    )
+    services = FlowServices(
+        catalog=built.catalog,
+        prompts=_prompts(built),
+        files=files,
+        outgoing=outgoing,
+        secrets=_secrets(settings, section),
+        plan=built.defaults.plan,
+        models=built.defaults.models,
+    )
+    journal = _journal(settings, section, clock) if durable else MemoryJournal(clock=clock)
+    owner = f"{socket.gethostname()}-{os.getpid()}-{new_id('w', clock)}"
+    runner = FlowRunner(
+        executors=executors,
+        services=services,
+        journal=journal,
+        plan_of=compiler.plan_of,
+        flow_named=lambda name, version, key: book.resolve(name, version, key=key),
+        check_inputs=check_inputs,
+        owner=owner,
+        step_cache=MemoryStepCache(clock),
+        clock=clock,
+        lease_s=section.lease_s,
+    )
+    return Flows(
+        book=book,
+        executors=executors,
+        services=services,
+        runner=runner,
+        dispatcher=LocalDispatcher(
+            journal,
+            owner=owner,
+            clock=clock,
+            max_runs=section.max_runs,
+            max_queued=section.max_queued,
+            lease_s=section.lease_s,
+            renew_s=section.lease_s / 3,
+        ),
+        journal=journal,
+        files=files,
+        outgoing=outgoing,
+        functions=functions,
+        clock=clock,
+        retention=Retention(
+            runs_s=None if section.keep_days is None else section.keep_days * _DAY_S, files_s=section.keep_files_s
+        ),
+        max_file_bytes=section.max_file_bytes,
+        reload_s=section.reload_s,
+    )
+
+
+def _prompts(built: Built) -> PromptBook:
+    if built.prompts is not None:
+        return built.prompts
+    return PromptFolder(None, built.catalog, defaults=built.defaults.plan, models=built.defaults.models)
+
+
+def _files_folder(settings: Settings, section: FlowsSection) -> Path:
+    if section.files is not None:
+        return settings.resolved(section.files, "flows", "files")
+    return data_folder(settings.environ) / _FILES
+
+
+def _journal(settings: Settings, section: FlowsSection, clock: Clock) -> QueueJournal:
+    path = ("flows", "journal")
+    url = section.journal
+    where = f"{settings.origin(*path).where}: flows.journal"
+    if url is None:
+        url = f"{_SQLITE}{data_folder(settings.environ) / _JOURNAL}"
+    elif is_reference(url):
+        found = fetch_secret(url, settings.environ, where=where, resolve=lambda file: settings.resolved(file, *path))
+        url = found.reveal()
+    if url.startswith(_SQLITE):
+        from quorate.flows.journals.sqlite import SqliteJournal  # noqa: PLC0415 - only one of the two is needed
+
+        return SqliteJournal(settings.resolved(Path(url.removeprefix(_SQLITE)), *path), clock=clock)
+    if url.startswith(("postgresql://", "postgres://")):
+        from quorate.flows.journals.postgres import PostgresJournal  # noqa: PLC0415 - optional dependency: psycopg
+
+        return PostgresJournal(url, clock=clock)
+    raise Misconfigured("expected sqlite:///path or postgresql://...", where=where)
+
+
+def _secrets(settings: Settings, section: FlowsSection) -> Mapping[str, Secret]:
+    found: dict[str, Secret] = {}
+    for name, reference in section.secrets.items():
+        path = ("flows", "secrets", name)
+        where = f"{settings.origin(*path).where}: {'.'.join(path)}"
+        found[name] = fetch_secret(
+            reference,
+            settings.environ,
+            where=where,
+            resolve=lambda file, path=path: settings.resolved(file, *path),
+        )
+    return found
