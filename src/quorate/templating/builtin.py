@@ -1,0 +1,19 @@
+"""A filter, test, function or method: how it is called, and what an expression must know of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Builtin:
+    """`call` gets plain values. `slow`: it waits for another process. `argument`: as a test it needs one."""
+
+    call: Callable[..., Any]
+    slow: bool = False
+    argument: bool = False
+
+
+def table(calls: Mapping[str, Callable[..., Any]], *, slow: bool = False) -> dict[str, Builtin]:
+    """Return built-ins by name."""
+    return {name: Builtin(call, slow=slow) for name, call in calls.items()}
