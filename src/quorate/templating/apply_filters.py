@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from quorate.templating.builtin import Builtin, table
-from quorate.templating.expect import items, mapping, text
+from quorate.templating.expect import items, mapping
 from quorate.templating.list_filters import field_of
 from quorate.templating.operators import charged
 from quorate.templating.place import nearest
@@ -21,7 +21,7 @@ def applying(filters: Mapping[str, Builtin]) -> dict[str, Builtin]:
     ) -> list[Any]:
         if attribute is not None:
             return [_attribute(item, attribute, default) for item in items(value)]
-        if name not in filters or filters[name].slow:
+        if name is None or name not in filters or filters[name].slow:
             raise TemplateError(f"'map' knows no filter {name!r}{nearest(name or '', filters)}")
         call = filters[name].call
         return [_counted(call(item, *arguments)) for item in items(value)]
@@ -39,7 +39,7 @@ def applying(filters: Mapping[str, Builtin]) -> dict[str, Builtin]:
 
 def _counted(made: Any) -> Any:
     if isinstance(made, (list, dict)):
-        return charged(made)  # pyright: ignore[reportUnknownArgumentType] - any tree
+        return charged(made)
     current().charge(1)
     return made
 
@@ -56,7 +56,7 @@ def _attribute(item: object, path: str, default: Any) -> Any:
 def _test(name: str | None) -> Callable[..., bool]:
     if name is None:
         return bool
-    if text(name) not in TESTS:
+    if name not in TESTS:
         raise TemplateError(f"there is no test {name!r}{nearest(name, TESTS)}")
     return TESTS[name].call
 

@@ -39,6 +39,24 @@ class Blocks:
         self._open: list[_Block] = []
         self._out: list[str] = []
         self._filters = 0
+        self._tags: dict[str, Callable[[Piece], str]] = {
+            "block": self._block,
+            "break": self._jump,
+            "call": self._call,
+            "continue": self._jump,
+            "elif": self._elif,
+            "else": self._else,
+            "extends": self._extends,
+            "filter": self._filter,
+            "for": self._for,
+            "from": self._from,
+            "if": self._if,
+            "import": self._import,
+            "include": self._include,
+            "macro": self._macro,
+            "set": self._set,
+            "with": self._with,
+        }
         #: The macros that it defines outside of any block, with where they are.
         self.macros: dict[str, int] = {}
 
@@ -72,14 +90,14 @@ class Blocks:
         word = piece.tokens[0]
         if word.kind is not Kind.NAME:
             raise self._written.error(word.at, "a tag begins with its name, as in {% if ... %}")
-        if word.text.startswith("end") and word.text[3:] in _TAGS:
+        if word.text.startswith("end") and word.text[3:] in self._tags:
             return self._close(word, piece)
-        tag = _TAGS.get(word.text)
+        tag = self._tags.get(word.text)
         if tag is None:
-            known = [*_TAGS, *(f"end{name}" for name in _TAGS)]
+            known = [*self._tags, *(f"end{name}" for name in self._tags)]
             raise self._written.error(word.at, f"there is no tag {word.text!r}{nearest(word.text, known)}")
         self._expressions.begin(piece.tokens, 1)
-        written = tag(self, piece)
+        written = tag(piece)
         self._expressions.end()
         return written
 
@@ -286,23 +304,3 @@ def _lines(piece: Piece, code: str) -> str:
         return code
     end = code.rfind(" ")
     return code[:end] + "\n" * missing + code[end:]
-
-
-_TAGS: Final[dict[str, Callable[[Blocks, Piece], str]]] = {
-    "block": Blocks._block,  # noqa: SLF001 - the table of the class's own methods
-    "break": Blocks._jump,  # noqa: SLF001 - as above
-    "call": Blocks._call,  # noqa: SLF001 - as above
-    "continue": Blocks._jump,  # noqa: SLF001 - as above
-    "elif": Blocks._elif,  # noqa: SLF001 - as above
-    "else": Blocks._else,  # noqa: SLF001 - as above
-    "extends": Blocks._extends,  # noqa: SLF001 - as above
-    "filter": Blocks._filter,  # noqa: SLF001 - as above
-    "for": Blocks._for,  # noqa: SLF001 - as above
-    "from": Blocks._from,  # noqa: SLF001 - as above
-    "if": Blocks._if,  # noqa: SLF001 - as above
-    "import": Blocks._import,  # noqa: SLF001 - as above
-    "include": Blocks._include,  # noqa: SLF001 - as above
-    "macro": Blocks._macro,  # noqa: SLF001 - as above
-    "set": Blocks._set,  # noqa: SLF001 - as above
-    "with": Blocks._with,  # noqa: SLF001 - as above
-}

@@ -14,6 +14,13 @@ class Builtin:
     argument: bool = False
 
 
-def table(calls: Mapping[str, Callable[..., Any]], *, slow: bool = False) -> dict[str, Builtin]:
-    """Return built-ins by name."""
-    return {name: Builtin(call, slow=slow) for name, call in calls.items()}
+def table(
+    calls: Mapping[str, Callable[..., Any]],
+    *,
+    of_one: Mapping[str, Callable[[Any], Any]] | None = None,
+    of_two: Mapping[str, Callable[[Any, Any], Any]] | None = None,
+    slow: bool = False,
+) -> dict[str, Builtin]:
+    """Return built-ins by name: those of one value, of two, and all others."""
+    every: dict[str, Callable[..., Any]] = {**calls, **(of_one or {}), **(of_two or {})}
+    return {name: Builtin(call, slow=slow) for name, call in every.items()}

@@ -41,10 +41,20 @@ def _get(value: Mapping[str, Any], key: str, default: object = None) -> object:
     return mapping(value).get(key, default)
 
 
+def _dict(**fields: object) -> dict[str, object]:
+    return fields
+
+
+def _lstrip(value: object, characters: str | None = None) -> str:
+    return text(value).lstrip(characters)
+
+
+def _rstrip(value: object, characters: str | None = None) -> str:
+    return text(value).rstrip(characters)
+
+
 FILTERS: Final = _SIMPLE | REGEX_FILTERS | applying(_SIMPLE)
-FUNCTIONS: Final = table(
-    {"coalesce": _coalesce, "dict": lambda **fields: fields, "fail": _fail, "range": _range}  # pyright: ignore[reportUnknownLambdaType] - any fields
-)
+FUNCTIONS: Final = table({"coalesce": _coalesce, "dict": _dict, "fail": _fail, "range": _range})
 METHODS: Final = {
     name: FILTERS[alias]
     for name, alias in (
@@ -62,19 +72,23 @@ METHODS: Final = {
     )
 } | table(
     {
+        "get": _get,
+        "lstrip": _lstrip,
+        "rstrip": _rstrip,
+    },
+    of_one={
+        "isalpha": lambda value: text(value).isalpha(),
+        "isdigit": lambda value: text(value).isdigit(),
+    },
+    of_two={
         "count": lambda value, item: (
             text(value).count(text(item)) if isinstance(value, str) else list(value).count(item)
         ),
         "endswith": lambda value, end: text(value).endswith(text(end)),
         "find": lambda value, part: text(value).find(text(part)),
-        "get": _get,
-        "isalpha": lambda value: text(value).isalpha(),
-        "isdigit": lambda value: text(value).isdigit(),
         "join": lambda separator, parts: FILTERS["join"].call(parts, separator),
-        "lstrip": lambda value, characters=None: text(value).lstrip(characters),
-        "rstrip": lambda value, characters=None: text(value).rstrip(characters),
         "startswith": lambda value, start: text(value).startswith(text(start)),
-    }
+    },
 )
 
 __all__ = ["FILTERS", "FUNCTIONS", "METHODS", "TESTS"]

@@ -80,7 +80,7 @@ class Engine:
     def _add_calls(self, names: Iterable[str]) -> None:
         # Only what is used: adding all takes 1 ms, and each flow has an engine of its own.
         for name in set(names) - self._added:
-            self._engine.add_function(f"_q_{name}", self._call(name))
+            self._engine.add_global(f"_q_{name}", self._call(name))
             self._added.add(name)
 
     def _call(self, name: str) -> Callable[..., Any]:
@@ -152,7 +152,13 @@ def _user(name: str, *arguments: object, **named: object) -> object:
 
 
 _ALWAYS: Final = ("each", "find", "get", "keep", "missing", "nothing", "out", "tick", "unset")
-_OPERATIONS: Final = OPERATORS | {"each": items, "keep": _keep, "out": _out, "user": _user}
+_OPERATIONS: Final[Mapping[str, Callable[..., Any]]] = {
+    **OPERATORS,
+    "each": items,
+    "keep": _keep,
+    "out": _out,
+    "user": _user,
+}
 #: By the first letter of the name that the translator gives them.
 _BUILTINS: Final = {
     "f": ("the filter", FILTERS),

@@ -25,7 +25,7 @@ _BEFORE: Final = "_q_"
 class Environment:
     """Live: what the values of one flow are compiled with. Safe from threads.
 
-    `functions` are Python sources by name, run in `pool`; `macros` and `templates` are Jinja's, by name. A text that was
+    `functions` are Python sources by name, run in `pool`; `macros` and `templates` are Jinja's. A text that was
     compiled stays for as long as the environment does; the same text is compiled once. Raises `TemplateError` for
     functions, macros and templates that cannot be compiled, naming the place.
     """
@@ -58,7 +58,7 @@ class Environment:
         """
         return self._tree(written, name, (), 0)
 
-    def condition(self, written: str | bool, *, name: str) -> Value:  # noqa: FBT001 - it is the value itself
+    def condition(self, written: str | bool, *, name: str) -> Value:
         """Compile a condition, written as `expression` or `{{ expression }}`; rendering it gives true or false."""
         if isinstance(written, bool):
             return Literal(written)

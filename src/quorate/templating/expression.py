@@ -1,9 +1,9 @@
 """Translates an expression into one for the engine, in which every step is bounded and every name is resolved by us.
 
-The engine (minijinja) runs control flow, logic, comparison for equality and plain arithmetic. What could allocate
-without bound (joining, repeating, filters, lists in lists) or reach into a Python object (attributes, methods) becomes a
-call of ours. Names of the scope become numbered variables that are looked up in mappings only, before the engine
-starts. Precedence is Jinja's; the translation has brackets everywhere, so that the engine's own never matters.
+The engine (minijinja) runs control flow, logic, equality and plain arithmetic. What could allocate without bound
+(joining, repeating, filters, lists in lists) or reach into a Python object (attributes, methods) becomes a call of ours.
+Names of the scope become numbered variables that are looked up in mappings only, before the engine starts. Precedence
+is Jinja's; the translation has brackets everywhere, so that the engine's own never matters.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,9 @@ from quorate.templating.place import Written, nearest
 _CONSTANTS: Final = {"true": "true", "True": "true", "false": "false", "False": "false"} | dict.fromkeys(
     ("none", "None", "null"), "none"
 )
-_LOOP: Final = frozenset("index index0 revindex revindex0 first last length depth depth0 previtem nextitem".split())
+_LOOP: Final = frozenset(
+    {"index", "index0", "revindex", "revindex0", "first", "last", "length", "depth", "depth0", "previtem", "nextitem"}
+)
 _WORDS: Final = frozenset({"and", "or", "not", "in", "is", "if", "else"})
 _ORDER: Final = frozenset({"<", "<=", ">", ">="})
 _OPTIONAL: Final = frozenset({"default", "d"})

@@ -1,4 +1,4 @@
-"""Checks the functions that users wrote before anything runs: that they are Python, and what the sandbox knows of it."""
+"""Checks the functions that users wrote before anything runs: is it Python, does the sandbox know it."""
 
 import ast
 import keyword
@@ -13,8 +13,33 @@ _MAX_SOURCE: Final = 64 << 10
 _RESERVED: Final = "quorate_"
 #: What the sandbox can import; found by trying every module of the standard library (pydantic-monty 1.4.0).
 MODULES: Final = frozenset(
-    "asyncio base64 binascii bisect collections copy csv dataclasses datetime decimal functools hashlib itertools json "
-    "math os pathlib posixpath random re sys time tomllib typing unicodedata".split()
+    {
+        "asyncio",
+        "base64",
+        "binascii",
+        "bisect",
+        "collections",
+        "copy",
+        "csv",
+        "dataclasses",
+        "datetime",
+        "decimal",
+        "functools",
+        "hashlib",
+        "itertools",
+        "json",
+        "math",
+        "os",
+        "pathlib",
+        "posixpath",
+        "random",
+        "re",
+        "sys",
+        "time",
+        "tomllib",
+        "typing",
+        "unicodedata",
+    }
 )
 _UNKNOWN: Final[Mapping[type[ast.AST], str]] = {
     ast.AsyncFor: "async for",

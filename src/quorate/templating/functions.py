@@ -1,7 +1,7 @@
 """Functions that users wrote: run in processes of their own, in an interpreter that has no host in it.
 
 pydantic-monty is a Python interpreter in Rust without files, network, environment or foreign code. It runs in worker
-processes, since its authors do not promise that it cannot crash. Each call has a fresh interpreter, so that no call sees
+processes, since its authors do not promise that it cannot crash. Each call has a fresh interpreter: no call sees
 what another one left behind; limits of time, memory, depth, printing and size of the result always apply.
 """
 

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cmp_to_key
 from typing import Any, Final
 
@@ -11,7 +11,7 @@ from quorate.templating.expect import items, mapping, number, text, whole
 from quorate.templating.names import child
 from quorate.templating.order import compared
 from quorate.templating.template import TemplateError
-from quorate.templating.work import MAX_ITEMS, NOTHING, room
+from quorate.templating.work import MAX_ITEMS, NOTHING, is_list, room
 
 
 def field_of(item: object, path: str) -> Any:
@@ -35,7 +35,7 @@ def _key(attribute: str | None, *, fold: bool = False) -> Callable[[Any], Any]:
 
 def _sort(
     value: object, reverse: bool = False, case_sensitive: bool = False, attribute: str | None = None
-) -> list[Any]:  # noqa: FBT001,FBT002 - as Jinja's
+) -> list[Any]:
     order, key = cmp_to_key(compared), _key(attribute, fold=not case_sensitive)
     found = items(value)
     room(len(found) * 8)
@@ -80,9 +80,9 @@ def _groupby(value: object, attribute: str) -> list[dict[str, Any]]:
 
 
 def _flatten(value: object) -> list[Any]:
-    found = items(value)
-    room(sum(len(item) if isinstance(item, (list, tuple)) else 1 for item in found), MAX_ITEMS)  # pyright: ignore[reportUnknownArgumentType] - any list
-    return list(itertools.chain.from_iterable(item if isinstance(item, (list, tuple)) else [item] for item in found))
+    parts: list[Sequence[Any]] = [item if is_list(item) else [item] for item in items(value)]
+    room(sum(map(len, parts)), MAX_ITEMS)
+    return list(itertools.chain.from_iterable(parts))
 
 
 def _combine(value: object, *others: object) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def _combine(value: object, *others: object) -> dict[str, Any]:
     return {key: item for one in found for key, item in one.items()}
 
 
-def _dictsort(value: object, by: str = "key", reverse: bool = False) -> list[list[Any]]:  # noqa: FBT001,FBT002 - as Jinja's
+def _dictsort(value: object, by: str = "key", reverse: bool = False) -> list[list[Any]]:
     if by not in ("key", "value"):
         raise TemplateError(f"a mapping is sorted by 'key' or 'value', not {by!r}")
     order, place = cmp_to_key(compared), 0 if by == "key" else 1
@@ -155,7 +155,6 @@ def _zip(value: object, *others: object) -> list[list[Any]]:
 
 LIST_FILTERS: Final = table(
     {
-        "abs": lambda value: abs(number(value)),
         "batch": _batch,
         "combine": _combine,
         "count": _length,
@@ -163,8 +162,6 @@ LIST_FILTERS: Final = table(
         "first": _ends(0),
         "flatten": _flatten,
         "groupby": _groupby,
-        "items": lambda value: [[key, item] for key, item in mapping(value).items()],
-        "keys": lambda value: list(mapping(value)),
         "last": _ends(-1),
         "length": _length,
         "list": items,
@@ -175,7 +172,12 @@ LIST_FILTERS: Final = table(
         "sort": _sort,
         "sum": _sum,
         "unique": _unique,
-        "values": lambda value: list(mapping(value).values()),
         "zip": _zip,
-    }
+    },
+    of_one={
+        "abs": lambda value: abs(number(value)),
+        "items": lambda value: [[key, item] for key, item in mapping(value).items()],
+        "keys": lambda value: list(mapping(value)),
+        "values": lambda value: list(mapping(value).values()),
+    },
 )

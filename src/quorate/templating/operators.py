@@ -1,6 +1,6 @@
 """What stands for the operators that could grow without bound or compare what has no order."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, cast
 
 from quorate.templating.expect import items, number, whole
@@ -8,26 +8,31 @@ from quorate.templating.names import child
 from quorate.templating.order import ordered
 from quorate.templating.shown import shown
 from quorate.templating.template import TemplateError
-from quorate.templating.work import MAX_ITEMS, MAX_TREE, NOTHING, current, kind_of, plain, room
+from quorate.templating.work import MAX_ITEMS, MAX_TREE, NOTHING, current, is_list, kind_of, plain, room
 
 
 def _add(left: Any, right: Any) -> Any:
     if isinstance(left, str) and isinstance(right, str):
         room(len(left) + len(right))
         return left + right
-    if isinstance(left, (list, tuple)) and isinstance(right, (list, tuple)):
-        room(len(left) + len(right), MAX_ITEMS)  # pyright: ignore[reportUnknownArgumentType] - any list
+    if is_list(left) and is_list(right):
+        room(len(left) + len(right), MAX_ITEMS)
         return _list(*left, *right)
-    if isinstance(left, (str, list)) or isinstance(right, (str, list)):
+    if not (_is_number(left) and _is_number(right)):
         raise TemplateError(f"{kind_of(left)} and {kind_of(right)} cannot be added ('~' joins anything as text)")
     return _sane(number(left) + number(right))
 
 
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
 def _times(left: Any, right: Any) -> Any:
-    if isinstance(left, str) or isinstance(right, str):
-        text, count = (left, right) if isinstance(left, str) else (right, left)
-        room(len(text) * max(0, whole(count)))
-        return text * count
+    if isinstance(right, str):
+        left, right = right, left
+    if isinstance(left, str):
+        room(len(left) * max(0, whole(right)))
+        return left * whole(right)
     return _sane(number(left) * number(right))
 
 
@@ -73,11 +78,11 @@ def _dict(*found: Any) -> dict[str, Any]:
 
 def _bounded(made: Any) -> Any:
     # Lists within lists share their items here, and are spelled out in full wherever they go next: so they are now.
-    parts = cast("Iterable[object]", made.values() if isinstance(made, dict) else made)
+    parts: list[object] = list(made.values() if isinstance(made, Mapping) else made)  # pyright: ignore[reportUnknownArgumentType] - plain data
     if all(part is None or isinstance(part, (str, int, float)) for part in parts):
-        current().charge(len(made))
+        current().charge(len(parts))
         return made
-    return charged(plain(made))
+    return plain(made)
 
 
 def charged(value: Any) -> Any:
@@ -114,19 +119,23 @@ def _get(value: object, key: object) -> object:
         keys = sorted(str(name) for name in cast("Mapping[object, object]", value))
         shown_keys = ", ".join(keys[:12]) + (", ..." if len(keys) > 12 else "")  # noqa: PLR2004 - enough to see
         raise TemplateError(f"there is no {key!r} here; there is: {shown_keys or 'nothing'}")
-    if isinstance(value, (list, tuple, str)) and isinstance(key, int):
-        raise TemplateError(f"there is no place {key} in {kind_of(value)} of {len(value)}")  # pyright: ignore[reportUnknownArgumentType] - any list
+    if (is_list(value) or isinstance(value, str)) and isinstance(key, int):
+        raise TemplateError(f"there is no place {key} in {kind_of(value)} of {len(value)}")
     raise TemplateError(f"{kind_of(value)} has no {key!r}")
 
 
+def _is_there(value: object) -> bool:
+    return value is not NOTHING
+
+
 #: By the name that the translator gives them.
-OPERATORS: Final = {
+OPERATORS: Final[Mapping[str, Callable[..., Any]]] = {
     "add": _add,
     "dict": _dict,
     "find": child,
     "get": _get,
     "in": contains,
-    "is_there": lambda value: value is not NOTHING,
+    "is_there": _is_there,
     "join": _joined,
     "list": _list,
     "order": ordered,

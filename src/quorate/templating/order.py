@@ -2,21 +2,21 @@
 
 import operator
 from collections.abc import Callable
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from quorate.templating.template import TemplateError
-from quorate.templating.work import kind_of
+from quorate.templating.work import is_list, kind_of
 
 
 def compared(left: Any, right: Any) -> int:
     """Return -1, 0 or 1. Raises `TemplateError` for values of different kinds."""
     if left is None or right is None:
         return (left is not None) - (right is not None)
-    if isinstance(left, list) and isinstance(right, list):
-        for one, other in zip(cast("list[Any]", left), cast("list[Any]", right), strict=False):
+    if is_list(left) and is_list(right):
+        for one, other in zip(left, right, strict=False):
             if verdict := compared(one, other):
                 return verdict
-        return (len(left) > len(right)) - (len(left) < len(right))  # pyright: ignore[reportUnknownArgumentType] - any list
+        return (len(left) > len(right)) - (len(left) < len(right))
     if kind_of(left) != kind_of(right) or not isinstance(left, (str, int, float)):
         raise TemplateError(f"{kind_of(left)} and {kind_of(right)} have no order")
     return (left > right) - (left < right)

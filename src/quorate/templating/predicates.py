@@ -30,6 +30,9 @@ def _same(left: object, right: object) -> bool:
 
 _ALONE: Final = table(
     {
+        "number": _number,
+    },
+    of_one={
         "boolean": lambda value: isinstance(value, bool),
         "empty": lambda value: value is None or (hasattr(value, "__len__") and len(value) == 0),
         "even": lambda value: whole(value) % 2 == 0,
@@ -41,15 +44,14 @@ _ALONE: Final = table(
         "mapping": lambda value: isinstance(value, Mapping),
         "none": lambda value: value is None,
         "null": lambda value: value is None,
-        "number": _number,
         "odd": lambda value: whole(value) % 2 == 1,
         "sequence": lambda value: isinstance(value, (list, tuple)),
         "string": lambda value: isinstance(value, str),
         "true": lambda value: value is True,
         "upper": lambda value: text(value).isupper(),
-    }
+    },
 )
-_WITH: Final[Mapping[str, Callable[..., bool]]] = {
+_WITH: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "containing": lambda value, item: contains(item, value),
     "divisibleby": _divisible,
     "endingwith": lambda value, end: text(value).endswith(text(end)),

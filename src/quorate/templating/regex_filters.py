@@ -47,19 +47,19 @@ def _run(name: str, value: object, pattern: object, *rest: object, ignorecase: b
     return current().call_user(f"quorate_regex_{name}", (written, expression, *rest, flags), {})
 
 
-def _match(value: object, pattern: object, ignorecase: bool = False) -> bool:  # noqa: FBT001,FBT002 - as a filter's argument
+def _match(value: object, pattern: object, ignorecase: bool = False) -> bool:
     return _run("match", value, pattern, ignorecase=ignorecase)
 
 
-def _search(value: object, pattern: object, ignorecase: bool = False) -> str | None:  # noqa: FBT001,FBT002 - as above
+def _search(value: object, pattern: object, ignorecase: bool = False) -> str | None:
     return _run("search", value, pattern, ignorecase=ignorecase)
 
 
-def _findall(value: object, pattern: object, ignorecase: bool = False) -> list[Any]:  # noqa: FBT001,FBT002 - as above
+def _findall(value: object, pattern: object, ignorecase: bool = False) -> list[Any]:
     return _run("findall", value, pattern, ignorecase=ignorecase)
 
 
-def _replace(value: object, pattern: object, by: object = "", count: int = 0, ignorecase: bool = False) -> str:  # noqa: FBT001,FBT002 - as above
+def _replace(value: object, pattern: object, by: object = "", count: int = 0, ignorecase: bool = False) -> str:
     return _run("replace", value, pattern, text(by), whole(count), ignorecase=ignorecase)
 
 

@@ -1,10 +1,9 @@
 """A value as text: what `{{ value }}` puts into a text around it."""
 
 import json
-from collections.abc import Mapping
 
 from quorate.templating.template import TemplateError
-from quorate.templating.work import kind_of, plain
+from quorate.templating.work import plain
 
 
 def shown(value: object) -> str:
@@ -31,7 +30,5 @@ def _number(value: float) -> str:
 
 def as_json(value: object, indent: int | None = None) -> str:
     """Return JSON. Raises `TemplateError` when the value is not plain data, too large or too deep."""
-    if not isinstance(value, (str, int, float, Mapping, list, tuple)) and value is not None and callable(value):
-        raise TemplateError(f"the value is {kind_of(value)}; only plain data (as in JSON) is passed on")
     separators = (", ", ": ") if indent is None else (",", ": ")
     return json.dumps(plain(value), ensure_ascii=False, indent=indent, allow_nan=False, separators=separators)

@@ -35,7 +35,7 @@ def _join(value: object, separator: object = "", attribute: str | None = None) -
     return between.join(parts)
 
 
-def _indent(value: object, width: int = 4, first: bool = False, blank: bool = False) -> str:  # noqa: FBT001,FBT002 - as Jinja's
+def _indent(value: object, width: int = 4, first: bool = False, blank: bool = False) -> str:
     lines = text(value).split("\n")
     room(len(text(value)) + whole(width) * len(lines))
     space = " " * width
@@ -104,13 +104,10 @@ TEXT_FILTERS: Final = table(
     {
         "b64decode": _b64decode,
         "b64encode": _b64encode,
-        "capitalize": lambda value: text(value).capitalize(),
         "center": _center,
         "hash": _hash,
         "indent": _indent,
         "join": _join,
-        "lines": lambda value: text(value).splitlines(),
-        "lower": lambda value: text(value).lower(),
         "replace": _replace,
         "slug": _slug,
         "split": _split,
@@ -118,9 +115,14 @@ TEXT_FILTERS: Final = table(
         "title": _title,
         "trim": _strip,
         "truncate": _truncate,
-        "upper": lambda value: text(value).upper(),
         "urlencode": _urlencode,
+    },
+    of_one={
+        "capitalize": lambda value: text(value).capitalize(),
+        "lines": lambda value: text(value).splitlines(),
+        "lower": lambda value: text(value).lower(),
+        "upper": lambda value: text(value).upper(),
         "wordcount": lambda value: len(text(value).split()),
         "words": lambda value: text(value).split(),
-    }
+    },
 )

@@ -10,7 +10,7 @@ from quorate.templating.template import TemplateError
 from quorate.templating.work import MAX_TREE, NOTHING, kind_of, plain
 
 
-def _default(value: object, fallback: object = "", boolean: bool = False) -> object:  # noqa: FBT001,FBT002 - as Jinja's
+def _default(value: object, fallback: object = "", boolean: bool = False) -> object:
     if value is NOTHING or value is None or (boolean and not value):
         return fallback
     return value

@@ -8,7 +8,7 @@ import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
-from typing import Any, Final, cast
+from typing import Any, Final, TypeGuard, cast
 
 from quorate.templating.template import TemplateError
 
@@ -19,6 +19,7 @@ MAX_ITEMS: Final = 200_000
 _MAX_WORK: Final = 32 << 20
 _MAX_S: Final = 2.0
 _MAX_CALLS: Final = 100
+_NOT_JSON: Final = frozenset({"bytes", "bytearray", "memoryview", "set", "frozenset"})
 
 #: Calls a function of the user's: its name, its arguments, its named arguments.
 CallUser = Callable[[str, Sequence[object], Mapping[str, object]], object]
@@ -155,7 +156,7 @@ class _Copy:
         if value is NOTHING:
             return None
         # Views of the engine (the items of a mapping, a slice) are iterable and have a length.
-        if hasattr(value, "__len__") and hasattr(value, "__iter__") and not isinstance(value, (bytes, set, frozenset)):
+        if hasattr(value, "__len__") and hasattr(value, "__iter__") and type(value).__name__ not in _NOT_JSON:
             self._enter(depth + 1)
             return [self.take(item, depth + 1) for item in cast("Sequence[object]", value)]
         raise TemplateError(f"the value is {kind_of(value)}; only plain data (as in JSON) is passed on")
@@ -165,6 +166,11 @@ def _finite(value: float) -> float:
     if math.isfinite(value):
         return value
     raise TemplateError(f"the number is {value}; JSON has no such number")
+
+
+def is_list(value: object) -> TypeGuard[Sequence[Any]]:
+    """Whether it is a list; a tuple is one too."""
+    return isinstance(value, (list, tuple))
 
 
 def kind_of(value: object) -> str:
