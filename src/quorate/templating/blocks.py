@@ -14,6 +14,8 @@ from quorate.templating.place import Written, nearest
 
 _TICK: Final = "{%% if _q_tick(%d) %s%%}{%% endif %s%%}"
 
+_MAX_NESTING: Final = 40
+
 
 @dataclass(slots=True)
 class _Block:
@@ -120,6 +122,8 @@ class Blocks:
         return self._written.error(piece.at, message)
 
     def _begin(self, tag: str, piece: Piece, *, counted: bool = False) -> _Block:
+        if len(self._open) >= _MAX_NESTING:
+            raise self._wrong(piece, f"blocks are nested more than {_MAX_NESTING} deep")
         block = _Block(tag, piece, len(self._out) if counted else None)
         self._open.append(block)
         return block

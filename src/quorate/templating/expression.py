@@ -1,9 +1,9 @@
 """Translates an expression into one for the engine, in which every step is bounded and every name is resolved by us.
 
 The engine (minijinja) runs control flow, logic, equality and plain arithmetic. What could allocate without bound
-(joining, repeating, filters, lists in lists) or reach into a Python object (attributes, methods) becomes a call of ours.
-Names of the scope become numbered variables that are looked up in mappings only, before the engine starts. Precedence
-is Jinja's; the translation has brackets everywhere, so that the engine's own never matters.
+(joining, repeating, filters, lists in lists) or reach into a Python object (attributes, methods) becomes a call of
+ours. Names of the scope become numbered variables that are looked up in mappings only, before the engine starts.
+Precedence is Jinja's; the translation has brackets everywhere, so that the engine's own never matters.
 """
 
 from collections.abc import Callable, Sequence
@@ -181,8 +181,9 @@ class Expressions:
         left = below()
         parts = list[str]()
         while self.take(word):
+            parts = parts or [self.strict(left)]
             parts.append(self.strict(below()))
-        return Operand(f"({f' {word} '.join([self.strict(left), *parts])})", left.at) if parts else left
+        return Operand(f"({f' {word} '.join(parts)})", left.at) if parts else left
 
     def _not(self) -> Operand:
         at = self.token.at
@@ -224,8 +225,9 @@ class Expressions:
         left, at = self._product(), self.token.at
         parts = list[str]()
         while self.take("~"):
+            parts = parts or [self.strict(left)]
             parts.append(self.strict(self._product()))
-        return self._call("join", at, self.strict(left), *parts) if parts else left
+        return self._call("join", at, *parts) if parts else left
 
     def _product(self) -> Operand:
         left = self._power()

@@ -21,6 +21,8 @@ from quorate.templating.template import TemplateError
 from quorate.templating.work import MAX_TREE, plain
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from pydantic_monty import Monty, MontyRuntimeError, MontySession
 
 _MAX_DEPTH: Final = 200
@@ -79,8 +81,7 @@ class FunctionPool:
         `random` begins with `seed`, the clock stands still. Raises `TemplateError` naming the function, the line and
         what happened; `Misconfigured` when the sandbox is not installed. Costs 0.3 ms and what the function does.
         """
-        import pydantic_monty as monty  # noqa: PLC0415 - 0.2 s, and only flows that call functions need it
-
+        monty = _package()
         given = {"quorate_arguments": plain(list(arguments)), "quorate_named": plain(dict(named or {}))}
         try:
             with self._session(seed) as session:
@@ -100,6 +101,12 @@ class FunctionPool:
         except (ValueError, RuntimeError, OSError) as error:
             raise TemplateError(f"the function {name!r} could not be called: {_clean(str(error))}") from None
         return _read(made, name)
+
+    @property
+    def processes(self) -> frozenset[int]:
+        """The ids of the worker processes that calls ran in; some may have been replaced since."""
+        with self._lock:
+            return frozenset(self._confined)
 
     def close(self) -> None:
         """End the workers. A later call starts new ones."""
@@ -154,14 +161,18 @@ class FunctionPool:
         return f"the function {name!r}: {message}"
 
 
-def _monty(*, workers: int, request_timeout: float, wait_s: float) -> "Monty":
+def _package() -> "ModuleType":
     try:
-        from pydantic_monty import Monty  # noqa: PLC0415 - as above
+        import pydantic_monty  # noqa: PLC0415 - 0.2 s, and only flows that call functions need it
     except ModuleNotFoundError:
         raise Misconfigured(
             "the package pydantic_monty is not installed; install it with: pip install 'quorate[flows]'"
         ) from None
-    pool = Monty(
+    return pydantic_monty
+
+
+def _monty(*, workers: int, request_timeout: float, wait_s: float) -> "Monty":
+    pool: Monty = _package().Monty(
         min_processes=1,
         max_processes=workers,
         checkout_timeout=wait_s,

@@ -23,6 +23,8 @@ _TOKEN: Final = re.compile(
 _SPACE: Final = re.compile(r"\s*")
 _CLOSERS: Final = {"(": ")", "[": "]", "{": "}"}
 _MAX_NESTING: Final = 40
+_MAX_TOKENS: Final = 2_000
+_MAX_PIECES: Final = 5_000
 
 
 class Kind(StrEnum):
@@ -33,6 +35,9 @@ class Kind(StrEnum):
     TEXT = "text"
     OP = "op"
     END = "end"
+
+
+_KINDS: Final = {kind.value: kind for kind in Kind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,9 @@ def is_template(text: str) -> bool:
 def pieces(written: Written) -> Iterator[Piece]:
     """Yield the pieces of a template. Raises `TemplateError` at what is never closed."""
     text, at = written.text, 0
-    while at < len(text):
+    for _ in range(_MAX_PIECES):
+        if at >= len(text):
+            return
         opened = _OPEN.search(text, at)
         if opened is None:
             yield Piece(PieceKind.TEXT, text[at:], at)
@@ -83,6 +90,7 @@ def pieces(written: Written) -> Iterator[Piece]:
         piece = _comment(written, opened) if opened[0][1] == "#" else _code(written, opened)
         yield piece
         at = piece.at + len(piece.text)
+    raise written.error(at, f"the template has too many parts (more than {_MAX_PIECES} expressions and tags)")
 
 
 def _comment(written: Written, opened: re.Match[str]) -> Piece:
@@ -114,7 +122,7 @@ def _code(written: Written, opened: re.Match[str]) -> Piece:
 def tokens_of(written: Written, at: int, closer: str) -> Iterator[Token]:
     """Yield the tokens from an offset to `closer`, which is the last one; an empty closer is the end of the text."""
     nesting: list[tuple[str, int]] = []
-    while True:
+    for _ in range(_MAX_TOKENS):
         token = _token(written, at, closer, inside=bool(nesting))
         if token.kind is Kind.END:
             if nesting:
@@ -125,10 +133,15 @@ def tokens_of(written: Written, at: int, closer: str) -> Iterator[Token]:
             nesting.append((_CLOSERS[token.text], token.at))
             if len(nesting) > _MAX_NESTING:
                 raise written.error(token.at, f"this is nested more than {_MAX_NESTING} deep")
-        elif token.kind is Kind.OP and token.text in ")]}" and (not nesting or nesting.pop()[0] != token.text):
-            raise written.error(token.at, f"unexpected {token.text!r}")
+        elif token.kind is Kind.OP and token.text in ")]}":
+            if not nesting:
+                raise written.error(token.at, f"unexpected {token.text!r}")
+            expected, opened = nesting.pop()
+            if expected != token.text:
+                raise written.error(opened, f"this {written.text[opened]!r} is never closed")
         yield token
         at = token.at + len(token.text)
+    raise written.error(at, f"the expression is too long (more than {_MAX_TOKENS} names, signs and literals)")
 
 
 def _token(written: Written, at: int, closer: str, *, inside: bool) -> Token:
@@ -142,7 +155,7 @@ def _token(written: Written, at: int, closer: str, *, inside: bool) -> Token:
             raise written.error(max(0, at - 1), f"this is never closed ({closer!r} is missing)")
         raise written.error(start, f"unexpected character {text[start]!r}")
     kind = found.lastgroup or ""
-    token = Token(Kind(kind), found[kind], found.start(kind))
+    token = Token(_KINDS[kind], found[kind], found.start(kind))
     if token.kind is not Kind.END or (token.text[-2:] == closer and not inside):
         return token
     # A bracket, a sign or a remainder that only looks like the end: '{{ {"a": {}} }}', '{{ a[-1] }}'.

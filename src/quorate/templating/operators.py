@@ -76,9 +76,9 @@ def _dict(*found: Any) -> dict[str, Any]:
     return _bounded({str(key): value for key, value in zip(keys, found[1::2], strict=True)})
 
 
-def _bounded(made: Any) -> Any:
+def _bounded(made: list[Any] | dict[str, Any]) -> Any:
     # Lists within lists share their items here, and are spelled out in full wherever they go next: so they are now.
-    parts: list[object] = list(made.values() if isinstance(made, Mapping) else made)  # pyright: ignore[reportUnknownArgumentType] - plain data
+    parts = made if is_list(made) else list(cast("Mapping[str, Any]", made).values())
     if all(part is None or isinstance(part, (str, int, float)) for part in parts):
         current().charge(len(parts))
         return made

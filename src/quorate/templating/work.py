@@ -126,13 +126,13 @@ class _Copy:
             case Mapping():
                 return self._mapping(cast("Mapping[object, object]", value), depth + 1)
             case list() | tuple():
-                self._enter(depth + 1)
+                self._enter(depth + 1, len(cast("Sequence[object]", value)))
                 return [self.take(item, depth + 1) for item in cast("Sequence[object]", value)]
             case _:
                 return self._other(value, depth)
 
     def _mapping(self, value: Mapping[object, object], depth: int) -> dict[str, Any]:
-        self._enter(depth)
+        self._enter(depth, len(value))
         return {self._key(key): self.take(value[key], depth) for key in value}
 
     def _key(self, key: object) -> str:
@@ -143,13 +143,13 @@ class _Copy:
             return str(key)
         raise TemplateError(f"a mapping has a key that is {kind_of(key)}; keys are text")
 
-    def _enter(self, depth: int) -> None:
+    def _enter(self, depth: int, length: int) -> None:
         if depth > MAX_DEPTH:
             raise TemplateError(f"the value is nested more than {MAX_DEPTH} deep")
-        self._check()
+        self._check(length)
 
-    def _check(self) -> None:
-        if self._size > MAX_TREE or self._items > MAX_ITEMS:
+    def _check(self, more: int = 0) -> None:
+        if self._size > MAX_TREE or self._items + more > MAX_ITEMS:
             raise TemplateError(f"the value is too large (at most {MAX_TREE >> 20} MiB of text and {MAX_ITEMS} values)")
 
     def _other(self, value: object, depth: int) -> Any:
@@ -157,7 +157,7 @@ class _Copy:
             return None
         # Views of the engine (the items of a mapping, a slice) are iterable and have a length.
         if hasattr(value, "__len__") and hasattr(value, "__iter__") and type(value).__name__ not in _NOT_JSON:
-            self._enter(depth + 1)
+            self._enter(depth + 1, 0)
             return [self.take(item, depth + 1) for item in cast("Sequence[object]", value)]
         raise TemplateError(f"the value is {kind_of(value)}; only plain data (as in JSON) is passed on")
 
