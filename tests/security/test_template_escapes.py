@@ -15,12 +15,18 @@ from quorate.templating import Environment, TemplateError
 from quorate.templating.builtins import FILTERS, FUNCTIONS, METHODS
 
 BIG = "y" * 1_000_000
-DEEP: list[Any] = []
-for _ in range(5_000):
-    DEEP = [DEEP]
+
+
+def nested(levels: int) -> list[Any]:
+    found: list[Any] = []
+    for _ in range(levels):
+        found = [found]
+    return found
+
+
 SCOPE: dict[str, Any] = {
     "inputs": {"text": "x", "n": 1, "list": list(range(10_000)), "map": {"a": 1}, "big": BIG},
-    "deep": DEEP,
+    "deep": nested(5_000),
 }
 
 ESCAPES = [

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Builtin:
     """`call` gets plain values. `slow`: it waits for another process. `argument`: as a test it needs one."""
 
@@ -23,4 +23,4 @@ def table(
 ) -> dict[str, Builtin]:
     """Return built-ins by name: those of one value, of two, and all others."""
     every: dict[str, Callable[..., Any]] = {**calls, **(of_one or {}), **(of_two or {})}
-    return {name: Builtin(call, slow=slow) for name, call in every.items()}
+    return {name: Builtin(call=call, slow=slow) for name, call in every.items()}

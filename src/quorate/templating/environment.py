@@ -61,13 +61,13 @@ class Environment:
     def condition(self, written: str | bool, *, name: str) -> Value:
         """Compile a condition, written as `expression` or `{{ expression }}`; rendering it gives true or false."""
         if isinstance(written, bool):
-            return Literal(written)
+            return Literal(value=written)
         if is_template(written):
-            found = list(pieces(Written(name, _bounded(written, name))))
+            found = list(pieces(Written(name=name, text=_bounded(written, name))))
             if _whole(found) is None:
                 raise TemplateError(f"{name}: a condition is one expression, without text around it: {written[:200]!r}")
-            return Holds(self._text(written, name, ()))
-        return Holds(self._text(written, name, (), bare=True))
+            return Holds(value=self._text(written, name, ()))
+        return Holds(value=self._text(written, name, (), bare=True))
 
     def _require_free_names(self) -> None:
         for name in sorted(self._known.functions | self._known.macros):
@@ -83,17 +83,17 @@ class Environment:
             raise TemplateError(f"{name}: nested more than {MAX_DEPTH} deep")
         match written:
             case str():
-                return self._text(written, name, place) if is_template(written) else Literal(written)
+                return self._text(written, name, place) if is_template(written) else Literal(value=written)
             case Mapping():
                 return self._fields(cast("Mapping[object, object]", written), name, place, depth + 1)
             case list() | tuple():
                 found = cast("Sequence[object]", written)
                 items = tuple(self._tree(item, f"{name}[{i}]", (*place, i), depth + 1) for i, item in enumerate(found))
                 if all(isinstance(item, Literal) for item in items):
-                    return Literal([item.render({}) for item in items])
-                return Listed(items, _references(items), any(item.slow for item in items))
+                    return Literal(value=[item.render({}) for item in items])
+                return Listed(items=items, references=_references(items), slow=any(item.slow for item in items))
             case _:
-                return Literal(_plain_literal(written, name))
+                return Literal(value=_plain_literal(written, name))
 
     def _fields(self, written: Mapping[object, object], name: str, place: tuple[str | int, ...], depth: int) -> Value:
         fields: dict[str, Value] = {}
@@ -103,8 +103,8 @@ class Environment:
             fields[key] = self._tree(item, f"{name}.{key}", (*place, key), depth)
         values = tuple(fields.values())
         if all(isinstance(item, Literal) for item in values):
-            return Literal({key: item.render({}) for key, item in fields.items()})
-        return Fields(fields, _references(values), any(item.slow for item in values))
+            return Literal(value={key: item.render({}) for key, item in fields.items()})
+        return Fields(fields=fields, references=_references(values), slow=any(item.slow for item in values))
 
     # Texts.
 
@@ -112,7 +112,7 @@ class Environment:
         key = (text, f"{name}\0{place}", bare)
         found = self._compiled.get(key)
         if found is None:
-            written = Written(name, _bounded(text, name))
+            written = Written(name=name, text=_bounded(text, name))
             try:
                 found = self._compiled[key] = self._compile(written, place, bare=bare)
             except RecursionError:
@@ -130,7 +130,7 @@ class Environment:
         expressions.begin(tokens)
         path = expressions.path_only()
         if path is not None:
-            return Named(written, tokens[0].at, path, (_reference(path, place),))
+            return Named(written=written, at=tokens[0].at, path=path, references=(_reference(path, place),))
         code = expressions.value()
         expressions.end()
         kept = f"{{{{ _q_keep({expressions.place(tokens[0].at)}, {code}) }}}}"
@@ -147,12 +147,14 @@ class Environment:
             values = {name: found for name, path in needed if (found := find(scope, path)) is not NOTHING}
             return _finished(self._engine.render(template, scope, values, written, skipped), written, whole=whole)
 
-        return Coded(tuple(dict.fromkeys(_reference(path, place) for _, path in needed)), uses.slow, run)
+        return Coded(
+            references=tuple(dict.fromkeys(_reference(path, place) for _, path in needed)), slow=uses.slow, run=run
+        )
 
     # Macros and templates.
 
     def _macro(self, name: str, text: str) -> tuple[str, Uses]:
-        written = Written(f"macros.{name}", _bounded(text.strip(), f"macros.{name}"))
+        written = Written(name=f"macros.{name}", text=_bounded(text.strip(), f"macros.{name}"))
         blocks = Blocks(written, self._table, self._known)
         code = blocks.translate()
         if list(blocks.macros) != [name] or not code.endswith("%}") or not code.startswith("{%"):
@@ -160,7 +162,7 @@ class Environment:
         return code, blocks.uses
 
     def _template(self, name: str, text: str) -> Uses:
-        written = Written(f"templates.{name}", _bounded(text, f"templates.{name}"))
+        written = Written(name=f"templates.{name}", text=_bounded(text, f"templates.{name}"))
         blocks = Blocks(written, self._table, self._known)
         code = blocks.translate()
         before = "".join(self._macros[used][0] for used in self._every_macro(blocks.uses))

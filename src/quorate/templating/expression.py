@@ -27,7 +27,7 @@ _OPTIONAL: Final = frozenset({"default", "d"})
 
 
 @dataclass(frozen=True, slots=True)
-class Operand:
+class _Operand:
     """A part that has been translated. `path`: it is a name of the scope and nothing else so far.
 
     `optional` is the code where its absence is allowed; `safe`: a literal or a number, which cannot grow.
@@ -131,7 +131,7 @@ class Expressions:
 
     def filtered(self, code: str, at: int) -> str:
         """Translate `name(...) | name(...)` with `code` before the first bar."""
-        operand = self._filter(Operand(code, at))
+        operand = self._filter(_Operand(code, at))
         while self.take("|"):
             operand = self._filter(operand)
         return self.strict(operand)
@@ -146,7 +146,7 @@ class Expressions:
 
     # Names.
 
-    def strict(self, operand: Operand) -> str:
+    def strict(self, operand: _Operand) -> str:
         """Return the code in which an absent name is an error."""
         if operand.path is None:
             return operand.code
@@ -154,7 +154,7 @@ class Expressions:
         self._uses.paths[number] = None
         return f"(_r{number} if _r{number} is defined else _q_missing({self.place(operand.at)}, {number}))"
 
-    def _optional(self, operand: Operand) -> str:
+    def _optional(self, operand: _Operand) -> str:
         if operand.path is None:
             return operand.optional or operand.code
         number = self._table.path(operand.path)
@@ -163,41 +163,41 @@ class Expressions:
 
     # Precedence, from the weakest.
 
-    def _ternary(self) -> Operand:
+    def _ternary(self) -> _Operand:
         left = self._or()
         while self.take("if"):
             condition = self.strict(self._or())
             other = self.strict(self._ternary()) if self.take("else") else "none"
-            left = Operand(f"({self.strict(left)} if {condition} else {other})", left.at)
+            left = _Operand(f"({self.strict(left)} if {condition} else {other})", left.at)
         return left
 
-    def _or(self) -> Operand:
+    def _or(self) -> _Operand:
         return self._chain(self._and, "or")
 
-    def _and(self) -> Operand:
+    def _and(self) -> _Operand:
         return self._chain(self._not, "and")
 
-    def _chain(self, below: Callable[[], Operand], word: str) -> Operand:
+    def _chain(self, below: Callable[[], _Operand], word: str) -> _Operand:
         left = below()
         parts = list[str]()
         while self.take(word):
             parts = parts or [self.strict(left)]
             parts.append(self.strict(below()))
-        return Operand(f"({f' {word} '.join(parts)})", left.at) if parts else left
+        return _Operand(f"({f' {word} '.join(parts)})", left.at) if parts else left
 
-    def _not(self) -> Operand:
+    def _not(self) -> _Operand:
         at = self.token.at
         if self.take("not"):
-            return Operand(f"(not {self.strict(self._not())})", at)
+            return _Operand(f"(not {self.strict(self._not())})", at)
         return self._compare()
 
-    def _compare(self) -> Operand:
+    def _compare(self) -> _Operand:
         left = self._sum()
         while True:
             at = self.token.at
             if self.take("==", "!="):
                 sign = self._tokens[self._index - 1].text
-                left = Operand(f"({self.strict(left)} {sign} {self.strict(self._sum())})", at)
+                left = _Operand(f"({self.strict(left)} {sign} {self.strict(self._sum())})", at)
             elif self.take(*_ORDER):
                 sign = self._tokens[self._index - 1].text
                 left = self._call("order", at, f"{sign!r}", self.strict(left), self.strict(self._sum()))
@@ -206,22 +206,22 @@ class Expressions:
             elif self.token.text == "not" and self._tokens[self._index + 1].text == "in":
                 self._index += 2
                 inside = self._call("in", at, self.strict(left), self.strict(self._sum()))
-                left = Operand(f"(not {inside.code})", at)
+                left = _Operand(f"(not {inside.code})", at)
             else:
                 return left
 
-    def _sum(self) -> Operand:
+    def _sum(self) -> _Operand:
         left = self._joined()
         while True:
             at = self.token.at
             if self.take("+"):
                 left = self._grow("add", "+", at, left, self._joined())
             elif self.take("-"):
-                left = Operand(f"({self.strict(left)} - {self.strict(self._joined())})", at, safe=True)
+                left = _Operand(f"({self.strict(left)} - {self.strict(self._joined())})", at, safe=True)
             else:
                 return left
 
-    def _joined(self) -> Operand:
+    def _joined(self) -> _Operand:
         left, at = self._product(), self.token.at
         parts = list[str]()
         while self.take("~"):
@@ -229,7 +229,7 @@ class Expressions:
             parts.append(self.strict(self._product()))
         return self._call("join", at, *parts) if parts else left
 
-    def _product(self) -> Operand:
+    def _product(self) -> _Operand:
         left = self._power()
         while self.take("*", "/", "//", "%"):
             sign, at = self._tokens[self._index - 1].text, self._tokens[self._index - 1].at
@@ -237,31 +237,31 @@ class Expressions:
             if sign == "*":
                 left = self._grow("times", "*", at, left, right)
             else:
-                left = Operand(f"({self.strict(left)} {sign} {self.strict(right)})", at, safe=True)
+                left = _Operand(f"({self.strict(left)} {sign} {self.strict(right)})", at, safe=True)
         return left
 
-    def _power(self) -> Operand:
+    def _power(self) -> _Operand:
         left = self._unary()
         while self.take("**"):
-            left = Operand(f"({self.strict(left)} ** {self.strict(self._unary())})", left.at, safe=True)
+            left = _Operand(f"({self.strict(left)} ** {self.strict(self._unary())})", left.at, safe=True)
         return left
 
-    def _grow(self, name: str, sign: str, at: int, left: Operand, right: Operand) -> Operand:
+    def _grow(self, name: str, sign: str, at: int, left: _Operand, right: _Operand) -> _Operand:
         if left.safe and right.safe:
-            return Operand(f"({self.strict(left)} {sign} {self.strict(right)})", at, safe=True)
+            return _Operand(f"({self.strict(left)} {sign} {self.strict(right)})", at, safe=True)
         return self._call(name, at, self.strict(left), self.strict(right))
 
-    def _unary(self, *, filters: bool = True) -> Operand:
+    def _unary(self, *, filters: bool = True) -> _Operand:
         at = self.token.at
         if self.take("-"):
-            operand = Operand(f"(-{self.strict(self._unary(filters=False))})", at, safe=True)
+            operand = _Operand(f"(-{self.strict(self._unary(filters=False))})", at, safe=True)
         elif self.take("+"):
             operand = self._unary(filters=False)
         else:
             operand = self._postfix()
         return self._filters(operand) if filters else operand
 
-    def _filters(self, operand: Operand) -> Operand:
+    def _filters(self, operand: _Operand) -> _Operand:
         while True:
             if self.take("|"):
                 operand = self._filter(operand)
@@ -270,7 +270,7 @@ class Expressions:
             else:
                 return operand
 
-    def _filter(self, operand: Operand) -> Operand:
+    def _filter(self, operand: _Operand) -> _Operand:
         at, name = self.token.at, self._word("the name of a filter")
         if name in self._known.functions:
             return self._user(at, name, self.strict(operand))
@@ -281,7 +281,7 @@ class Expressions:
         self._uses.slow = self._uses.slow or FILTERS[name].slow
         return self._call(f"f_{name}", at, first, *self._arguments())
 
-    def _test(self, operand: Operand) -> Operand:
+    def _test(self, operand: _Operand) -> _Operand:
         negated = self.take("not")
         at, name = self.token.at, self._word("the name of a test")
         if name in ("defined", "undefined"):
@@ -294,7 +294,7 @@ class Expressions:
             code = self._call(f"t_{name}", at, self.strict(operand), *arguments).code
         else:
             raise self.wrong(f"there is no test {name!r}{nearest(name, [*TESTS, 'defined', 'undefined'])}", at)
-        return Operand(f"(not {code})" if negated else code, at)
+        return _Operand(f"(not {code})" if negated else code, at)
 
     def _word(self, what: str) -> str:
         if self.token.kind is not Kind.NAME:
@@ -304,7 +304,7 @@ class Expressions:
 
     # Names with what follows them, and literals.
 
-    def _postfix(self) -> Operand:
+    def _postfix(self) -> _Operand:
         operand = self._primary()
         while True:
             at = self.token.at
@@ -318,13 +318,13 @@ class Expressions:
             else:
                 return operand
 
-    def _attribute(self, operand: Operand, at: int) -> Operand:
+    def _attribute(self, operand: _Operand, at: int) -> _Operand:
         name = self._word("a name")
         called = self.token.text == "(" and self.token.kind is Kind.OP
         if operand.what is Bound.MODULE:
             if not called:
                 raise self.wrong("a macro of an imported template can only be called", at)
-            return Operand(f"{operand.code}.{name}({', '.join(self._arguments())})", at, what=Bound.MACRO)
+            return _Operand(f"{operand.code}.{name}({', '.join(self._arguments())})", at, what=Bound.MACRO)
         if operand.what is Bound.LOOP:
             return self._loop(name, at, called=called)
         if called:
@@ -333,14 +333,14 @@ class Expressions:
             return self._call(f"m_{name}", at, self.strict(operand), *self._arguments())
         return self._field(operand, name, f"{name!r}", at)
 
-    def _loop(self, name: str, at: int, *, called: bool) -> Operand:
+    def _loop(self, name: str, at: int, *, called: bool) -> _Operand:
         if called and name in ("cycle", "changed"):
-            return Operand(f"loop.{name}({', '.join(self._arguments())})", at)
+            return _Operand(f"loop.{name}({', '.join(self._arguments())})", at)
         if called or name not in _LOOP:
             raise self.wrong(f"'loop' has no {name!r}{nearest(name, _LOOP)}", at)
-        return Operand(f"loop.{name}", at, safe=name not in ("previtem", "nextitem"))
+        return _Operand(f"loop.{name}", at, safe=name not in ("previtem", "nextitem"))
 
-    def _subscript(self, operand: Operand, at: int) -> Operand:
+    def _subscript(self, operand: _Operand, at: int) -> _Operand:
         token, after = self.token, self._tokens[self._index + 1].text
         if after == "]" and token.kind is Kind.TEXT and "\\" not in token.text:
             self._index += 1
@@ -356,22 +356,22 @@ class Expressions:
             parts.append("" if self.token.text in ("]", ":") else self.value())
         return self._call("slice", at, self.strict(operand), *(part or "none" for part in parts))
 
-    def _field(self, operand: Operand, key: str | int | None, code: str, at: int) -> Operand:
+    def _field(self, operand: _Operand, key: str | int | None, code: str, at: int) -> _Operand:
         if operand.path is not None and key is not None:
-            return Operand("", operand.at, (*operand.path, key))
+            return _Operand("", operand.at, (*operand.path, key))
         place = self.place(at)
-        return Operand(
+        return _Operand(
             f"_q_get({place}, {self.strict(operand)}, {code})",
             at,
             optional=f"_q_find({place}, {self._optional(operand)}, {code})",
         )
 
-    def _primary(self) -> Operand:
+    def _primary(self) -> _Operand:
         token = self.token
         match token.kind:
             case Kind.NUMBER:
                 self._index += 1
-                return Operand(token.text, token.at, safe=True)
+                return _Operand(token.text, token.at, safe=True)
             case Kind.TEXT:
                 return self._texts()
             case Kind.NAME if token.text not in _WORDS:
@@ -389,14 +389,14 @@ class Expressions:
                 found = f"not {token.text!r}" if token.text else "and the text ends"
                 raise self.wrong(f"a value is expected here, {found}")
 
-    def _texts(self) -> Operand:
+    def _texts(self) -> _Operand:
         at, texts = self.token.at, list[str]()
         while self.token.kind is Kind.TEXT:
             texts.append(self.token.text)
             self._index += 1
-        return Operand(" ".join(texts), at)
+        return _Operand(" ".join(texts), at)
 
-    def _brackets(self) -> Operand:
+    def _brackets(self) -> _Operand:
         at = self.token.at
         self.need("(")
         inner = self._ternary()
@@ -414,7 +414,7 @@ class Expressions:
                 break
         return items
 
-    def _mapping(self, at: int) -> Operand:
+    def _mapping(self, at: int) -> _Operand:
         parts = list[str]()
         while not self.take("}"):
             parts.append(self.value())
@@ -425,10 +425,10 @@ class Expressions:
                 break
         return self._call("dict", at, *parts)
 
-    def _named(self, token: Token) -> Operand:
+    def _named(self, token: Token) -> _Operand:
         name = token.text
         if name in _CONSTANTS:
-            return Operand(_CONSTANTS[name], token.at, safe=True)
+            return _Operand(_CONSTANTS[name], token.at, safe=True)
         what = self._names.get(name)
         if self.token.text == "(" and self.token.kind is Kind.OP:
             return self._function(token, what)
@@ -437,19 +437,19 @@ class Expressions:
         if name.startswith("_"):
             raise self.wrong(f"the name {name!r} begins with an underscore", token.at)
         if what is None:
-            return Operand("", token.at, (name,))
+            return _Operand("", token.at, (name,))
         if what is Bound.SET:
             code = f"({name} if {name} is defined else _q_unset({self.place(token.at)}, {name!r}))"
-            return Operand(code, token.at, optional=f"({name} if {name} is defined else _q_nothing())")
-        return Operand(name, token.at, what=what)
+            return _Operand(code, token.at, optional=f"({name} if {name} is defined else _q_nothing())")
+        return _Operand(name, token.at, what=what)
 
-    def _function(self, token: Token, what: Bound | None) -> Operand:
+    def _function(self, token: Token, what: Bound | None) -> _Operand:
         name = token.text
         if what is None and name in self._known.macros:
             self._uses.macros[name] = None
             what = Bound.MACRO
         if what is Bound.MACRO:
-            return Operand(f"{name}({', '.join(self._arguments())})", token.at, what=Bound.MACRO)
+            return _Operand(f"{name}({', '.join(self._arguments())})", token.at, what=Bound.MACRO)
         if name in self._known.functions:
             return self._user(token.at, name)
         if name not in FUNCTIONS:
@@ -459,13 +459,13 @@ class Expressions:
 
     # Calls.
 
-    def _user(self, at: int, name: str, *first: str) -> Operand:
+    def _user(self, at: int, name: str, *first: str) -> _Operand:
         self._uses.slow = True
         return self._call("user", at, f"{name!r}", *first, *self._arguments())
 
-    def _call(self, name: str, at: int, *arguments: str) -> Operand:
+    def _call(self, name: str, at: int, *arguments: str) -> _Operand:
         self._table.calls.add(name)
-        return Operand(f"_q_{name}({', '.join((str(self.place(at)), *arguments))})", at)
+        return _Operand(f"_q_{name}({', '.join((str(self.place(at)), *arguments))})", at)
 
     def _arguments(self) -> list[str]:
         if not (self.token.kind is Kind.OP and self.take("(")):

@@ -40,7 +40,7 @@ class Kind(StrEnum):
 _KINDS: Final = {kind.value: kind for kind in Kind}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
     """One token; `at` is its offset in the whole text."""
 
@@ -58,7 +58,7 @@ class PieceKind(StrEnum):
     VERBATIM = "verbatim"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
     """One piece. `left` and `right` are the marks that trim white space (`-`, `+` or nothing)."""
 
@@ -83,10 +83,10 @@ def pieces(written: Written) -> Iterator[Piece]:
             return
         opened = _OPEN.search(text, at)
         if opened is None:
-            yield Piece(PieceKind.TEXT, text[at:], at)
+            yield Piece(kind=PieceKind.TEXT, text=text[at:], at=at)
             return
         if opened.start() > at:
-            yield Piece(PieceKind.TEXT, text[at : opened.start()], at)
+            yield Piece(kind=PieceKind.TEXT, text=text[at : opened.start()], at=at)
         piece = _comment(written, opened) if opened[0][1] == "#" else _code(written, opened)
         yield piece
         at = piece.at + len(piece.text)
@@ -97,7 +97,7 @@ def _comment(written: Written, opened: re.Match[str]) -> Piece:
     end = written.text.find("#}", opened.end())
     if end < 0:
         raise written.error(opened.start(), "this comment is never closed ('#}' is missing)")
-    return Piece(PieceKind.VERBATIM, written.text[opened.start() : end + 2], opened.start())
+    return Piece(kind=PieceKind.VERBATIM, text=written.text[opened.start() : end + 2], at=opened.start())
 
 
 def _code(written: Written, opened: re.Match[str]) -> Piece:
@@ -108,14 +108,14 @@ def _code(written: Written, opened: re.Match[str]) -> Piece:
         closed = _ENDRAW.search(written.text, end.at)
         if closed is None:
             raise written.error(opened.start(), "this raw block is never closed ('{% endraw %}' is missing)")
-        return Piece(PieceKind.VERBATIM, written.text[opened.start() : closed.end()], opened.start())
+        return Piece(kind=PieceKind.VERBATIM, text=written.text[opened.start() : closed.end()], at=opened.start())
     return Piece(
-        PieceKind.OUTPUT if closer == "}}" else PieceKind.TAG,
-        written.text[opened.start() : end.at + len(end.text)],
-        opened.start(),
-        tokens,
-        opened[0][2:],
-        end.text[:-2],
+        kind=PieceKind.OUTPUT if closer == "}}" else PieceKind.TAG,
+        text=written.text[opened.start() : end.at + len(end.text)],
+        at=opened.start(),
+        tokens=tokens,
+        left=opened[0][2:],
+        right=end.text[:-2],
     )
 
 
@@ -151,12 +151,12 @@ def _token(written: Written, at: int, closer: str, *, inside: bool) -> Token:
         start = _SPACE.match(text, at).end()  # pyright: ignore[reportOptionalMemberAccess] - matches nothing too
         if start >= len(text):
             if not closer:
-                return Token(Kind.END, "", len(text))
+                return Token(kind=Kind.END, text="", at=len(text))
             raise written.error(max(0, at - 1), f"this is never closed ({closer!r} is missing)")
         raise written.error(start, f"unexpected character {text[start]!r}")
     kind = found.lastgroup or ""
-    token = Token(_KINDS[kind], found[kind], found.start(kind))
+    token = Token(kind=_KINDS[kind], text=found[kind], at=found.start(kind))
     if token.kind is not Kind.END or (token.text[-2:] == closer and not inside):
         return token
     # A bracket, a sign or a remainder that only looks like the end: '{{ {"a": {}} }}', '{{ a[-1] }}'.
-    return Token(Kind.OP, token.text[0], token.at)
+    return Token(kind=Kind.OP, text=token.text[0], at=token.at)

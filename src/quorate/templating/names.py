@@ -22,9 +22,9 @@ class Bound(Enum):
     MODULE = auto()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Table:
-    """Live: what the compiled code of one environment refers to by number, places in texts and paths, or by name.
+    """A live object: what the compiled code of one environment refers to by number, places in texts and paths, or by name.
 
     `calls` are the bounded operations, filters and others that it calls.
     """
@@ -57,9 +57,9 @@ class Known:
     templates: frozenset[str] = frozenset()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Uses:
-    """Live: what a template turned out to use. `paths` are numbers in the table."""
+    """A live object: what a template turned out to use. `paths` are numbers in the table."""
 
     paths: dict[int, None] = field(default_factory=dict[int, None])
     macros: dict[str, None] = field(default_factory=dict[str, None])

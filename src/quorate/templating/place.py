@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 _SHOWN = 100
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
     """A text that somebody wrote, and what it is called in errors."""
 

@@ -66,4 +66,4 @@ _WITH: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "startingwith": lambda value, start: text(value).startswith(text(start)),
 }
 
-TESTS: Final = _ALONE | {name: Builtin(call, argument=True) for name, call in _WITH.items()}
+TESTS: Final = _ALONE | {name: Builtin(call=call, argument=True) for name, call in _WITH.items()}

@@ -11,7 +11,7 @@ from quorate.templating.value import Reference, Scope, Value
 from quorate.templating.work import NOTHING, plain
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Literal:
     """What was written, as it is. Every rendering returns the same object: it is not to be changed."""
 
@@ -25,7 +25,7 @@ class Literal:
         return self.value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Named:
     """A name of the scope and nothing else; keeps its type to the last digit."""
 
@@ -48,7 +48,7 @@ class Named:
             raise self.written.error(self.at, error.message) from None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Coded:
     """An expression or a text that the engine runs."""
 
@@ -61,7 +61,7 @@ class Coded:
         return self.run(scope)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """A list of values, at least one of which is not literal."""
 
@@ -74,7 +74,7 @@ class Listed:
         return [item.render(scope) for item in self.items]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fields:
     """A mapping of values, at least one of which is not literal. Keys are literal."""
 
@@ -87,7 +87,7 @@ class Fields:
         return {name: value.render(scope) for name, value in self.fields.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Holds:
     """A condition: whether its value is true, not empty and not null."""
 
