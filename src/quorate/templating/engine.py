@@ -14,7 +14,7 @@ from quorate.templating.place import Written
 from quorate.templating.shown import shown
 from quorate.templating.template import TemplateError
 from quorate.templating.value import Scope
-from quorate.templating.work import NOTHING, CallUser, Work, current, enter
+from quorate.templating.work import NOTHING, CallUser, Work, current, enter, passable
 
 _FUEL: Final = 200_000
 #: Why a call did not work, in the words of Python: the name of our own function is of no use to anybody.
@@ -47,17 +47,23 @@ class Engine:
             self._engine.add_template(name, code)
         except minijinja.TemplateError as error:
             raise self._explained(error, written, skipped) from None
+        except ValueError as error:
+            raise TemplateError(f"{written.name}: this is not text ({error})") from None
 
     def render(self, name: str, scope: Scope, values: Mapping[str, object], written: Written, skipped: int) -> Any:
         """Return the value that the template kept, or else its text."""
         work = Work(scope, self._call_user(scope))
         before = enter(work)
         try:
-            text = self._engine.render_template(name, **values)
+            text = self._engine.render_template(name, **{name: passable(value) for name, value in values.items()})
         except minijinja.TemplateError as error:
             raise self._explained(error, written, skipped) from None
+        except TemplateError as error:
+            if error.param is None:  # it came from no place in particular, as when time is up
+                raise TemplateError(f"{written.name}: {error.message}", param=written.name) from None
+            raise
         except (ValueError, TypeError, ArithmeticError, LookupError, RecursionError, MemoryError) as error:
-            raise TemplateError(f"{written.name}: {error}") from None
+            raise TemplateError(f"{written.name}: {error}", param=written.name) from None
         finally:
             enter(before)
         return text if work.kept is NOTHING else work.kept
@@ -103,7 +109,7 @@ class Engine:
         def placed(at: int, *arguments: object, **named: object) -> Any:
             try:
                 made = call(*arguments, **named)
-                return charged(made) if isinstance(made, (list, dict)) else made
+                return charged(made) if isinstance(made, (list, dict)) else passable(made)
             except TemplateError as error:
                 reason = error.message
             except (ValueError, TypeError, ArithmeticError, LookupError, AttributeError) as error:

@@ -1,5 +1,6 @@
 """Compiles the values that a flow writes, with its functions, macros and named templates."""
 
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
@@ -48,6 +49,7 @@ class Environment:
         self._require_free_names()
         self._engine = Engine(self._table, self._caller)
         self._compiled: dict[tuple[str, str, bool], Value] = {}
+        self._lock = threading.RLock()  # protects _compiled and _table
         self._macros = {name: self._macro(name, text) for name, text in (macros or {}).items()}
         self._templates = {name: self._template(name, text) for name, text in (templates or {}).items()}
 
@@ -75,6 +77,10 @@ class Environment:
                 raise TemplateError(f"{name!r} is a name that expressions know already; choose another one")
             if name in self._known.functions and name in self._known.macros:
                 raise TemplateError(f"{name!r} is a function and a macro; choose another name for one of them")
+
+        for name in sorted(self._known.templates):
+            if name.startswith(_BEFORE):
+                raise TemplateError(f"{name!r} cannot be the name of a template; it begins with {_BEFORE!r}")
 
     # Trees.
 
@@ -110,14 +116,15 @@ class Environment:
 
     def _text(self, text: str, name: str, place: tuple[str | int, ...], *, bare: bool = False) -> Value:
         key = (text, f"{name}\0{place}", bare)
-        found = self._compiled.get(key)
-        if found is None:
-            written = Written(name=name, text=_bounded(text, name))
-            try:
-                found = self._compiled[key] = self._compile(written, place, bare=bare)
-            except RecursionError:
-                raise TemplateError(f"{name}: nested too deep") from None
-        return found
+        with self._lock:
+            found = self._compiled.get(key)
+            if found is None:
+                written = Written(name=name, text=_bounded(text, name))
+                try:
+                    found = self._compiled[key] = self._compile(written, place, bare=bare)
+                except RecursionError:
+                    raise TemplateError(f"{name}: nested too deep") from None
+            return found
 
     def _compile(self, written: Written, place: tuple[str | int, ...], *, bare: bool) -> Value:
         tokens = tuple(tokens_of(written, 0, "")) if bare else _whole(list(pieces(written)))

@@ -24,9 +24,9 @@ class Bound(Enum):
 
 @dataclass(slots=True, kw_only=True)
 class Table:
-    """A live object: what the compiled code of one environment refers to by number, places in texts and paths, or by name.
+    """A live object: what the compiled code of one environment refers to: places in texts and paths by number.
 
-    `calls` are the bounded operations, filters and others that it calls.
+    `calls` are the names of the bounded operations, filters and others that it calls.
     """
 
     calls: set[str] = field(default_factory=set[str])

@@ -20,7 +20,7 @@ def _add(left: Any, right: Any) -> Any:
         return _list(*left, *right)
     if not (_is_number(left) and _is_number(right)):
         raise TemplateError(f"{kind_of(left)} and {kind_of(right)} cannot be added ('~' joins anything as text)")
-    return _sane(number(left) + number(right))
+    return number(left) + number(right)
 
 
 def _is_number(value: object) -> bool:
@@ -33,14 +33,7 @@ def _times(left: Any, right: Any) -> Any:
     if isinstance(left, str):
         room(len(left) * max(0, whole(right)))
         return left * whole(right)
-    return _sane(number(left) * number(right))
-
-
-def _sane(value: float) -> int | float:
-    # The engine's integers have 128 bits; a larger one would silently lose digits there.
-    if isinstance(value, int) and value.bit_length() > 126:  # noqa: PLR2004 - 128 bits, two of them for the sign
-        raise TemplateError("the number is too large")
-    return value
+    return number(left) * number(right)
 
 
 def _joined(*parts: object) -> str:

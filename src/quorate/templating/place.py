@@ -28,7 +28,8 @@ class Written:
         cut = max(0, at - start - _SHOWN // 2)
         caret = " " * (at - start - cut) + "^"
         return TemplateError(
-            f"{self.name}:{line}:{at - start + 1}: {message}\n  {shown[cut : cut + _SHOWN]}\n  {caret}"
+            f"{self.name}:{line}:{at - start + 1}: {message}\n  {shown[cut : cut + _SHOWN]}\n  {caret}",
+            param=self.name,
         )
 
 

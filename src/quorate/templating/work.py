@@ -19,6 +19,7 @@ MAX_ITEMS: Final = 200_000
 _MAX_WORK: Final = 32 << 20
 _MAX_S: Final = 2.0
 _MAX_CALLS: Final = 100
+_MAX_BITS: Final = 126
 _NOT_JSON: Final = frozenset({"bytes", "bytearray", "memoryview", "set", "frozenset"})
 
 #: Calls a function of the user's: its name, its arguments, its named arguments.
@@ -60,6 +61,7 @@ class Work:
         self._calls -= 1
         if self._calls < 0:
             raise TemplateError(f"it calls functions more than {_MAX_CALLS} times")
+        self.charge(1)
 
 
 class _Current(threading.local):
@@ -89,6 +91,13 @@ def room(size: int, limit: int = MAX_TREE) -> None:
     if size > limit:
         raise TemplateError(f"the result would be too large ({size} characters or items; at most {limit})")
     current().charge(size)
+
+
+def passable(value: Any) -> Any:
+    """Return a value that the engine takes as it is; larger integers would lose digits there."""
+    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+        raise TemplateError("the number is too large to calculate with")
+    return value
 
 
 def plain(value: object) -> Any:

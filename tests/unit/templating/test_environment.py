@@ -1,5 +1,7 @@
 """Values of flows: what they render to, which names they ask for, and how they say what is wrong."""
 
+import threading
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -276,6 +278,70 @@ def test_an_unrelated_large_text_costs_an_expression_nothing() -> None:
     scope = Watched(inputs={"n": 3}, steps={"big": {"text": "x" * 1_000_000}})
     assert Environment().condition("inputs.n == 3", name="c").render(scope) is True
     assert set(asked) <= {"inputs"}
+
+
+class View(Mapping[str, object]):
+    """What the interpreter shows of a step: a mapping that is no dictionary."""
+
+    def __init__(self, fields: dict[str, object]) -> None:
+        self.fields = fields
+
+    def __getitem__(self, key: str) -> object:
+        return self.fields[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.fields)
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+
+def test_a_view_of_a_step_is_a_mapping_like_any_other() -> None:
+    steps = View({"a": View({"text": "x", "list": [1]}), "none": View({})})
+    for written, expected in (
+        ("{{ steps.a.text }}", "x"),
+        ("{{ steps }}", {"a": {"text": "x", "list": [1]}, "none": {}}),
+        ("{{ 'yes' if steps.a else 'no' }}{{ 'yes' if steps.none else 'no' }}", "yesno"),
+        ("{{ 'text' in steps.a }}", True),
+        ("{{ steps.a == {'text': 'x', 'list': [1]} }}", True),
+        ("{{ steps.a | length }}", 2),
+        ("{% for name in steps %}{{ steps[name] | length }}{% endfor %}", "20"),
+        ("{% for name, step in steps.items() %}{{ name }}{% endfor %}", "anone"),
+        ("{{ [steps.a] | map(attribute='text') | join }}", "x"),
+        ("{{ steps.a }}!", '{"text": "x", "list": [1]}!'),
+    ):
+        assert render(written, steps=steps) == expected
+    with pytest.raises(TemplateError, match=r"'steps\.a\.fields' is not there"):
+        render("{{ steps.a.fields }}", steps=steps)
+
+
+def test_a_number_that_would_lose_digits_is_an_error() -> None:
+    for written in ("{{ inputs.big + 1 }}", "{{ [inputs.big] | first }}", "{{ 2 ** 70 * 2 ** 70 }}"):
+        assert "too large" in refused(written) or "unable to calculate" in refused(written)
+        assert refused(written).startswith("config")
+
+
+def test_text_that_is_none_is_an_error() -> None:
+    assert refused("\ud800{{ 1 }}").startswith("config: ")
+    with suppress(TemplateError):
+        assert isinstance(render("{{ it ~ 'x' }}", it="\ud800"), str)
+
+
+def test_many_threads_compile_and_render_at_once() -> None:
+    environment = Environment()
+    found: dict[int, list[int]] = {}
+
+    def go(worker: int) -> None:
+        scope = {"inputs": {f"n{worker}_{i}": i for i in range(50)}}
+        values = [environment.value("{{ inputs.n%d_%d + 0 }}" % (worker, i), name="c") for i in range(50)]  # noqa: UP031 - braces
+        found[worker] = [value.render(scope) for value in values]
+
+    threads = [threading.Thread(target=go, args=(worker,)) for worker in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert found == {worker: list(range(50)) for worker in range(6)}
 
 
 def test_only_plain_data_is_compiled() -> None:
