@@ -7,7 +7,10 @@ from time import monotonic
 
 import pytest
 
-from quorate.templating import Environment, FunctionPool, TemplateError, check_functions
+from quorate.templating import TemplateError
+from quorate.templating.environment import Environment
+from quorate.templating.function_check import check_functions
+from quorate.templating.functions import FunctionPool
 
 ATTACKS = {
     "endless": "def f():\n    while True:\n        pass",

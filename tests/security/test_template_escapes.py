@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from quorate.templating import Environment, TemplateError
+from quorate.templating import TemplateError
 from quorate.templating.builtins import FILTERS, FUNCTIONS, METHODS
+from quorate.templating.environment import Environment
 
 BIG = "y" * 1_000_000
 

@@ -1,20 +1,9 @@
-"""Templates: plain data in, text or plain data out."""
+"""Templates: plain data in, text out.
 
-from quorate.templating.environment import Environment
-from quorate.templating.function_check import FunctionProblem, check_functions
-from quorate.templating.functions import FunctionPool
+What flows need, an environment that compiles their values and a pool for their functions, is imported from
+`quorate.templating.environment` and `quorate.templating.functions`: it is ten times as much, and few programs need it.
+"""
+
 from quorate.templating.template import Plain, Template, TemplateError
-from quorate.templating.value import Reference, Scope, Value
 
-__all__ = [
-    "Environment",
-    "FunctionPool",
-    "FunctionProblem",
-    "Plain",
-    "Reference",
-    "Scope",
-    "Template",
-    "TemplateError",
-    "Value",
-    "check_functions",
-]
+__all__ = ["Plain", "Template", "TemplateError"]

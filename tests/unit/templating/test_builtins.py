@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quorate.templating import Environment, TemplateError
+from quorate.templating import TemplateError
 from quorate.templating.builtins import FILTERS, FUNCTIONS, METHODS, TESTS
+from quorate.templating.environment import Environment
 
 VALUES = st.recursive(
     st.none()

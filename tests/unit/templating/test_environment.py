@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.templating import Environment, TemplateError
+from quorate.templating import TemplateError
+from quorate.templating.environment import Environment
 
 SCOPE: dict[str, Any] = {
     "inputs": {"n": 3, "ratio": 2.0, "big": 10**40, "text": "hello", "list": [1, 2, {"a": "x"}], "empty": {}},

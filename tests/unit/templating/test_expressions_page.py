@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from quorate.templating import Environment, TemplateError
+from quorate.templating import TemplateError
 from quorate.templating.builtins import FILTERS, FUNCTIONS, METHODS, TESTS
+from quorate.templating.environment import Environment
 
 PAGE = (Path(__file__).parents[3] / "docs/reference/expressions.md").read_text()
 INPUTS = json.loads(PAGE.split("```json\n")[1].split("\n```")[0])

@@ -4,7 +4,10 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from quorate.templating import Environment, FunctionPool, TemplateError, check_functions
+from quorate.templating import TemplateError
+from quorate.templating.environment import Environment
+from quorate.templating.function_check import check_functions
+from quorate.templating.functions import FunctionPool
 
 FUNCTIONS = {
     "shout": "def shout(text, times=1):\n    return mark(text.upper(), times)",
