@@ -1,10 +1,10 @@
 """Running flows of scripted steps in tests: plans made by hand, in virtual time."""
 
-import tempfile
-from pathlib import Path
 import asyncio
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, cast
 
 from flow_journal import KeptJournal

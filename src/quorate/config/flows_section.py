@@ -43,6 +43,8 @@ class FlowsSection(Section):
     """After so many seconds without a sign of life, another worker takes a run over."""
     keep_days: Annotated[int, Field(ge=1, le=3650)] | None = 30
     """Days after which ended runs are deleted from the journal; `null`: never."""
+    keep_files_s: Annotated[float, Field(ge=0, le=31_622_400)] = 86_400
+    """Seconds after the end of a run for which its files can be had; then they are deleted."""
     reload_s: Seconds = 1.0
     """How often changed files are looked for, in seconds."""
     secrets: dict[str, SecretReference] = Field(default_factory=dict)

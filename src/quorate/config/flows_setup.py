@@ -29,8 +29,7 @@ from quorate.flows.queue_journal import QueueJournal
 from quorate.flows.run_files import DiskRunFiles
 from quorate.flows.runner import FlowRunner
 from quorate.flows.step_cache import MemoryStepCache
-from quorate.prompts.book import PromptBook
-from quorate.prompts.folder import PromptFolder
+from quorate.prompts.book import NoPrompts
 from quorate.source.section import is_reference
 from quorate.templating.functions import FunctionPool
 
@@ -48,7 +47,7 @@ def flows_folder(settings: Settings) -> Path | None:
     given = settings.config.flows.folder
     if given is not None:
         return settings.resolved(given, *path)
-    usual = settings.resolved(_FOLDER, *path)
+    usual = (settings.files[-1].parent if settings.files else Path()) / _FOLDER
     return usual if usual.is_dir() else None
 
 
@@ -78,7 +77,7 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
     )
     services = FlowServices(
         catalog=built.catalog,
-        prompts=_prompts(built),
+        prompts=built.prompts or NoPrompts(),
         files=files,
         outgoing=outgoing,
         secrets=_secrets(settings, section),
@@ -124,12 +123,6 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
         max_file_bytes=section.max_file_bytes,
         reload_s=section.reload_s,
     )
-
-
-def _prompts(built: Built) -> PromptBook:
-    if built.prompts is not None:
-        return built.prompts
-    return PromptFolder(None, built.catalog, defaults=built.defaults.plan, models=built.defaults.models)
 
 
 def _files_folder(settings: Settings, section: FlowsSection) -> Path:

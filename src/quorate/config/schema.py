@@ -8,6 +8,7 @@ from quorate.config.budgets_section import BudgetSection
 from quorate.config.cascade_section import CascadeSection
 from quorate.config.consensus_section import ConsensusSection
 from quorate.config.defaults_section import DefaultsSection
+from quorate.config.flows_section import FlowsSection
 from quorate.config.limits_section import RateLimitsSection
 from quorate.config.model_section import EndpointSection, ReplaySection, SimulatedSection
 from quorate.config.prompts_section import PromptsSection
@@ -64,6 +65,7 @@ class Config(Section):
     telemetry: TelemetrySection = TelemetrySection()
     consensus: ConsensusSection = ConsensusSection()
     prompts: PromptsSection = PromptsSection()
+    flows: FlowsSection = FlowsSection()
 
 
 def config_schema() -> dict[str, Any]:

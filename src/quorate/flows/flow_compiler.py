@@ -42,9 +42,7 @@ class FlowCompiler:
         if (known := self._plans.get(header.digest)) is not None:
             self._plans.move_to_end(header.digest)
             return known
-        return self._kept(
-            compile_document(header.document, executors=self._executors, environments=self._environment)
-        )
+        return self._kept(compile_document(header.document, executors=self._executors, environments=self._environment))
 
     def _environment(self, *, functions: Mapping[str, str], macros: Mapping[str, str]) -> Environment:
         if functions and self._functions is None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from quorate.core.errors import NotFound
 from quorate.model import Call
 from quorate.parallel.result import Result
 
@@ -17,3 +18,16 @@ class PromptBook(Protocol):
     async def run(self, name: str, values: Mapping[str, Any], call: Call) -> Result:
         """Render a prompt (its children first) and ask what it asks; raise `NotFound`, `InvalidRequest`."""
         ...
+
+
+class NoPrompts:
+    """A book without prompts."""
+
+    def names(self) -> tuple[str, ...]:
+        """Return none."""
+        return ()
+
+    async def run(self, name: str, values: Mapping[str, Any], call: Call) -> Result:
+        """Raise `NotFound`."""
+        del values, call
+        raise NotFound(f"no saved prompt {name!r}; there are none: set `prompts.folder`", param="prompt")
