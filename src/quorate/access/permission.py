@@ -11,6 +11,8 @@ class Permission(StrEnum):
     MODELS_READ = "models.read"
     RUNS_READ = "runs.read"
     FEEDBACK_WRITE = "feedback.write"
+    FLOWS_RUN = "flows.run"
+    FLOWS_READ = "flows.read"
     SELF_READ = "self.read"
     KEYS_READ = "keys.read"
     KEYS_WRITE = "keys.write"
@@ -26,6 +28,7 @@ class Scope(StrEnum):
     CHAT = "chat"
     EMBEDDINGS = "embeddings"
     RUNS = "runs"
+    FLOWS = "flows"
     METRICS = "metrics"
     ADMIN = "admin"
 
@@ -38,6 +41,8 @@ GRANTS: dict[Scope, frozenset[Permission]] = {
     Scope.CHAT: frozenset({Permission.CHAT, Permission.MODELS_READ, Permission.FEEDBACK_WRITE}) | _ANY_KEY,
     Scope.EMBEDDINGS: frozenset({Permission.EMBEDDINGS, Permission.MODELS_READ}) | _ANY_KEY,
     Scope.RUNS: frozenset({Permission.RUNS_READ, Permission.FEEDBACK_WRITE}) | _ANY_KEY,
+    # Who runs a flow follows the run.
+    Scope.FLOWS: frozenset({Permission.FLOWS_RUN, Permission.FLOWS_READ, Permission.RUNS_READ}) | _ANY_KEY,
     Scope.METRICS: frozenset({Permission.METRICS_READ, Permission.STATUS_READ}) | _ANY_KEY,
     Scope.ADMIN: frozenset(Permission),
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from quorate.config.build import Built
 from quorate.config.connections import transport_for
 from quorate.config.data_folder import data_folder
+from quorate.config.flows_folder import FOLDER, flows_folder
 from quorate.config.flows_section import FlowsSection
 from quorate.config.load import Settings
 from quorate.config.secret_reference import fetch_secret
@@ -33,22 +34,11 @@ from quorate.prompts.book import NoPrompts
 from quorate.source.section import is_reference
 from quorate.templating.functions import FunctionPool
 
-_FOLDER = Path("flows")
 _JOURNAL = "flows.db"
 _FILES = "flow-files"
 _DAY_S = 86_400
 _MIB = 1024 * 1024
 _SQLITE = "sqlite:///"
-
-
-def flows_folder(settings: Settings) -> Path | None:
-    """Return the folder with the flows: the configured one, else `flows` beside the configuration if it is there."""
-    path = ("flows", "folder")
-    given = settings.config.flows.folder
-    if given is not None:
-        return settings.resolved(given, *path)
-    usual = (settings.files[-1].parent if settings.files else Path()) / _FOLDER
-    return usual if usual.is_dir() else None
 
 
 def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durable: bool = True) -> Flows:
@@ -61,7 +51,7 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
     found = folder or flows_folder(settings)
     if found is None or not found.is_dir():
         where = settings.origin("flows", "folder").where
-        raise Misconfigured(f"there is no folder {str(found or _FOLDER)!r} with flows; set flows.folder", where=where)
+        raise Misconfigured(f"there is no folder {str(found or FOLDER)!r} with flows; set flows.folder", where=where)
     functions = FunctionPool(
         workers=section.functions.workers,
         time_limit_s=section.functions.time_limit_s,

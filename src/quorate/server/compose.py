@@ -22,6 +22,7 @@ from quorate.access.rate_limiter import RateLimiter
 from quorate.access.stored_budgets import StoredBudgets
 from quorate.config.build import Built, build
 from quorate.config.data_folder import data_folder, database_url
+from quorate.config.flows_folder import flows_folder
 from quorate.config.load import Settings
 from quorate.config.secret_reference import fetch_secret
 from quorate.config.server_section import Auth
@@ -51,6 +52,7 @@ from quorate.telemetry.redaction import Redactor as SpanRedactor
 from quorate.telemetry.tracing import Tracing
 
 if TYPE_CHECKING:
+    from quorate.flows.flows import Flows
     from quorate.model.budget import BudgetStore
     from quorate.resilience.gates import Gates
     from quorate.resilience.shared_circuits import SharedCircuits
@@ -127,6 +129,7 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         relays=Relays(built.catalog),
         gates=built.gates,
         trust=built.trust,
+        flows=_flows(built, clock),
         budgets=open_budgets(settings, database, clock, webhooks.notify_of_budget),
         metrics=CallMetrics(clock, version=__version__) if config.telemetry.metrics.enabled else None,
         metrics_access=config.telemetry.metrics.access,
@@ -155,6 +158,15 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         circuits=circuits,
         webhooks=webhooks,
     )
+
+
+def _flows(built: Built, clock: Clock) -> "Flows | None":
+    if flows_folder(built.settings) is None:
+        return None
+    # slow: 200 ms for executors and the compiler, which a gateway without flows does without
+    from quorate.config.flows_setup import open_flows  # noqa: PLC0415
+
+    return open_flows(built, clock)
 
 
 def _shared_circuits(url: str, gates: "Gates", clock: Clock) -> "SharedCircuits":
@@ -269,6 +281,9 @@ async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services
         if opened.circuits is not None:
             stack.push_async_callback(opened.circuits.close)
             await stack.enter_async_context(background(opened.circuits.watch()))
+        if services.flows is not None:
+            stack.push_async_callback(services.flows.close)
+            await stack.enter_async_context(services.flows.serving())
         stack.push_async_callback(opened.webhooks.close)
         for webhook in opened.webhooks.webhooks.values():
             await stack.enter_async_context(background(webhook.run()))

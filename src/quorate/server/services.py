@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from quorate.access.budgets import Budgets
 from quorate.access.key_ring import KeyRing
@@ -22,6 +23,9 @@ from quorate.telemetry.logs import RequestLog
 from quorate.telemetry.metrics import CallMetrics
 from quorate.telemetry.tracing import Tracing
 
+if TYPE_CHECKING:
+    from quorate.flows.flows import Flows
+
 
 @dataclass(slots=True, kw_only=True)
 class Services:
@@ -29,7 +33,7 @@ class Services:
 
     `keys` `None` means that no key is needed, `budgets` `None` that there are none. `draining` is set by SIGTERM: what
     runs is finished, nothing new begins. `in_flight` counts the calls under way. `settings` are the gateway's own.
-    `gates` are those before the providers. `trust` is what is known of models.
+    `flows` are `None` where there is no folder with any. `gates` are those before the providers. `trust` is what is known of models.
     `render_metrics` gives the text of the metrics and its content type. `storage_check` is the look at the database
     that is under way, or the last one.
     """
@@ -46,6 +50,7 @@ class Services:
     gates: Gates = field(default_factory=Gates)
     trust: LearnedTrust = field(default_factory=LearnedTrust)
     budgets: Budgets | None = None
+    flows: "Flows | None" = None
     metrics: CallMetrics | None = None
     metrics_access: MetricsAccess = MetricsAccess.KEY
     tracing: Tracing | None = None
