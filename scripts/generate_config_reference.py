@@ -36,6 +36,8 @@ SECTIONS = {
     "LatencySection": "latency",
     "DefaultsSection": "defaults",
     "PromptsSection": "prompts",
+    "FlowsSection": "flows",
+    "FunctionsSection": "flows.functions",
 }
 
 HEAD = """# Configuration: quorate.yaml

@@ -61,6 +61,9 @@ class NoFiles:
     def path(self, ref: FileRef) -> Path:
         raise NotFound(f"no file {ref.name!r}")
 
+    async def copy(self, run: RunId, to: RunId) -> None:
+        return None
+
     async def delete(self, run: RunId) -> None:
         return None
 

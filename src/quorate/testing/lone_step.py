@@ -13,6 +13,7 @@ from quorate.flows.outcome import FlowResult
 from quorate.flows.outgoing import OutgoingAnswer
 from quorate.model import Call, new_call
 from quorate.parallel.result import Result
+from quorate.templating.environment import Environment
 from quorate.templating.value import Value
 
 
@@ -34,6 +35,10 @@ class _Refusing:
         """Refuse to keep a file."""
         del run, content, max_bytes, declared
         raise AssertionError(f"the step keeps the file {name!r}; give `executor_step` services that can")
+
+    async def copy(self, run: RunId, to: RunId) -> None:
+        """Copy nothing."""
+        del run, to
 
     def path(self, ref: FileRef) -> Path:
         """Refuse to find a file."""
@@ -71,8 +76,8 @@ def executor_step(
     """Return the first attempt of a step called `it`, as an executor sees it.
 
     `steps` are outputs of other steps by name, or views of them made with `step_view`. `values` compiles what the
-    executor holds under `raw` keys; only executors that have such keys need it. Without `services` nothing can be
-    asked, kept or sent.
+    executor holds under `raw` keys, without functions and macros if not given. Without `services` nothing can be asked,
+    kept or sent.
     """
     seen = {name: given if _is_view(given) else step_view(given) for name, given in (steps or {}).items()}
     nobody = _Refusing()
@@ -90,7 +95,7 @@ def executor_step(
         say=_say_nothing,
         sleep=sleep or _no_sleep,
         run_flow=_no_flow,
-        values=values or _no_values,
+        values=values or _values,
         needs=needs,
     )
 
@@ -112,5 +117,5 @@ async def _no_sleep(seconds: float) -> None:
     raise AssertionError(f"the step waits {seconds} s; give `executor_step` a `sleep`")
 
 
-def _no_values(written: object) -> Value:
-    raise AssertionError(f"the step renders {written!r} itself; give `executor_step` what compiles it as `values`")
+def _values(written: object) -> Value:
+    return Environment().value(written, name="it")
