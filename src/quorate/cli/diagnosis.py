@@ -6,13 +6,13 @@ import os
 import platform
 import sys
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
 
 import typer
 
+from quorate.cli.diagnosis_flows import flow_checks
 from quorate.cli.exit_code import ExitCode
+from quorate.cli.health import Check, Health
 from quorate.cli.version import installed_version
 from quorate.config import Built, configure
 from quorate.config.provider_setup import ProviderSetup
@@ -28,22 +28,6 @@ _COMPLETIONS = (
 )
 
 
-class Health(StrEnum):
-    """How a check ended."""
-
-    OK = "ok"
-    NOTE = "note"
-    BAD = "bad"
-
-
-class Check(NamedTuple):
-    """One thing looked at: what, how it is, and what to do if it is not well."""
-
-    name: str
-    health: Health
-    detail: str
-
-
 def diagnose(config: Path | None) -> list[Check]:
     """Return everything that was looked at."""
     checks = [_python(), Check("quorate", Health.OK, installed_version())]
@@ -52,7 +36,7 @@ def diagnose(config: Path | None) -> list[Check]:
     except Misconfigured as error:
         checks += [Check("configuration", Health.BAD, line) for line in error.message.splitlines()]
     else:
-        checks += [*_configuration(built), *asyncio.run(_providers(built)), _prices(built)]
+        checks += [*_configuration(built), *asyncio.run(_providers(built)), _prices(built), *flow_checks(built)]
     return [*checks, _terminal(), _completion(os.environ)]
 
 

@@ -7,6 +7,7 @@ _SERVER = (
     "httptools",
     "limits",
     "prometheus_client",
+    "python_multipart",
     "sqlalchemy",
     "starlette",
     "structlog",
@@ -14,7 +15,12 @@ _SERVER = (
     "uvloop",
 )
 #: The name that is imported -> the extra.
-_EXTRAS = dict.fromkeys(_SERVER, "server") | {"redis": "redis", "psycopg": "postgres", "opentelemetry": "otel"}
+_EXTRAS = dict.fromkeys(_SERVER, "server") | {
+    "opentelemetry": "otel",
+    "psycopg": "postgres",
+    "pydantic_monty": "flows",
+    "redis": "redis",
+}
 
 
 def not_installed(error: ModuleNotFoundError) -> Misconfigured | None:
