@@ -14,6 +14,7 @@ from quorate.core.ids import RunId
 from quorate.core.tasks import background
 from quorate.flows.book import FlowBook
 from quorate.flows.executor import FlowServices
+from quorate.flows.follow import Follower, Told
 from quorate.flows.inputs import check_inputs
 from quorate.flows.journal import JournalEvent, RunView
 from quorate.flows.local_dispatcher import LocalDispatcher
@@ -120,6 +121,14 @@ class Flows:
         """Return the kept events of a run, those after number `after`."""
         return await self.journal.events(run, after=after, limit=limit)
 
+    def follow(self, run: RunId, *, after: int = 0) -> AsyncGenerator[Told]:
+        """Yield the events of a run that is in the journal, those after number `after`, until it has ended.
+
+        Kept ones come without gap or repetition, whoever runs it; the others only of runs of this process. Close it
+        (`contextlib.aclosing`). Raises `NotFound`.
+        """
+        return Follower(self.journal, self.runner, run, after=after).told()
+
     @asynccontextmanager
     async def watching(self, run: RunId) -> AsyncGenerator[Watch]:
         """Give an iterator over the events of a run in this process from now on, those that are not kept included."""
@@ -131,14 +140,17 @@ class Flows:
 
     async def cancel(self, run: RunId) -> bool:
         """Have a run end as cancelled, wherever it runs; `False` if it has ended."""
+        if self.dispatcher.has(run):  # the wish is kept: if this process dies, the next one ends it
+            return await self.dispatcher.cancel(run)
         return await self.runner.cancel(run)
 
-    async def resume(self, run: RunId) -> None:
+    async def resume(self, run: RunId, *, forget: Sequence[str] = ()) -> None:
         """Put a run that failed or was cancelled in the queue again: what has finished is kept.
 
-        Raises `Conflict` for one that has succeeded, `NotFound`.
+        The steps of `forget` and what comes after them are done again as well. Raises `Conflict` for one that has
+        succeeded, `NotFound`.
         """
-        await self.runner.reopen(run)
+        await self.runner.reopen(run, forget=forget)
         await self.dispatcher.take_up(run)
 
     async def fork(self, run: RunId, from_step: str) -> RunId:

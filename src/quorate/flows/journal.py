@@ -84,6 +84,7 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     """A run as it stands: `outcomes` by path, `spent_microusd` what its finished attempts have cost until now.
 
     `attempts` are the failed ones of steps that have not ended, by path. `timers` are when steps that wait go on.
+    `events` is the `seq` of the last event.
     """
 
     header: RunHeader
@@ -95,6 +96,7 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     result: FlowResult | None
     spent_microusd: int
     updated_at: datetime
+    events: int = 0
     lease: Lease | None = None
 
 

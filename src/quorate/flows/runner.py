@@ -1,7 +1,7 @@
 """Runs flows: at once, from a queue, again after a failure, from a step on, or with recorded answers."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,6 +15,7 @@ from quorate.core.ids import RunId, new_id
 from quorate.core.tasks import background
 from quorate.flows.executor import FlowServices
 from quorate.flows.files import handed_over
+from quorate.flows.journals.ended import end_event
 from quorate.flows.journal import Entry, Journal, Lease, LeaseLost, RunHeader, RunView
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 from quorate.flows.plan import Durability, FlowPlan
@@ -155,7 +156,7 @@ class FlowRunner:
             require_secrets(plan, self._machinery)
         except QuorateError as error:
             result = not_begun(view, error)
-            await self._journal.finish(lease, result)
+            await self._journal.finish(lease, result, end_event(result, header.created_at, self._clock.now()))
             return result
         start = _Start(plan=plan, inputs=header.inputs, call=self._call_of(header), view=view)
 
@@ -180,10 +181,12 @@ class FlowRunner:
         )
         return await self._run_on(lease, start)
 
-    async def reopen(self, run: RunId) -> None:
+    async def reopen(self, run: RunId, *, forget: Sequence[str] = ()) -> None:
         """Make a run that failed or was cancelled queued again: what failed, and what waited for it, is forgotten.
 
-        One that has not ended is left as it is. Raises `Conflict` for one that has succeeded, `NotFound`.
+        So are the steps of `forget` (paths or names), and what waited for those. One that has not ended is left as it
+        is. Raises `Conflict` for one that has succeeded, or has not ended and is to forget; `NotFound` for an unknown
+        run or step.
         """
         view = await self._journal.load(run)
         if view.status in (RunStatus.SUCCEEDED, RunStatus.PARTIAL):
@@ -191,7 +194,15 @@ class FlowRunner:
                 f"the run {run!r} has ended ({view.status}): there is nothing to resume; fork it from a step"
             )
         if view.status.is_final:
-            await self._journal.reopen(run, forget=to_forget(view.outcomes))
+            gone = set(to_forget(view.outcomes))
+            for step in forget:
+                kept = {each.path for each in kept_before(self._plan_of(view.header), view.outcomes, step)}
+                gone |= view.outcomes.keys() - kept
+            await self._journal.reopen(run, forget=sorted(gone))
+        elif forget:
+            raise Conflict(
+                f"the run {run!r} is {view.status}: nothing is forgotten before it has ended; cancel it first"
+            )
 
     async def fork(self, run: RunId, from_step: str) -> RunId:
         """Begin a new run with the outcomes of everything not at or behind a step, and return its id: it is queued.
@@ -261,7 +272,8 @@ class FlowRunner:
         watches = self._watches.get(run, [])
         if watch in watches:
             watches.remove(watch)
-        if not watches:
+        # A run under way goes on telling the list that it has.
+        if not watches and run not in self._live:
             self._watches.pop(run, None)
 
     async def _run_in_memory(

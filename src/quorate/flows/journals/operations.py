@@ -69,7 +69,8 @@ def claim_next(pages: Pages, owner: str, *, lease_us: int, now: int) -> Lease | 
     while (row := pages.next_row(now)) is not None:
         if row.status is not RunStatus.RUNNING or row.auto_resume or not row.owner:
             return _taken(pages, row, owner, lease_us, now)
-        _end(pages, row, ended.worker_lost(pages.header(row.id), pages.outcomes(row.id), _spent(pages, row.id)))
+        lost = ended.worker_lost(pages.header(row.id), pages.outcomes(row.id), _spent(pages, row.id))
+        _end(pages, row, lost, now)
     return None
 
 
@@ -140,7 +141,7 @@ def request_cancel(pages: Pages, run: RunId, now: int) -> bool:
         row.cancel_requested = True
         pages.changed(row)
     else:
-        _end(pages, row, ended.cancelled(pages.header(run), pages.outcomes(run), _spent(pages, run)))
+        _end(pages, row, ended.cancelled(pages.header(run), pages.outcomes(run), _spent(pages, run)), now)
     return True
 
 
@@ -177,6 +178,7 @@ def view(pages: Pages, row: RunRow, outcomes: Mapping[str, StepOutcome] | None, 
         result=result,
         spent_microusd=_spent(pages, row.id) if spent is None else spent,
         updated_at=from_us(row.updated_at),
+        events=row.events,
         lease=row.lease() if row.is_held(now) else None,
     )
 
@@ -208,8 +210,10 @@ def _told(pages: Pages, row: RunRow, event: bytes) -> int:
     return row.events
 
 
-def _end(pages: Pages, row: RunRow, result: FlowResult) -> None:
+def _end(pages: Pages, row: RunRow, result: FlowResult, now: int) -> None:
+    _told(pages, row, ended.end_event(result, from_us(row.created_at), from_us(now)))
     row.let_go(result.status)
+    row.updated_at = now
     pages.end(row.id, packed(result))
     pages.changed(row)
 
