@@ -3,8 +3,8 @@
 import asyncio
 import json
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,27 +14,42 @@ from flow_site import Breaks, Do
 from quorate.access.permission import Scope
 from quorate.core.clock import SystemClock
 from quorate.core.ids import RunId, TenantId
+from quorate.core.secret import Secret
+from quorate.core.tasks import background
+from quorate.flows.callbacks import Callbacks, CallbackTarget
 from quorate.flows.executor import FlowServices
 from quorate.flows.flows import Flows
 from quorate.flows.journals.sqlite import SqliteJournal
 from quorate.flows.local_dispatcher import LocalDispatcher
 from quorate.flows.outcome import RunStatus
+from quorate.flows.outgoing_gate import GatedOutgoing
 from quorate.flows.plan import FlowPlan, InputPlan
 from quorate.flows.registry import Executors
 from quorate.flows.run_files import DiskRunFiles
 from quorate.flows.runner import FlowRunner
 from quorate.model import Call, new_call
+from quorate.providers.http1_transport import Http1Transport
 from quorate.wire.sse import SseDecoder, SseEvent
 from stored_gateway import StoredGateway
 
+SECRET = Secret("callback-secret")
 _NOTHING: Any = None
 _INPUTS = (InputPlan(name="text", schema={"type": "string"}),)
 _LONG_S = 20.0
 _LOOK_S = 0.005
 
 
-def flows_of(journal_file: Path, *plans: FlowPlan, owner: str = "here", **more: Any) -> Flows:
-    """The flows of one process over a journal's file; steps of the kind `do` do as they are told."""
+def flows_of(
+    journal_file: Path,
+    *plans: FlowPlan,
+    owner: str = "here",
+    reach: Iterable[str] = (),
+    named: Mapping[str, str] | None = None,
+) -> Flows:
+    """The flows of one process over a journal's file; steps of the kind `do` do as they are told.
+
+    `reach` are private addresses that callbacks may have, `named` the webhooks; all are signed with `SECRET`.
+    """
     clock = SystemClock()
     by_name = {plan.name: plan for plan in plans}
     journal = SqliteJournal(journal_file, clock=clock)
@@ -61,8 +76,30 @@ def flows_of(journal_file: Path, *plans: FlowPlan, owner: str = "here", **more: 
         files=files,
         outgoing=_NOTHING,
         functions=_NOTHING,
+        callbacks=_callbacks(journal, clock, tuple(reach), named or {}),
         clock=clock,
-        **more,
+    )
+
+
+def _callbacks(
+    journal: SqliteJournal, clock: SystemClock, reach: tuple[str, ...], named: Mapping[str, str]
+) -> Callbacks:
+    own = GatedOutgoing(Http1Transport, allowed=named.values(), clock=clock)
+    others = GatedOutgoing(Http1Transport, allowed=reach, clock=clock)
+
+    async def close() -> None:
+        await own.close()
+        await others.close()
+
+    return Callbacks(
+        journal=journal,
+        clock=clock,
+        outgoing=others,
+        named={name: CallbackTarget(url=url, outgoing=own, secret=SECRET) for name, url in named.items()},
+        secret=SECRET,
+        allowed=reach,
+        close_named=close,
+        look_s=0.05,
     )
 
 
@@ -136,21 +173,23 @@ class FlowGateway:
 
 
 @asynccontextmanager
-async def flow_gateway(folder: Path, *plans: FlowPlan, apart: bool = False, **more: Any) -> AsyncGenerator[FlowGateway]:
-    """Serve flows; with `apart`, another process (of the same machine) runs them."""
+async def flow_gateway(
+    folder: Path, *plans: FlowPlan, apart: bool = False, calls_back: bool = True, **more: Any
+) -> AsyncGenerator[FlowGateway]:
+    """Serve flows; with `apart`, another process (of the same machine) runs them. `calls_back`: callbacks are sent."""
     file, plans = folder / "flows.db", tuple(replace(plan, inputs=_INPUTS) for plan in plans)
     flows = await asyncio.to_thread(flows_of, file, *plans, **more)
-    worker = await asyncio.to_thread(flows_of, file, *plans, owner="there") if apart else flows
+    worker = await asyncio.to_thread(flows_of, file, *plans, owner="there", **more) if apart else flows
     stored = await asyncio.to_thread(StoredGateway, folder, flows=flows)
     try:
-        serving = asyncio.create_task(worker.dispatcher.serve(worker.runner.work))
-        try:
+        async with (
+            background(worker.dispatcher.serve(worker.runner.work)),
+            background(worker.callbacks.serve()) if calls_back else nullcontext(),
+        ):
             yield FlowGateway(stored, flows, worker, {plan.name: plan for plan in plans})
-        finally:
-            serving.cancel()
-            await asyncio.wait((serving,))
     finally:
         for each in {id(flows): flows, id(worker): worker}.values():
+            await each.callbacks.close()
             await each.journal.close()
         await asyncio.to_thread(stored.close)
 

@@ -18,6 +18,7 @@ from quorate.core.errors import Misconfigured
 from quorate.core.ids import new_id
 from quorate.core.secret import Secret
 from quorate.flows.book import FlowBook
+from quorate.flows.callbacks import Callbacks, CallbackTarget
 from quorate.flows.executor import FlowServices
 from quorate.flows.executors.standard import standard_executors
 from quorate.flows.flow_compiler import FlowCompiler
@@ -106,6 +107,7 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
         files=files,
         outgoing=outgoing,
         functions=functions,
+        callbacks=_callbacks(settings, section, journal, outgoing, clock),
         clock=clock,
         retention=Retention(
             runs_s=None if section.keep_days is None else section.keep_days * _DAY_S, files_s=section.keep_files_s
@@ -139,6 +141,42 @@ def _journal(settings: Settings, section: FlowsSection, clock: Clock) -> QueueJo
 
         return PostgresJournal(url, clock=clock)
     raise Misconfigured("expected sqlite:///path or postgresql://...", where=where)
+
+
+def _callbacks(
+    settings: Settings, section: FlowsSection, journal: QueueJournal, outgoing: GatedOutgoing, clock: Clock
+) -> Callbacks:
+    webhooks = settings.config.webhooks
+    own = None
+    if webhooks:
+        urls = [webhook.url for webhook in webhooks.values()]
+        own = GatedOutgoing(partial(transport_for, environ=settings.environ), allowed=urls, clock=clock)
+    return Callbacks(
+        journal=journal,
+        clock=clock,
+        outgoing=outgoing,
+        named={}
+        if own is None
+        else {
+            name: CallbackTarget(
+                url=webhook.url,
+                outgoing=own,
+                secret=_secret(settings, webhook.secret, "webhooks", name, "secret"),
+                timeout_s=webhook.timeout_s,
+            )
+            for name, webhook in webhooks.items()
+        },
+        secret=_secret(settings, section.callback_secret, "flows", "callback_secret"),
+        allowed=section.trusted_urls,
+        close_named=None if own is None else own.close,
+    )
+
+
+def _secret(settings: Settings, reference: str | None, *path: str) -> Secret | None:
+    if reference is None:
+        return None
+    where = f"{settings.origin(*path).where}: {'.'.join(path)}"
+    return fetch_secret(reference, settings.environ, where=where, resolve=lambda file: settings.resolved(file, *path))
 
 
 def _secrets(settings: Settings, section: FlowsSection) -> Mapping[str, Secret]:

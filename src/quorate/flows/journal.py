@@ -56,6 +56,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """The right to run a run until `expires_at`, if nobody has claimed a higher `epoch`.
 
     `strict`: what is written under it survives a power cut. `cancel_requested`: as of when it was given or renewed.
+    `taken_over`: when it was given, the run was another worker's that had fallen silent.
     """
 
     run: RunId
@@ -64,6 +65,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     strict: bool = False
     cancel_requested: bool = False
+    taken_over: bool = False
 
 
 class JournalEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +100,14 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     events: int = 0
     lease: Lease | None = None
+
+
+class Callback(msgspec.Struct, frozen=True, kw_only=True):
+    """That somebody is to be told of the end of a run: `seq` is the event of the end, this is the `tries`th try."""
+
+    run: RunId
+    seq: int
+    tries: int
 
 
 class Journal(Protocol):

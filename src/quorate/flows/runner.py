@@ -1,7 +1,8 @@
 """Runs flows: at once, from a queue, again after a failure, from a step on, or with recorded answers."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -15,8 +16,8 @@ from quorate.core.ids import RunId, new_id
 from quorate.core.tasks import background
 from quorate.flows.executor import FlowServices
 from quorate.flows.files import handed_over
-from quorate.flows.journals.ended import end_event
 from quorate.flows.journal import Entry, Journal, Lease, LeaseLost, RunHeader, RunView
+from quorate.flows.journals.ended import end_event
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 from quorate.flows.plan import Durability, FlowPlan
 from quorate.flows.registry import Executors
@@ -39,11 +40,17 @@ from quorate.model.usage import Charge, Usage
 _LEASE_S = 30.0
 
 
+#: Hears that a run has ended: its plan, how it ended, and the paths that had ended before it was taken up here.
+OnEnd = Callable[[FlowPlan, FlowResult, Collection[str]], None]
+_log = logging.getLogger("quorate")
+
+
 class FlowRunner:
     """Runs flows over one journal; a live object, for one event loop.
 
     `plan_of` gives the plan of what a run began with, `flow_named` finds the flows that steps run, `check_inputs` fills
-    in defaults and refuses what does not fit. `owner` names this process in leases.
+    in defaults and refuses what does not fit. `owner` names this process in leases. `on_end` hears of every run that
+    ended here and was not made up by a test; `takeovers` counts runs that were taken from a silent worker.
     """
 
     def __init__(
@@ -59,7 +66,10 @@ class FlowRunner:
         step_cache: StepCache | None = None,
         clock: Clock | None = None,
         lease_s: float = _LEASE_S,
+        on_end: OnEnd | None = None,
     ) -> None:
+        self.takeovers = 0
+        self.on_end = on_end
         self._journal = journal
         self._plan_of = plan_of
         self._owner = owner
@@ -151,6 +161,9 @@ class FlowRunner:
         ends as failed. Raises `LeaseLost`.
         """
         header = view.header
+        if lease.taken_over:
+            self.takeovers += 1
+            _log.warning("run %s is taken over from a worker that fell silent", header.id)
         try:
             plan = self._plan_of(header)
             require_secrets(plan, self._machinery)
@@ -292,7 +305,23 @@ class FlowRunner:
         audience = Audience(start.call.sink, self._watches.setdefault(start.call.id, []))
         course = self._course(start, lease, audience)
         async with self._lives(course) as live:
-            return await live.to_its_end(resumed=start.view is not None, is_cancelled=is_cancelled)
+            return await live.to_its_end(
+                resumed=start.view is not None,
+                is_cancelled=is_cancelled,
+                on_end=lambda result: self._tell_end(start, result, is_kept=lease is not None),
+            )
+
+    def _tell_end(self, start: "_Start", result: FlowResult, *, is_kept: bool) -> None:
+        if start.mocks is not None:
+            return
+        if is_kept:
+            _log.info(
+                "run %s of flow %s %s: %s after %.3f s, %s micro-USD, %d errors",
+                *(result.run_id, result.flow, result.version, result.status, result.latency.total_s),
+                *(result.cost_microusd, len(result.errors)),
+            )
+        if self.on_end is not None:
+            self.on_end(start.plan, result, () if start.view is None else start.view.outcomes)
 
     @asynccontextmanager
     async def _lives(self, course: Course) -> AsyncGenerator[LiveRun]:

@@ -20,8 +20,8 @@ class NoQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Exchange:
     """One request to a route, already authenticated, permitted and decoded.
 
-    `path` holds the parameters of the path, `query` and `body` are structs of the route's types. `headers` are looked up
-    by their names in any case.
+    `path` holds the parameters of the path, `query` and `body` are structs of the route's types. `headers` are looked
+    up by their names in any case.
     """
 
     services: Services
@@ -61,8 +61,8 @@ class Route:
     `permission` `None` means open to everybody; a test holds the list of those. `body` and `query` are msgspec structs
     that forbid unknown fields; query values are texts that are converted. With `body_optional`, a request without a
     content type has the body's defaults. `answer` is what a success returns (`None`: no JSON), `stream` says what the
-    events are if it may be a stream of them. With `idempotent`, an `Idempotency-Key` makes a repetition return the first
-    answer.
+    events are if it may be a stream of them. With `idempotent`, an `Idempotency-Key` makes a repetition return the
+    first answer.
     """
 
     method: str

@@ -63,7 +63,7 @@ class ShowQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 class RunDetails(msgspec.Struct, frozen=True, kw_only=True):
     """A run with its branches; `children` are runs that ran inside it.
 
-    `flow` is there for the run of a flow, also while it runs; `run`, the record of a call, is written when that is over.
+    `flow` is there for the run of a flow, also while it runs; `run`, the record of a call, when that is over.
     """
 
     run: RunRecord | None = None

@@ -8,9 +8,15 @@ import pytest
 
 from flow_gateway import FlowGateway, flow_gateway, numbered
 from flow_site import flow, step
+from patience import until, until_it
 from quorate.access.permission import Scope
+from quorate.core.clock import SystemClock
+from quorate.core.ids import RunId
 from quorate.flows.journal import LeaseLost
 from quorate.flows.outcome import RunStatus
+from quorate.server.flow_metrics import watch_flows
+from quorate.telemetry import names
+from quorate.telemetry.metrics import CallMetrics
 from quorate.wire.sse import SseEvent
 
 RUNS = "/api/v1/runs"
@@ -21,6 +27,7 @@ CHAIN = flow(
     step("d", "b", "c", does={"gives": "four"}),
 )
 LONG = flow(step("a"), step("wait", "a", does={"sleeps_s": 30.0}), step("z", "wait"))
+LONG_OTHER = flow(step("a"), step("wait", "a", does={"sleeps_s": 30.0}), name="other")
 FLAKY = flow(step("a"), step("b", "a", does={"fails": "not yet", "passing": False}), step("c", "b"))
 EVERYTHING = ["flow.started", *["step.finished"] * 4, "flow.finished"]
 
@@ -29,11 +36,13 @@ def kinds(events: list[tuple[int, Any]]) -> list[str]:
     return [data["event"] for _, data in events]
 
 
-async def until_step(gateway: FlowGateway, run: str, name: str) -> None:
+async def until_step(gateway: FlowGateway, run: RunId, name: str) -> None:
     """Wait until a step has ended."""
-    async with asyncio.timeout(20):
-        while name not in (await gateway.flows.journal.load(run)).outcomes:  # type: ignore[arg-type]
-            await asyncio.sleep(0.01)
+
+    async def has_ended() -> bool:
+        return name in (await gateway.flows.view(run)).outcomes
+
+    await until_it(has_ended)
 
 
 async def test_a_run_is_shown_with_its_steps(tmp_path: Path) -> None:
@@ -108,7 +117,7 @@ async def test_reconnecting_at_any_point_gives_the_same_events(tmp_path: Path, *
 
             while "flow.finished" not in kinds(seen):
                 more = {"last_event_id": str(seen[-1][0])} if seen else {}
-                seen += [each for each in numbered(await gateway.stream(run, key, until=enough, **more))]
+                seen += numbered(await gateway.stream(run, key, until=enough, **more))
             kept = await gateway.flows.events(run)
             assert [number for number, _ in seen] == [each.seq for each in kept]
             assert kinds(seen) == EVERYTHING
@@ -242,7 +251,7 @@ async def test_pages_of_runs(tmp_path: Path) -> None:
         theirs = await gateway.start(tenant="other")
         for run in (*runs, theirs):
             await gateway.ended(run)
-        key, operator = await gateway.key(), await gateway.key("operator")
+        key, operator = await gateway.key(), await gateway.key("operator", Scope.ADMIN)
         first = await gateway.get("/api/v1/flow-runs?limit=3", key)
         second = await gateway.get(f"/api/v1/flow-runs?limit=3&before={first['next']}", key)
         of_flow = await gateway.get("/api/v1/flow-runs?flow=other&status=succeeded", key)
@@ -284,3 +293,27 @@ async def test_a_key_for_chats_neither_sees_nor_steers(tmp_path: Path) -> None:
         await gateway.ended(run)
         answers = [await gateway.ask(method, f"{RUNS}/{run}{path}", key) for method, path in STEERING]
     assert {answer.status for answer in answers} == {403}
+
+
+async def test_runs_are_counted(tmp_path: Path) -> None:
+    metrics = CallMetrics(SystemClock())
+    async with flow_gateway(tmp_path, FLAKY, LONG_OTHER) as gateway:
+        watch_flows(gateway.flows, metrics)
+        run, other = await gateway.start(), await gateway.start("other")
+        await gateway.ended(run)
+        await until_step(gateway, other, "a")
+        snapshot = metrics.snapshot()
+        assert {each.name: each.value for each in snapshot.values}[names.FLOW_RUNS_IN_PROGRESS] == 1
+        await gateway.flows.cancel(other)
+        await gateway.ended(other)
+        await gateway.flows.resume(run)
+        await gateway.ended(run)
+        await until(lambda: gateway.flows.dispatcher.running == 0)
+        snapshot = metrics.snapshot()
+    found = {(each.name, *each.labels): each.value for each in snapshot.values}
+    assert found[names.FLOW_RUNS, "flow", "failed"] == 2
+    assert found[names.FLOW_RUNS, "other", "cancelled"] == 1
+    assert found[names.FLOW_STEPS, "do", "succeeded"] == 2
+    assert found[names.FLOW_STEPS, "do", "failed"] == 2
+    assert {each.labels for each in snapshot.spreads} == {("flow",), ("other",)}
+    assert b"quorate_flow_runs_total" in metrics.render()[0]
