@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 DEFAULT_PAGE = 50
 _EVENTS_ABOUT = (
     "`id` is the number of an event that is kept, `event` its kind, `data` its JSON. `Last-Event-ID` or `after` goes "
-    "on after a number, without gap or repetition. Events without `id` (starts, pieces of text, retries) only pass. Lines "
-    "that begin with a colon are heartbeats. The stream ends when the run has ended."
+    "on after a number, without gap or repetition. Events without `id` (starts, pieces of text, retries) only pass. "
+    "Lines that begin with a colon are heartbeats. The stream ends when the run has ended."
 )
 
 KeptKinds: TypeAlias = (

@@ -302,18 +302,18 @@ async def test_runs_are_counted(tmp_path: Path) -> None:
         run, other = await gateway.start(), await gateway.start("other")
         await gateway.ended(run)
         await until_step(gateway, other, "a")
-        snapshot = metrics.snapshot()
+        snapshot = await asyncio.to_thread(metrics.snapshot)
         assert {each.name: each.value for each in snapshot.values}[names.FLOW_RUNS_IN_PROGRESS] == 1
         await gateway.flows.cancel(other)
         await gateway.ended(other)
         await gateway.flows.resume(run)
         await gateway.ended(run)
         await until(lambda: gateway.flows.dispatcher.running == 0)
-        snapshot = metrics.snapshot()
+        snapshot = await asyncio.to_thread(metrics.snapshot)
     found = {(each.name, *each.labels): each.value for each in snapshot.values}
     assert found[names.FLOW_RUNS, "flow", "failed"] == 2
     assert found[names.FLOW_RUNS, "other", "cancelled"] == 1
     assert found[names.FLOW_STEPS, "do", "succeeded"] == 2
     assert found[names.FLOW_STEPS, "do", "failed"] == 2
     assert {each.labels for each in snapshot.spreads} == {("flow",), ("other",)}
-    assert b"quorate_flow_runs_total" in metrics.render()[0]
+    assert b"quorate_flow_runs_total" in (await asyncio.to_thread(metrics.render))[0]
