@@ -53,11 +53,7 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
     if found is None or not found.is_dir():
         where = settings.origin("flows", "folder").where
         raise Misconfigured(f"there is no folder {str(found or FOLDER)!r} with flows; set flows.folder", where=where)
-    functions = FunctionPool(
-        workers=section.functions.workers,
-        time_limit_s=section.functions.time_limit_s,
-        memory_limit_bytes=section.functions.memory_mib * _MIB,
-    )
+    functions = _functions(section)
     executors = standard_executors()
     compiler = FlowCompiler(executors, functions if section.functions.enabled else None)
     book = FlowBook(found, compiler.compile)
@@ -94,15 +90,7 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
         executors=executors,
         services=services,
         runner=runner,
-        dispatcher=LocalDispatcher(
-            journal,
-            owner=owner,
-            clock=clock,
-            max_runs=section.max_runs,
-            max_queued=section.max_queued,
-            lease_s=section.lease_s,
-            renew_s=section.lease_s / 3,
-        ),
+        dispatcher=_dispatcher(section, journal, owner, clock),
         journal=journal,
         files=files,
         outgoing=outgoing,
@@ -114,6 +102,26 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
         ),
         max_file_bytes=section.max_file_bytes,
         reload_s=section.reload_s,
+    )
+
+
+def _functions(section: FlowsSection) -> FunctionPool:
+    return FunctionPool(
+        workers=section.functions.workers,
+        time_limit_s=section.functions.time_limit_s,
+        memory_limit_bytes=section.functions.memory_mib * _MIB,
+    )
+
+
+def _dispatcher(section: FlowsSection, journal: QueueJournal, owner: str, clock: Clock) -> LocalDispatcher:
+    return LocalDispatcher(
+        journal,
+        owner=owner,
+        clock=clock,
+        max_runs=section.max_runs,
+        max_queued=section.max_queued,
+        lease_s=section.lease_s,
+        renew_s=section.lease_s / 3,
     )
 
 

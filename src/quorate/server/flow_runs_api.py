@@ -91,7 +91,7 @@ class ResumeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class ForkQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """From which step on everything is done again: its path or name."""
 
-    from_: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)] = msgspec.field(name="from")
+    from_: Annotated[str, msgspec.Meta(max_length=1000)] = msgspec.field(name="from", default="")
 
 
 class RunStands(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,6 +205,8 @@ async def fork_run(exchange: Exchange) -> Answer:
     """Put a new run in the queue that begins at a step of an old one."""
     query: ForkQuery = exchange.query
     flows, view = await found_run(exchange, Permission.FLOWS_RUN)
+    if not query.from_:
+        raise InvalidRequest("the query does not say from which step; use ?from=STEP", param="from")
     return await _stands(flows, await flows.fork(view.header.id, query.from_))
 
 
