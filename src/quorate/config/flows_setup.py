@@ -97,12 +97,15 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
         functions=functions,
         callbacks=_callbacks(settings, section, journal, outgoing, clock),
         clock=clock,
-        retention=Retention(
-            runs_s=None if section.keep_days is None else section.keep_days * _DAY_S, files_s=section.keep_files_s
-        ),
+        retention=_retention(section),
         max_file_bytes=section.max_file_bytes,
         reload_s=section.reload_s,
     )
+
+
+def _retention(section: FlowsSection) -> Retention:
+    runs_s = None if section.keep_days is None else section.keep_days * _DAY_S
+    return Retention(runs_s=runs_s, files_s=section.keep_files_s)
 
 
 def _functions(section: FlowsSection) -> FunctionPool:
