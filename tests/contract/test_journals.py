@@ -458,3 +458,52 @@ async def test_what_makes_no_sense_is_refused(journal: QueueJournal) -> None:
         await journal.begin(header(queue_key="k", max_runs="few"))
     with pytest.raises(ValueError, match="must last"):
         await journal.claim_next("one", lease_s=0, now=NOW)
+
+
+async def test_a_callback_is_taken_by_one_at_a_time_until_it_is_over(journal: QueueJournal, clock: ManualClock) -> None:
+    of = header(callback="https://example.org/")
+    lease = await begun(journal, of)
+    assert await journal.take_callback(hold_s=60) is None
+    await journal.put(lease, [entry("a", event=b'{"event":"x"}')])
+    await journal.finish(lease, result(of), b'{"event":"flow.finished"}')
+    found = await asyncio.gather(*(journal.take_callback(hold_s=60) for _ in range(4)))
+    (first,) = [each for each in found if each is not None]
+    assert (first.run, first.seq, first.tries) == (of.id, 2, 1)
+    clock.advance(61)
+    second = await journal.take_callback(hold_s=60)
+    assert second is not None
+    assert second.tries == 2
+    assert not await journal.end_callback(first, b"{}", again_at=None), "somebody else makes the next try"
+    assert await journal.end_callback(second, b'{"event":"callback.failed"}', again_at=after(100))
+    assert await journal.take_callback(hold_s=60) is None
+    clock.advance(60)
+    third = await journal.take_callback(hold_s=60)
+    assert third is not None
+    assert await journal.end_callback(third, b'{"event":"callback.sent"}', again_at=None)
+    clock.advance(10_000)
+    assert await journal.take_callback(hold_s=60) is None
+    assert [event.seq for event in await journal.events(of.id)] == [1, 2, 3, 4]
+
+
+async def test_a_run_that_goes_on_has_no_callback_until_its_next_end(journal: QueueJournal) -> None:
+    of = header(callback="ops")
+    lease = await begun(journal, of)
+    await journal.finish(lease, result(of, RunStatus.FAILED), b"{}")
+    taken_callback = await journal.take_callback(hold_s=60)
+    await journal.reopen(of.id)
+    assert taken_callback is not None
+    assert not await journal.end_callback(taken_callback, b"{}", again_at=None)
+    assert await journal.request_cancel(of.id)
+    again = await journal.take_callback(hold_s=60)
+    assert again is not None
+    assert again.seq > taken_callback.seq
+
+
+async def test_ends_without_a_worker_are_told(journal: QueueJournal) -> None:
+    of = header()
+    await journal.begin(of)
+    assert await journal.request_cancel(of.id)
+    (event,) = await journal.events(of.id)
+    assert b'"flow.finished"' in event.data
+    assert b'"cancelled"' in event.data
+    assert (await journal.load(of.id)).events == 1

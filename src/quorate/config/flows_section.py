@@ -50,5 +50,8 @@ class FlowsSection(Section):
     secrets: dict[str, SecretReference] = Field(default_factory=dict)
     """Secrets that steps may use, by the names that flows know them by."""
     trusted_urls: tuple[BaseUrl, ...] = ()
-    """Servers in private networks that the steps `http` and `webhook` may reach; public ones need no entry."""
+    """Servers in private networks that the steps `http` and `webhook` and the callbacks of runs may reach; public ones
+    need no entry."""
+    callback_secret: SecretReference | None = None
+    """What messages to the callback addresses of runs are signed with; a configured webhook has its own secret."""
     functions: FunctionsSection = FunctionsSection()

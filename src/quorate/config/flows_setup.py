@@ -18,6 +18,7 @@ from quorate.core.errors import Misconfigured
 from quorate.core.ids import new_id
 from quorate.core.secret import Secret
 from quorate.flows.book import FlowBook
+from quorate.flows.callbacks import Callbacks, CallbackTarget
 from quorate.flows.executor import FlowServices
 from quorate.flows.executors.standard import standard_executors
 from quorate.flows.flow_compiler import FlowCompiler
@@ -52,11 +53,7 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
     if found is None or not found.is_dir():
         where = settings.origin("flows", "folder").where
         raise Misconfigured(f"there is no folder {str(found or FOLDER)!r} with flows; set flows.folder", where=where)
-    functions = FunctionPool(
-        workers=section.functions.workers,
-        time_limit_s=section.functions.time_limit_s,
-        memory_limit_bytes=section.functions.memory_mib * _MIB,
-    )
+    functions = _functions(section)
     executors = standard_executors()
     compiler = FlowCompiler(executors, functions if section.functions.enabled else None)
     book = FlowBook(found, compiler.compile)
@@ -93,25 +90,41 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
         executors=executors,
         services=services,
         runner=runner,
-        dispatcher=LocalDispatcher(
-            journal,
-            owner=owner,
-            clock=clock,
-            max_runs=section.max_runs,
-            max_queued=section.max_queued,
-            lease_s=section.lease_s,
-            renew_s=section.lease_s / 3,
-        ),
+        dispatcher=_dispatcher(section, journal, owner, clock),
         journal=journal,
         files=files,
         outgoing=outgoing,
         functions=functions,
+        callbacks=_callbacks(settings, section, journal, outgoing, clock),
         clock=clock,
-        retention=Retention(
-            runs_s=None if section.keep_days is None else section.keep_days * _DAY_S, files_s=section.keep_files_s
-        ),
+        retention=_retention(section),
         max_file_bytes=section.max_file_bytes,
         reload_s=section.reload_s,
+    )
+
+
+def _retention(section: FlowsSection) -> Retention:
+    runs_s = None if section.keep_days is None else section.keep_days * _DAY_S
+    return Retention(runs_s=runs_s, files_s=section.keep_files_s)
+
+
+def _functions(section: FlowsSection) -> FunctionPool:
+    return FunctionPool(
+        workers=section.functions.workers,
+        time_limit_s=section.functions.time_limit_s,
+        memory_limit_bytes=section.functions.memory_mib * _MIB,
+    )
+
+
+def _dispatcher(section: FlowsSection, journal: QueueJournal, owner: str, clock: Clock) -> LocalDispatcher:
+    return LocalDispatcher(
+        journal,
+        owner=owner,
+        clock=clock,
+        max_runs=section.max_runs,
+        max_queued=section.max_queued,
+        lease_s=section.lease_s,
+        renew_s=section.lease_s / 3,
     )
 
 
@@ -139,6 +152,42 @@ def _journal(settings: Settings, section: FlowsSection, clock: Clock) -> QueueJo
 
         return PostgresJournal(url, clock=clock)
     raise Misconfigured("expected sqlite:///path or postgresql://...", where=where)
+
+
+def _callbacks(
+    settings: Settings, section: FlowsSection, journal: QueueJournal, outgoing: GatedOutgoing, clock: Clock
+) -> Callbacks:
+    webhooks = settings.config.webhooks
+    own = None
+    if webhooks:
+        urls = [webhook.url for webhook in webhooks.values()]
+        own = GatedOutgoing(partial(transport_for, environ=settings.environ), allowed=urls, clock=clock)
+    return Callbacks(
+        journal=journal,
+        clock=clock,
+        outgoing=outgoing,
+        named={}
+        if own is None
+        else {
+            name: CallbackTarget(
+                url=webhook.url,
+                outgoing=own,
+                secret=_secret(settings, webhook.secret, "webhooks", name, "secret"),
+                timeout_s=webhook.timeout_s,
+            )
+            for name, webhook in webhooks.items()
+        },
+        secret=_secret(settings, section.callback_secret, "flows", "callback_secret"),
+        allowed=section.trusted_urls,
+        close_named=None if own is None else own.close,
+    )
+
+
+def _secret(settings: Settings, reference: str | None, *path: str) -> Secret | None:
+    if reference is None:
+        return None
+    where = f"{settings.origin(*path).where}: {'.'.join(path)}"
+    return fetch_secret(reference, settings.environ, where=where, resolve=lambda file: settings.resolved(file, *path))
 
 
 def _secrets(settings: Settings, section: FlowsSection) -> Mapping[str, Secret]:

@@ -82,3 +82,19 @@ class FlowFinished(Event, frozen=True, kw_only=True, tag="flow.finished"):
     latency_s: float
     cost_microusd: int | None
     errors: int
+
+
+class CallbackSent(Event, frozen=True, kw_only=True, tag="callback.sent"):
+    """Whoever was to be told of the end of the run has been told, by message `message_id`, at the `tries`th try."""
+
+    message_id: str
+    tries: int
+
+
+class CallbackFailed(Event, frozen=True, kw_only=True, tag="callback.failed"):
+    """They have not, because of `message`; it is tried again after `again_in_s` seconds (`None`: no more)."""
+
+    message_id: str
+    tries: int
+    message: str
+    again_in_s: float | None

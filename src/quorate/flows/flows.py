@@ -13,7 +13,9 @@ from quorate.core.errors import QuorateError
 from quorate.core.ids import RunId
 from quorate.core.tasks import background
 from quorate.flows.book import FlowBook
+from quorate.flows.callbacks import CALLBACK, Callbacks
 from quorate.flows.executor import FlowServices
+from quorate.flows.follow import Follower, Told
 from quorate.flows.inputs import check_inputs
 from quorate.flows.journal import JournalEvent, RunView
 from quorate.flows.local_dispatcher import LocalDispatcher
@@ -30,6 +32,7 @@ from quorate.templating.functions import FunctionPool
 
 _log = logging.getLogger("quorate")
 _CLEAN_EVERY_S = 60.0
+_COUNT_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +47,9 @@ class Retention:
 class Flows:
     """The flows of one process, their runs, and what runs them; a live object. `close` it when done.
 
-    `runner` runs, `dispatcher` takes runs out of the queue of `journal`, `files` are those of runs.
+    `runner` runs, `dispatcher` takes runs out of the queue of `journal`, `files` are those of runs. The label
+    `callback` of a run says who is told of its end: an address or the name of a webhook. `queued` is how many runs
+    waited in the queue of all processes a moment ago.
     """
 
     book: FlowBook
@@ -56,10 +61,12 @@ class Flows:
     files: DiskRunFiles
     outgoing: GatedOutgoing
     functions: FunctionPool
+    callbacks: Callbacks
     clock: Clock
     retention: Retention = field(default_factory=Retention)
     max_file_bytes: int = 20 * 1024 * 1024
     reload_s: float = 1.0
+    queued: int = 0
 
     def plan(self, name: str, version: str | None = None, *, key: str | None = None) -> FlowPlan:
         """Return the plan of a flow; `key` is what a split by weights sticks to. Raises `NotFound`."""
@@ -77,8 +84,12 @@ class Flows:
     ) -> FlowResult:
         """Run a flow here and now, and return how it ended; interrupted, the run is cancelled.
 
-        Raises for inputs that the flow does not accept; what fails in it is in the result.
+        Raises for inputs that the flow does not accept; what fails in it is in the result. With a callback the run is
+        kept in the journal whatever it says.
         """
+        labels = self.callbacks.labels(plan, labels)
+        if labels is not None and CALLBACK in labels:
+            durability = _kept(durability or plan.limits.durability)
         return await self.runner.run(plan, inputs, call, durability=durability, mocks=mocks, labels=labels)
 
     async def start(
@@ -93,15 +104,15 @@ class Flows:
     ) -> RunId:
         """Put a run in the queue and return its id (`call.id`); a flow that says `fast` is durable here.
 
-        Raises for inputs that the flow does not accept, and `QueueFull`.
+        Raises for inputs and a callback that the flow does not accept, and `QueueFull`.
         """
         given = check_inputs(plan, inputs)
-        kept = durability or plan.limits.durability
+        labels = self.callbacks.labels(plan, labels)
         header = await self.runner.header(
             plan,
             given,
             call,
-            durability=Durability.DURABLE if kept is Durability.FAST else kept,
+            durability=_kept(durability or plan.limits.durability),
             labels=labels,
             priority=priority,
         )
@@ -120,6 +131,14 @@ class Flows:
         """Return the kept events of a run, those after number `after`."""
         return await self.journal.events(run, after=after, limit=limit)
 
+    def follow(self, run: RunId, *, after: int = 0) -> AsyncGenerator[Told]:
+        """Yield the events of a run that is in the journal, those after number `after`, until it has ended.
+
+        Kept ones come without gap or repetition, whoever runs it; the others only of runs of this process. Close it
+        (`contextlib.aclosing`). Raises `NotFound`.
+        """
+        return Follower(self.journal, self.runner, run, after=after).told()
+
     @asynccontextmanager
     async def watching(self, run: RunId) -> AsyncGenerator[Watch]:
         """Give an iterator over the events of a run in this process from now on, those that are not kept included."""
@@ -131,14 +150,17 @@ class Flows:
 
     async def cancel(self, run: RunId) -> bool:
         """Have a run end as cancelled, wherever it runs; `False` if it has ended."""
+        if self.dispatcher.has(run):  # the wish is kept: if this process dies, the next one ends it
+            return await self.dispatcher.cancel(run)
         return await self.runner.cancel(run)
 
-    async def resume(self, run: RunId) -> None:
+    async def resume(self, run: RunId, *, forget: Sequence[str] = ()) -> None:
         """Put a run that failed or was cancelled in the queue again: what has finished is kept.
 
-        Raises `Conflict` for one that has succeeded, `NotFound`.
+        The steps of `forget` and what comes after them are done again as well. Raises `Conflict` for one that has
+        succeeded, `NotFound`.
         """
-        await self.runner.reopen(run)
+        await self.runner.reopen(run, forget=forget)
         await self.dispatcher.take_up(run)
 
     async def fork(self, run: RunId, from_step: str) -> RunId:
@@ -159,8 +181,10 @@ class Flows:
         """
         async with (
             background(self.dispatcher.serve(self.runner.work)),
+            background(self.callbacks.serve()),
             background(self._follow_files()),
             background(self._clean()),
+            background(self._count()),
         ):
             yield
 
@@ -168,6 +192,7 @@ class Flows:
         """Close the journal, connections and worker processes."""
         await self.journal.close()
         await self.outgoing.close()
+        await self.callbacks.close()
         await asyncio.to_thread(self.functions.close)
 
     async def _follow_files(self) -> None:
@@ -177,6 +202,14 @@ class Flows:
                 await asyncio.to_thread(self.book.refresh)
             except OSError as error:
                 _log.warning("the folder of flows cannot be read: %s", error)
+
+    async def _count(self) -> None:
+        while True:
+            try:
+                self.queued = await self.journal.queued()
+            except QuorateError as error:
+                _log.warning("how many runs wait cannot be seen: %s", error.message)
+            await asyncio.sleep(_COUNT_EVERY_S)
 
     async def _clean(self) -> None:
         while True:
@@ -202,3 +235,7 @@ class Flows:
         except QuorateError:
             return await self.files.touched_at(run) < moment
         return status.is_final and (await self.journal.load(run)).updated_at < moment
+
+
+def _kept(durability: Durability) -> Durability:
+    return Durability.DURABLE if durability is Durability.FAST else durability

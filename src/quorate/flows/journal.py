@@ -56,6 +56,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """The right to run a run until `expires_at`, if nobody has claimed a higher `epoch`.
 
     `strict`: what is written under it survives a power cut. `cancel_requested`: as of when it was given or renewed.
+    `taken_over`: when it was given, the run was another worker's that had fallen silent.
     """
 
     run: RunId
@@ -64,6 +65,7 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     expires_at: datetime
     strict: bool = False
     cancel_requested: bool = False
+    taken_over: bool = False
 
 
 class JournalEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +86,7 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     """A run as it stands: `outcomes` by path, `spent_microusd` what its finished attempts have cost until now.
 
     `attempts` are the failed ones of steps that have not ended, by path. `timers` are when steps that wait go on.
+    `events` is the `seq` of the last event.
     """
 
     header: RunHeader
@@ -95,7 +98,16 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     result: FlowResult | None
     spent_microusd: int
     updated_at: datetime
+    events: int = 0
     lease: Lease | None = None
+
+
+class Callback(msgspec.Struct, frozen=True, kw_only=True):
+    """That somebody is to be told of the end of a run: `seq` is the event of the end, this is the `tries`th try."""
+
+    run: RunId
+    seq: int
+    tries: int
 
 
 class Journal(Protocol):

@@ -10,7 +10,7 @@ from quorate.core.ids import RunId
 from quorate.flows.dispatcher import Work
 from quorate.flows.journal import DEFAULT_LEASE_S, Lease, LeaseLost, RunHeader, RunView
 from quorate.flows.journals.bell import CANCEL, WORK, heard
-from quorate.flows.journals.ended import broken
+from quorate.flows.journals.ended import broken, end_event
 from quorate.flows.journals.errors import JournalUnavailable
 from quorate.flows.queue_journal import QueueJournal
 
@@ -79,6 +79,10 @@ class LocalDispatcher:
     def running(self) -> int:
         """How many runs this worker has."""
         return len(self._held)
+
+    def has(self, run: RunId) -> bool:
+        """Whether this worker has a run."""
+        return run in self._held
 
     async def submit(self, header: RunHeader) -> None:
         """Put a run in the queue; raise `QueueFull` if too many wait, `Conflict` if its id is taken."""
@@ -226,7 +230,9 @@ class LocalDispatcher:
     async def _end_as_broken(self, lease: Lease) -> None:
         try:
             view = await self._journal.load(lease.run)
-            await self._journal.finish(lease, broken(view.header, view.outcomes, view.spent_microusd))
+            result = broken(view.header, view.outcomes, view.spent_microusd)
+            event = end_event(result, view.header.created_at, self._clock.now())
+            await self._journal.finish(lease, result, event)
         except (LeaseLost, NotFound):
             pass  # it has ended, or somebody has it
         except QuorateError as error:

@@ -1,10 +1,11 @@
 """A journal out of which workers take their work: what a dispatcher needs beyond keeping runs."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
 from quorate.core.ids import RunId
-from quorate.flows.journal import Journal
+from quorate.flows.journal import Callback, Journal
 from quorate.flows.journals.bell import Bell
 from quorate.flows.outcome import RunStatus
 
@@ -30,4 +31,15 @@ class QueueJournal(Journal, Protocol):
 
     async def queued(self) -> int:
         """Return how many runs wait in the queue."""
+        ...
+
+    async def take_callback(self, *, hold_s: float) -> Callback | None:
+        """Return the callback that is due first; if it is not ended within `hold_s`, somebody else gets it again."""
+        ...
+
+    async def end_callback(self, callback: Callback, event: bytes, *, again_at: datetime | None) -> bool:
+        """Keep what became of a try, with its event, and when the next one is due (`None`: no more).
+
+        `False`, and nothing is kept, if the run has been taken up again meanwhile.
+        """
         ...

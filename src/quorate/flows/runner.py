@@ -1,7 +1,8 @@
 """Runs flows: at once, from a queue, again after a failure, from a step on, or with recorded answers."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -16,6 +17,7 @@ from quorate.core.tasks import background
 from quorate.flows.executor import FlowServices
 from quorate.flows.files import handed_over
 from quorate.flows.journal import Entry, Journal, Lease, LeaseLost, RunHeader, RunView
+from quorate.flows.journals.ended import end_event
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 from quorate.flows.plan import Durability, FlowPlan
 from quorate.flows.registry import Executors
@@ -38,11 +40,17 @@ from quorate.model.usage import Charge, Usage
 _LEASE_S = 30.0
 
 
+#: Hears that a run has ended: its plan, how it ended, and the paths that had ended before it was taken up here.
+OnEnd = Callable[[FlowPlan, FlowResult, Collection[str]], None]
+_log = logging.getLogger("quorate")
+
+
 class FlowRunner:
     """Runs flows over one journal; a live object, for one event loop.
 
     `plan_of` gives the plan of what a run began with, `flow_named` finds the flows that steps run, `check_inputs` fills
-    in defaults and refuses what does not fit. `owner` names this process in leases.
+    in defaults and refuses what does not fit. `owner` names this process in leases. `on_end` hears of every run that
+    ended here and was not made up by a test; `takeovers` counts runs that were taken from a silent worker.
     """
 
     def __init__(
@@ -58,7 +66,10 @@ class FlowRunner:
         step_cache: StepCache | None = None,
         clock: Clock | None = None,
         lease_s: float = _LEASE_S,
+        on_end: OnEnd | None = None,
     ) -> None:
+        self.takeovers = 0
+        self.on_end = on_end
         self._journal = journal
         self._plan_of = plan_of
         self._owner = owner
@@ -150,12 +161,15 @@ class FlowRunner:
         ends as failed. Raises `LeaseLost`.
         """
         header = view.header
+        if lease.taken_over:
+            self.takeovers += 1
+            _log.warning("run %s is taken over from a worker that fell silent", header.id)
         try:
             plan = self._plan_of(header)
             require_secrets(plan, self._machinery)
         except QuorateError as error:
             result = not_begun(view, error)
-            await self._journal.finish(lease, result)
+            await self._journal.finish(lease, result, end_event(result, header.created_at, self._clock.now()))
             return result
         start = _Start(plan=plan, inputs=header.inputs, call=self._call_of(header), view=view)
 
@@ -180,10 +194,12 @@ class FlowRunner:
         )
         return await self._run_on(lease, start)
 
-    async def reopen(self, run: RunId) -> None:
+    async def reopen(self, run: RunId, *, forget: Sequence[str] = ()) -> None:
         """Make a run that failed or was cancelled queued again: what failed, and what waited for it, is forgotten.
 
-        One that has not ended is left as it is. Raises `Conflict` for one that has succeeded, `NotFound`.
+        So are the steps of `forget` (paths or names), and what waited for those. One that has not ended is left as it
+        is. Raises `Conflict` for one that has succeeded, or has not ended and is to forget; `NotFound` for an unknown
+        run or step.
         """
         view = await self._journal.load(run)
         if view.status in (RunStatus.SUCCEEDED, RunStatus.PARTIAL):
@@ -191,7 +207,15 @@ class FlowRunner:
                 f"the run {run!r} has ended ({view.status}): there is nothing to resume; fork it from a step"
             )
         if view.status.is_final:
-            await self._journal.reopen(run, forget=to_forget(view.outcomes))
+            gone = set(to_forget(view.outcomes))
+            for step in forget:
+                kept = {each.path for each in kept_before(self._plan_of(view.header), view.outcomes, step)}
+                gone |= view.outcomes.keys() - kept
+            await self._journal.reopen(run, forget=sorted(gone))
+        elif forget:
+            raise Conflict(
+                f"the run {run!r} is {view.status}: nothing is forgotten before it has ended; cancel it first"
+            )
 
     async def fork(self, run: RunId, from_step: str) -> RunId:
         """Begin a new run with the outcomes of everything not at or behind a step, and return its id: it is queued.
@@ -261,7 +285,8 @@ class FlowRunner:
         watches = self._watches.get(run, [])
         if watch in watches:
             watches.remove(watch)
-        if not watches:
+        # A run under way goes on telling the list that it has.
+        if not watches and run not in self._live:
             self._watches.pop(run, None)
 
     async def _run_in_memory(
@@ -280,7 +305,23 @@ class FlowRunner:
         audience = Audience(start.call.sink, self._watches.setdefault(start.call.id, []))
         course = self._course(start, lease, audience)
         async with self._lives(course) as live:
-            return await live.to_its_end(resumed=start.view is not None, is_cancelled=is_cancelled)
+            return await live.to_its_end(
+                resumed=start.view is not None,
+                is_cancelled=is_cancelled,
+                on_end=lambda result: self._tell_end(start, result, is_kept=lease is not None),
+            )
+
+    def _tell_end(self, start: "_Start", result: FlowResult, *, is_kept: bool) -> None:
+        if start.mocks is not None:
+            return
+        if is_kept:
+            _log.info(
+                "run %s of flow %s %s: %s after %.3f s, %s micro-USD, %d errors",
+                *(result.run_id, result.flow, result.version, result.status, result.latency.total_s),
+                *(result.cost_microusd, len(result.errors)),
+            )
+        if self.on_end is not None:
+            self.on_end(start.plan, result, () if start.view is None else start.view.outcomes)
 
     @asynccontextmanager
     async def _lives(self, course: Course) -> AsyncGenerator[LiveRun]:

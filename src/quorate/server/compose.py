@@ -36,6 +36,7 @@ from quorate.engine.label_follower import LabelFollower
 from quorate.engine.learned_trust import LearnFrom
 from quorate.server.call_handler import AD_HOC
 from quorate.server.embeddings import HASHED
+from quorate.server.flow_metrics import watch_flows
 from quorate.server.gate_metrics import gate_values
 from quorate.server.relays import Relays
 from quorate.server.services import Services
@@ -240,6 +241,7 @@ def _watch(services: Services, metrics: CallMetrics, logs: Logs) -> None:
     metrics.watch(names.LIMITS_DEGRADED, lambda: limiter.away)
     metrics.watch(names.LOG_LINES_DROPPED, lambda: logs.dropped)
     metrics.watch_each(lambda: gate_values(services.gates.status(services.clock.monotonic()), services.catalog.cards()))
+    watch_flows(services.flows, metrics)
     if tracing is not None:
         metrics.watch(names.TRACES_DROPPED, lambda: tracing.dropped)
     if keys is not None:

@@ -19,6 +19,7 @@ _log = logging.getLogger(__name__)
 
 _REPLAYED = {"Idempotency-Replayed": "true"}
 _MOST_CHARACTERS = 255
+_NO_QUERY = b"{}"
 
 
 class StillRunning(Conflict):
@@ -105,7 +106,9 @@ async def _to_the_end(work: Coroutine[Any, Any, Answer]) -> Answer:
 
 def _digest(exchange: Exchange, body_bytes: bytes) -> bytes:
     path = msgspec.json.encode(sorted(exchange.path.items()))
-    return hashlib.sha256(path + b"\0" + body_bytes).digest()
+    query = msgspec.json.encode(exchange.query)
+    asked = b"" if query == _NO_QUERY else query + b"\0"
+    return hashlib.sha256(path + b"\0" + asked + body_bytes).digest()
 
 
 def _kept(value: Any) -> bytes:

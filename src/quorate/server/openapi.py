@@ -138,12 +138,15 @@ def _operation(route: "Route", references: dict[type[msgspec.Struct], JsonObject
         operation["x-quorate-permission"] = route.permission.value
     if route.body is not None:
         operation["requestBody"] = {
-            "required": True,
+            "required": not route.body_optional,
             "content": {"application/json": {"schema": references[route.body]}},
         }
     done: JsonObject = {"description": "Done.", "headers": _headers()}
     if route.answer is not None:
         done["content"] = {"application/json": {"schema": references[route.answer]}}
+    if route.stream:
+        streamed: JsonObject = {"schema": {"type": "string", "description": route.stream}}
+        done["content"] = {**done.get("content", {}), "text/event-stream": streamed}
     operation["responses"] = {str(route.status): done, **_failures(route.path)}
     return operation
 

@@ -14,12 +14,15 @@ from quorate.access.authorize import authorize
 from quorate.core.errors import InvalidRequest, MethodNotAllowed, NotFound, QuorateError
 from quorate.core.ids import new_id
 from quorate.server.authenticate import ANYBODY, authenticate
+from quorate.server.event_stream import EventStream
+from quorate.server.hangup import Hangup
 from quorate.server.idempotency import once
 from quorate.server.inbound import Inbound, Receive, Scope, Send, read_body, require_depth, require_json
-from quorate.server.outbound import internal_error, send_error
-from quorate.server.route import Answer, Exchange, Route
+from quorate.server.outbound import error_body, internal_error, send_error
+from quorate.server.route import Answer, Exchange, Route, WriteEvents
 from quorate.server.services import Services
 from quorate.telemetry.logs import begin_request
+from quorate.wire.sse import encode_sse
 
 _log = logging.getLogger(__name__)
 #: Of a path that nobody has here, so much is repeated: it may be of any length.
@@ -136,7 +139,9 @@ class _Reply:
             authorize(principal, route.permission)
         query = _query(self._request, route)
         data, body = b"", None
-        if route.body is not None:
+        if route.body is not None and route.body_optional and inbound.content_type is None:
+            body = route.body()
+        elif route.body is not None:
             require_json(inbound)
             data = await read_body(inbound, receive, limit_bytes=services.settings.max_body_bytes)
             require_depth(data, services.settings.max_depth)
@@ -148,6 +153,7 @@ class _Reply:
             path=cast("dict[str, str]", self._request.path_params),
             query=query,
             body=body,
+            headers=self._request.headers,
         )
         if route.idempotent and inbound.idempotency_key is not None:
             key = inbound.idempotency_key.decode("latin-1")
@@ -155,11 +161,34 @@ class _Reply:
         return await route.handler(exchange)
 
     async def _send(self, answer: Answer, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        if answer.events is not None and scope["method"] != "HEAD":
+            await self._stream(answer.events, request_id, scope, receive, send)
+            return
         value = answer.value
         content = value if isinstance(value, bytes) else b"" if value is None else msgspec.json.encode(value)
         headers = {**_NO_STORE, "x-request-id": request_id, **answer.headers}
         response = Response(content, answer.status, headers, media_type=answer.content_type)
         await response(scope, receive, send)
+
+    async def _stream(self, events: WriteEvents, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"x-content-type-options", b"nosniff"), (b"x-request-id", request_id.encode())]
+
+        def told(error: QuorateError) -> bytes:
+            return encode_sse(error_body(error, path=scope["path"], request_id=request_id), event="error")
+
+        heartbeat_s = self._services.settings.heartbeat_s
+        async with (
+            Hangup(scope, receive) as hangup,
+            EventStream(send, headers, hangup, heartbeat_s=heartbeat_s, error_events=told) as stream,
+        ):
+            try:
+                await events(stream)
+            except QuorateError as error:
+                await stream.fail(error)
+            except Exception:  # noqa: BLE001 - the response has begun; the caller gets a plain error in it
+                _log.exception("request %s met a fault of ours", request_id)
+                await stream.fail(internal_error())
+            await stream.end()
 
 
 def _query(request: Request, route: Route) -> Any:

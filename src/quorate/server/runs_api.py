@@ -8,9 +8,12 @@ import msgspec
 
 from quorate.access.authorize import Owned, authorize
 from quorate.access.permission import Permission
+from quorate.core.errors import NotFound
 from quorate.core.ids import KeyId, RunId, TenantId
 from quorate.model.event import State
 from quorate.model.run import RunRecord
+from quorate.server.flow_run_access import found_run
+from quorate.server.flow_run_view import FlowRun, flow_run, percent_of
 from quorate.server.moment import utc
 from quorate.server.route import Answer, Exchange, Route
 from quorate.server.visible import tenant_scope
@@ -18,6 +21,8 @@ from quorate.storage.run_store import ModelTotals, StoredRun, Totals
 from quorate.storage.scope import ALL_TENANTS, Scope
 
 DEFAULT_PAGE = 50
+#: Events looked through for the progress of a flow's run.
+_LAST_EVENTS = 50
 
 
 class RunQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -49,11 +54,21 @@ class RunPage(msgspec.Struct, frozen=True, kw_only=True):
     next: str | None = None
 
 
-class RunDetails(msgspec.Struct, frozen=True, kw_only=True):
-    """A run with its branches; `children` are runs that ran inside it."""
+class ShowQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whether the outputs of the single steps of a flow's run are shown as well."""
 
-    run: RunRecord
+    step_outputs: bool = False
+
+
+class RunDetails(msgspec.Struct, frozen=True, kw_only=True):
+    """A run with its branches; `children` are runs that ran inside it.
+
+    `flow` is there for the run of a flow, also while it runs; `run`, the record of a call, when that is over.
+    """
+
+    run: RunRecord | None = None
     children: tuple[str, ...] = ()
+    flow: FlowRun | None = None
 
 
 class ModelSum(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,14 +118,37 @@ async def list_runs(exchange: Exchange) -> Answer:
 
 
 async def show_run(exchange: Exchange) -> Answer:
-    """Return one run."""
+    """Return one run: the record of a call, what a flow's run has come to, or both."""
+    flow = await _flow_run(exchange)
     run_id = RunId(exchange.path["id"])
     scope: Scope = ALL_TENANTS if exchange.principal.is_operator else exchange.principal.tenant
-    found: StoredRun = await asyncio.to_thread(exchange.services.database.runs.get, scope, run_id)
+    try:
+        found: StoredRun = await asyncio.to_thread(exchange.services.database.runs.get, scope, run_id)
+    except NotFound:
+        if flow is None:
+            raise
+        return Answer(value=RunDetails(flow=flow))
     authorize(
         exchange.principal, Permission.RUNS_READ, Owned(tenant=TenantId(found.run.tenant), what=f"run {run_id!r}")
     )
-    return Answer(value=RunDetails(run=found.run, children=found.children))
+    return Answer(value=RunDetails(run=found.run, children=found.children, flow=flow))
+
+
+async def _flow_run(exchange: Exchange) -> FlowRun | None:
+    if exchange.services.flows is None:
+        return None
+    try:
+        flows, view = await found_run(exchange, Permission.RUNS_READ)
+    except NotFound:
+        return None
+    query: ShowQuery = exchange.query
+    last = await flows.events(view.header.id, after=max(0, view.events - _LAST_EVENTS))
+    return flow_run(
+        view,
+        percent_of(view.status, last),
+        contents=Permission.FLOWS_READ in exchange.principal.permissions,
+        step_outputs=query.step_outputs,
+    )
 
 
 async def sum_runs(exchange: Exchange) -> Answer:
@@ -172,8 +210,9 @@ ROUTES = (
         method="GET",
         path="/api/v1/runs/{id}",
         handler=show_run,
-        summary="Show one run with its branches",
+        summary="Show one run with its branches, or with the steps of its flow",
         permission=Permission.RUNS_READ,
+        query=ShowQuery,
         answer=RunDetails,
         tag="runs",
     ),

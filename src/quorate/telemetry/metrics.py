@@ -59,6 +59,7 @@ class CallMetrics:
         self._rejected: dict[str, int] = {}
         self._watched: dict[str, Callable[[], float]] = {}
         self._watched_each: list[Callable[[], Iterable[Value]]] = []
+        self._watched_spreads: list[Callable[[], Iterable[Spread]]] = []
         self.in_flight = 0
 
     def know(self, models: Iterable[str]) -> None:
@@ -74,6 +75,10 @@ class CallMetrics:
     def watch_each(self, read: Callable[[], Iterable[Value]]) -> None:
         """Ask `read` for values with labels, at each snapshot and in its thread; it sees to it that they are few."""
         self._watched_each.append(read)
+
+    def watch_spreads(self, read: Callable[[], Iterable[Spread]]) -> None:
+        """Ask `read` for histograms, at each snapshot and in its thread; it sees to it that they are few."""
+        self._watched_spreads.append(read)
 
     def rejected(self, code: str) -> None:
         """Count a request that was refused before any work began; `code` is that of the error."""
@@ -241,6 +246,8 @@ class CallMetrics:
                 yield Spread(name=names.AGREEMENT, labels=labels, counts=tuple(scores.counts), total=scores.total)
         for leaf in tuple(self._leaves.values()):
             yield _spread(names.BRANCH_DURATION, (leaf.model, leaf.provider), leaf.duration)
+        for read in tuple(self._watched_spreads):
+            yield from read()
 
 
 def _class(hundreds: int) -> str:

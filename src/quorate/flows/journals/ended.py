@@ -1,7 +1,11 @@
 """Runs that end without the interpreter: cancelled while they wait, lost with their worker, or by an error of ours."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
+import msgspec
+
+from quorate.flows.event import FlowFinished
 from quorate.flows.journal import RunHeader
 from quorate.flows.outcome import FlowResult, Latency, RunStatus, StepError, StepOutcome
 
@@ -34,6 +38,20 @@ def broken(header: RunHeader, outcomes: Mapping[str, StepOutcome], cost_microusd
         hint="resume the run once the program is mended: the steps that have ended are not executed again",
     )
     return _ended(header, outcomes, cost_microusd, RunStatus.FAILED, error)
+
+
+def end_event(result: FlowResult, began_at: datetime, now: datetime) -> bytes:
+    """Return the event, as it is kept, that tells of such an end."""
+    return msgspec.json.encode(
+        FlowFinished(
+            call_id=result.run_id,
+            at_s=max(0.0, (now - began_at).total_seconds()),
+            status=str(result.status),
+            latency_s=result.latency.total_s,
+            cost_microusd=result.cost_microusd,
+            errors=len(result.errors),
+        )
+    )
 
 
 def _ended(

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from quorate.core.clock import Clock, SystemClock
 from quorate.core.ids import RunId, TenantId
-from quorate.flows.journal import DEFAULT_LEASE_S, Entry, JournalEvent, Lease, RunHeader, RunView
+from quorate.flows.journal import DEFAULT_LEASE_S, Callback, Entry, JournalEvent, Lease, RunHeader, RunView
 from quorate.flows.journals import operations
 from quorate.flows.journals.bell import CANCEL, WORK, Bell
 from quorate.flows.journals.moment import to_us
@@ -227,6 +227,22 @@ class JournalFacade:
     async def cancels(self, owner: str) -> Sequence[RunId]:
         """Return the runs that this worker holds and that somebody wants to stop."""
         return await self._look(lambda pages: pages.cancels(owner))
+
+    async def take_callback(self, *, hold_s: float) -> Callback | None:
+        """Return the callback that is due first, for whoever asks to send it within `hold_s`."""
+        now, hold_us = self._now(), operations.lease_length(hold_s)
+        return await self._change(Operation(do=lambda pages: operations.take_callback(pages, hold_us=hold_us, now=now)))
+
+    async def end_callback(self, callback: Callback, event: bytes, *, again_at: datetime | None) -> bool:
+        """Keep what became of a try; `False` if the run has been taken up again meanwhile."""
+        again_us = None if again_at is None else to_us(again_at)
+        return await self._change(
+            Operation(
+                do=lambda pages: operations.end_callback(pages, callback, event, again_us),
+                runs=(callback.run,),
+                tells=(callback.run,),
+            )
+        )
 
     async def queued(self) -> int:
         """Return how many runs wait in the queue."""

@@ -38,6 +38,7 @@ class _Kept:
     timers: dict[str, int] = field(default_factory=dict[str, int])
     events: list[JournalEvent] = field(default_factory=list[JournalEvent])
     result: bytes | None = None
+    callback: tuple[int, int, int] | None = None
 
 
 class MemoryPages:
@@ -103,7 +104,7 @@ class MemoryPages:
     def reopen(self, run: RunId, paths: Sequence[str]) -> None:
         """Forget the result and what is at and below the paths."""
         kept = self._runs[run]
-        kept.result = None
+        kept.result = kept.callback = None
 
         def stays(path: str) -> bool:
             return not any(is_below(path, forgotten) for forgotten in paths)
@@ -119,6 +120,25 @@ class MemoryPages:
         for run in old:
             del self._runs[run]
         return len(old)
+
+    def call_back(self, run: RunId, seq: int, tries: int, due_at: int) -> None:
+        """Keep that somebody is to be told."""
+        self._runs[run].callback = (seq, tries, due_at)
+
+    def callback(self, run: RunId) -> tuple[int, int] | None:
+        """Return what somebody is to be told."""
+        kept = self._runs[run].callback
+        return None if kept is None else kept[:2]
+
+    def called_back(self, run: RunId) -> None:
+        """Forget it."""
+        self._runs[run].callback = None
+
+    def due_callback(self, now: int) -> RunId | None:
+        """Return the run whose turn it is."""
+        due = [(kept.callback[2], run) for run, kept in self._runs.items() if kept.callback is not None]
+        first = min(due, default=None)
+        return None if first is None or first[0] > now else first[1]
 
     def header(self, run: RunId) -> RunHeader:
         """Return the header."""

@@ -1,7 +1,8 @@
 """What the calls of a journal do, once for all kinds: each does all of it, or raises before it changes anything.
 
-Labels of a header that count here: `max_runs` (how many runs of its queue key may be held at once) and `auto_resume`
-(`false`: a run whose worker went silent fails with `worker_lost` and waits for somebody to resume it).
+Labels of a header that count here: `max_runs` (how many runs of its queue key may be held at once), `auto_resume`
+(`false`: a run whose worker went silent fails with `worker_lost` and waits for somebody to resume it) and `callback`
+(somebody is to be told of the end).
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ import msgspec
 
 from quorate.core.errors import Conflict, NotFound
 from quorate.core.ids import RunId
-from quorate.flows.journal import Entry, Lease, RunView
+from quorate.flows.journal import Callback, Entry, Lease, RunView
 from quorate.flows.journals import ended
 from quorate.flows.journals.moment import from_us, seconds_to_us, to_us
 from quorate.flows.journals.packing import packed
@@ -69,7 +70,8 @@ def claim_next(pages: Pages, owner: str, *, lease_us: int, now: int) -> Lease | 
     while (row := pages.next_row(now)) is not None:
         if row.status is not RunStatus.RUNNING or row.auto_resume or not row.owner:
             return _taken(pages, row, owner, lease_us, now)
-        _end(pages, row, ended.worker_lost(pages.header(row.id), pages.outcomes(row.id), _spent(pages, row.id)))
+        lost = ended.worker_lost(pages.header(row.id), pages.outcomes(row.id), _spent(pages, row.id))
+        _end(pages, row, lost, now)
     return None
 
 
@@ -128,6 +130,7 @@ def finish(pages: Pages, lease: Lease, result: bytes, status: RunStatus, event: 
     row.updated_at = now
     pages.end(row.id, result)
     pages.changed(row)
+    _to_call_back(pages, row, now)
 
 
 def request_cancel(pages: Pages, run: RunId, now: int) -> bool:
@@ -140,7 +143,7 @@ def request_cancel(pages: Pages, run: RunId, now: int) -> bool:
         row.cancel_requested = True
         pages.changed(row)
     else:
-        _end(pages, row, ended.cancelled(pages.header(run), pages.outcomes(run), _spent(pages, run)))
+        _end(pages, row, ended.cancelled(pages.header(run), pages.outcomes(run), _spent(pages, run)), now)
     return True
 
 
@@ -154,6 +157,31 @@ def reopen(pages: Pages, run: RunId, forget: Sequence[str], now: int) -> None:
     row.cancel_requested = False
     row.updated_at = now
     pages.changed(row)
+
+
+def take_callback(pages: Pages, *, hold_us: int, now: int) -> Callback | None:
+    """Take the callback that is due first; nobody else gets it while it is held."""
+    run = pages.due_callback(now)
+    kept = None if run is None else pages.callback(run)
+    if run is None or kept is None:
+        return None
+    seq, tries = kept
+    pages.call_back(run, seq, tries + 1, now + hold_us)
+    return Callback(run=run, seq=seq, tries=tries + 1)
+
+
+def end_callback(pages: Pages, callback: Callback, event: bytes, again_at: int | None) -> bool:
+    """Keep what became of one try; `False` if the run has been taken up again meanwhile."""
+    row = found(pages, callback.run)
+    if pages.callback(callback.run) != (callback.seq, callback.tries):
+        return False
+    if again_at is None:
+        pages.called_back(callback.run)
+    else:
+        pages.call_back(callback.run, callback.seq, callback.tries, again_at)
+    _told(pages, row, event)
+    pages.changed(row)
+    return True
 
 
 def load(pages: Pages, run: RunId, now: int) -> RunView:
@@ -177,6 +205,7 @@ def view(pages: Pages, row: RunRow, outcomes: Mapping[str, StepOutcome] | None, 
         result=result,
         spent_microusd=_spent(pages, row.id) if spent is None else spent,
         updated_at=from_us(row.updated_at),
+        events=row.events,
         lease=row.lease() if row.is_held(now) else None,
     )
 
@@ -208,10 +237,18 @@ def _told(pages: Pages, row: RunRow, event: bytes) -> int:
     return row.events
 
 
-def _end(pages: Pages, row: RunRow, result: FlowResult) -> None:
+def _end(pages: Pages, row: RunRow, result: FlowResult, now: int) -> None:
+    _told(pages, row, ended.end_event(result, from_us(row.created_at), from_us(now)))
     row.let_go(result.status)
+    row.updated_at = now
     pages.end(row.id, packed(result))
     pages.changed(row)
+    _to_call_back(pages, row, now)
+
+
+def _to_call_back(pages: Pages, row: RunRow, now: int) -> None:
+    if row.calls_back:
+        pages.call_back(row.id, row.events, 0, now)
 
 
 def _wake_ups(pages: Pages, run: RunId) -> dict[str, int]:

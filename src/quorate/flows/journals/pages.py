@@ -98,6 +98,22 @@ class Pages(Protocol):
         """Return the runs that a worker holds and that somebody wants to stop."""
         ...
 
+    def call_back(self, run: RunId, seq: int, tries: int, due_at: int) -> None:
+        """Keep that somebody is to be told of the run's end at a moment, instead of what was kept of that."""
+        ...
+
+    def callback(self, run: RunId) -> tuple[int, int] | None:
+        """Return (seq, tries) of what somebody is to be told of a run; `None`: nothing."""
+        ...
+
+    def called_back(self, run: RunId) -> None:
+        """Nobody is to be told of the run's end any more."""
+        ...
+
+    def due_callback(self, now: int) -> RunId | None:
+        """Return the run of whose end somebody should have been told first, and that no other process is at."""
+        ...
+
     def queued(self) -> int:
         """Return how many runs wait for a worker."""
         ...

@@ -13,7 +13,8 @@ from quorate.flows.plan import Durability
 class RunRow:
     """A live row. `max_runs`: so many runs of its `queue_key` may be held at once; `None` for any number.
 
-    `owner` is empty while nobody holds it. `events` counts those that were kept.
+    `calls_back`: somebody is to be told of its end. `owner` is empty while nobody holds it. `events` counts those that
+    were kept.
     """
 
     id: RunId
@@ -26,6 +27,7 @@ class RunRow:
     max_runs: int | None
     auto_resume: bool
     strict: bool
+    calls_back: bool = False
     owner: str = ""
     epoch: int = 0
     lease_until: int = 0
@@ -55,13 +57,14 @@ class RunRow:
 
     def take(self, owner: str, lease_us: int, now: int) -> Lease:
         """Give it to a worker, with the next epoch."""
+        taken_over = self.status is RunStatus.RUNNING and bool(self.owner)
         self.owner = owner
         self.epoch += 1
         self.lease_until = now + lease_us
         self.status = RunStatus.RUNNING
-        return self.lease()
+        return self.lease(taken_over=taken_over)
 
-    def lease(self) -> Lease:
+    def lease(self, *, taken_over: bool = False) -> Lease:
         """Return the lease as it stands."""
         return Lease(
             run=self.id,
@@ -70,6 +73,7 @@ class RunRow:
             expires_at=from_us(self.lease_until),
             strict=self.strict,
             cancel_requested=self.cancel_requested,
+            taken_over=taken_over,
         )
 
     def let_go(self, status: RunStatus) -> None:
@@ -98,5 +102,6 @@ def new_row(header: RunHeader, status: RunStatus, now: int, limit: int | None) -
         max_runs=limit,
         auto_resume=header.labels.get("auto_resume") != "false",
         strict=header.durability is Durability.STRICT,
+        calls_back="callback" in header.labels,
         updated_at=now,
     )

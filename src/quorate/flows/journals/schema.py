@@ -29,7 +29,8 @@ _FIRST = (
         ready_at BIGINT,
         cancel_requested BIGINT NOT NULL,
         events BIGINT NOT NULL,
-        updated_at BIGINT NOT NULL
+        updated_at BIGINT NOT NULL,
+        calls_back BIGINT NOT NULL
     )
     """,
     # Only the few that have not ended are in these.
@@ -77,6 +78,15 @@ _FIRST = (
     )
     """,
     """
+    CREATE TABLE flow_callbacks (
+        run TEXT NOT NULL PRIMARY KEY,
+        seq BIGINT NOT NULL,
+        tries BIGINT NOT NULL,
+        due_at BIGINT NOT NULL
+    )
+    """,
+    "CREATE INDEX flow_callbacks_due ON flow_callbacks (due_at)",
+    """
     CREATE TABLE flow_step_cache (
         key TEXT NOT NULL PRIMARY KEY,
         expires_at BIGINT,
@@ -91,7 +101,15 @@ _FIRST = (
 STEPS = (_FIRST,)
 VERSION = len(STEPS)
 #: Everything of a run but its row.
-PARTS = ("flow_headers", "flow_results", "flow_outcomes", "flow_attempts", "flow_timers", "flow_events")
+PARTS = (
+    "flow_headers",
+    "flow_results",
+    "flow_outcomes",
+    "flow_attempts",
+    "flow_timers",
+    "flow_events",
+    "flow_callbacks",
+)
 
 
 def bring_up(session: Session) -> None:

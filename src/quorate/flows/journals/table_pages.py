@@ -26,10 +26,10 @@ _result = msgspec.json.Decoder(FlowResult)
 
 _COLUMNS = (
     "id, tenant, flow, status, priority, created_at, queue_key, max_runs, auto_resume, strict, owner, epoch, "
-    "lease_until, wake_at, cancel_requested, events, updated_at"
+    "lease_until, wake_at, cancel_requested, events, updated_at, calls_back"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM flow_runs"
-_INSERT = f"INSERT INTO flow_runs ({_COLUMNS}, ready_at) VALUES ({', '.join('?' * 18)})"
+_INSERT = f"INSERT INTO flow_runs ({_COLUMNS}, ready_at) VALUES ({', '.join('?' * 19)})"
 _UPDATE = (
     "UPDATE flow_runs SET status = ?, owner = ?, epoch = ?, lease_until = ?, wake_at = ?, cancel_requested = ?, "
     "events = ?, updated_at = ?, ready_at = ? WHERE id = ?"
@@ -171,6 +171,7 @@ class TablePages:
         """Delete the result and what is at and below the paths."""
         self.flush()
         self._session.run("DELETE FROM flow_results WHERE run = ?", (run,))
+        self._session.run("DELETE FROM flow_callbacks WHERE run = ?", (run,))
         for table in ("flow_outcomes", "flow_attempts", "flow_timers") if paths else ():
             kept = {path for (path,) in self._session.rows(f"SELECT path FROM {table} WHERE run = ?", (run,))}
             gone = [path for path in kept if any(is_below(path, forgotten) for forgotten in paths)]
@@ -193,6 +194,30 @@ class TablePages:
         condition, value = self._session.among("id", runs)
         self._session.run(f"DELETE FROM flow_runs WHERE {condition}", (value,))
         return len(runs)
+
+    def call_back(self, run: RunId, seq: int, tries: int, due_at: int) -> None:
+        """Insert or change what somebody is to be told."""
+        self._session.run(
+            "INSERT INTO flow_callbacks (run, seq, tries, due_at) VALUES (?, ?, ?, ?) ON CONFLICT (run) DO UPDATE SET "
+            "seq = excluded.seq, tries = excluded.tries, due_at = excluded.due_at",
+            (run, seq, tries, due_at),
+        )
+
+    def callback(self, run: RunId) -> tuple[int, int] | None:
+        """Return what somebody is to be told."""
+        found = self._session.rows("SELECT seq, tries FROM flow_callbacks WHERE run = ?", (run,))
+        return (found[0][0], found[0][1]) if found else None
+
+    def called_back(self, run: RunId) -> None:
+        """Delete it."""
+        self._session.run("DELETE FROM flow_callbacks WHERE run = ?", (run,))
+
+    def due_callback(self, now: int) -> RunId | None:
+        """Return the run whose turn it is, its callback locked."""
+        found = self._session.rows(
+            "SELECT run FROM flow_callbacks WHERE due_at <= ? ORDER BY due_at LIMIT 1" + self._session.skipping, (now,)
+        )
+        return RunId(found[0][0]) if found else None
 
     def header(self, run: RunId) -> RunHeader:
         """Return the header."""
@@ -300,6 +325,7 @@ def _row(values: tuple[Any, ...]) -> RunRow:
         cancel_requested=bool(values[14]),
         events=values[15],
         updated_at=values[16],
+        calls_back=bool(values[17]),
     )
 
 
@@ -322,6 +348,7 @@ def _inserted(row: RunRow) -> tuple[Any, ...]:
         int(row.cancel_requested),
         row.events,
         row.updated_at,
+        int(row.calls_back),
         row.ready_at,
     )
 

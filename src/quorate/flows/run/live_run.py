@@ -60,8 +60,14 @@ class LiveRun:
         self._lost = self._course.run.record.lost = lost
         self.cancel()
 
-    async def to_its_end(self, *, resumed: bool, is_cancelled: Callable[[], Awaitable[bool]]) -> FlowResult:
-        """Return the result, after keeping it. An interruption is raised after that.
+    async def to_its_end(
+        self,
+        *,
+        resumed: bool,
+        is_cancelled: Callable[[], Awaitable[bool]],
+        on_end: Callable[[FlowResult], None] | None = None,
+    ) -> FlowResult:
+        """Return the result, after keeping it and telling `on_end`. An interruption is raised after that.
 
         Who interrupts it may want the run to end, or to go on later: that is what `is_cancelled` says. In the second
         case, and after `LeaseLost`, nothing more is run or kept.
@@ -89,6 +95,8 @@ class LiveRun:
                 await asyncio.wait((closing,))
             result = closing.result()
         await course.run.record.finish(result, _finished(course, result))
+        if on_end is not None:
+            on_end(result)
         if interrupted is not None:
             raise interrupted
         return result

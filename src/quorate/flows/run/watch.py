@@ -44,6 +44,11 @@ class Watch:
         self._closed = True
         self._bell.set()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes and nothing waits."""
+        return self._closed and not self._waiting
+
     def __aiter__(self) -> "Watch":
         return self
 
