@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +115,7 @@ class Workers:
 
 
 @contextmanager
-def workers_of(url: str, log: Path) -> Iterator[Workers]:
+def workers_of(url: str, log: Path) -> Generator[Workers]:
     """Give what makes workers; those that are left are killed in the end."""
     with subprocess.Popen(
         [sys.executable, str(PROGRAM), url, str(log)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0
