@@ -6,7 +6,7 @@ import platform
 import sys
 from collections.abc import Callable, Iterable
 
-from bench import concurrency, consensus, flow_journal, headline, hedging, imports, losers, overhead, transport
+from bench import concurrency, consensus, flow_journal, flows, headline, hedging, imports, losers, overhead, transport
 from bench.gateway import guards, soak, users
 from bench.gateway import run as gateway
 from bench.report import Row, render
@@ -16,6 +16,7 @@ BENCHES: dict[str, Callable[[], Iterable[Row]]] = {
     "losers": losers.run,
     "consensus": consensus.run,
     "flow-journal": flow_journal.run,
+    "flows": flows.run,
     "concurrency": concurrency.run,
     "headline": headline.run,
     "hedging": hedging.run,

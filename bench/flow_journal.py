@@ -36,14 +36,14 @@ FLOWS_TARGET = {"SQLite": 3000.0, "PostgreSQL": 800.0}
 def run() -> Iterable[Row]:
     folder = Path(tempfile.mkdtemp(prefix="quorate-bench-"))
     try:
-        with _postgres() as url:
+        with postgres_for_benches() as url:
             return asyncio.run(_run(folder, url))
     finally:
         shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
-def _postgres() -> Generator[str | None]:
+def postgres_for_benches() -> Generator[str | None]:
     """A server that the environment names, or a private one that syncs; none where there is no PostgreSQL."""
     named = os.environ.get(POSTGRES.variable, "")
     programs = None if named else locate(POSTGRES.programs, search_path(os.environ))

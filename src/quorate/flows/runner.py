@@ -253,11 +253,11 @@ class FlowRunner:
         header = view.header
         plan = self._plan_of(header)
         call = self._call_of(msgspec.structs.replace(header, deadline_at=None))
-        above = {each for path in view.outcomes for each in ancestors(path)}
-        skips = {path: each for path, each in view.outcomes.items() if each.attempts == 0 and path not in above}
-        start = _Start(
-            plan=plan, inputs=header.inputs, call=call, mocks=recorded_answers(view.outcomes), outcomes=skips
-        )
+        # How a step ended that failed with its fallback stands only in the result.
+        known = {**({} if view.result is None else view.result.steps), **view.outcomes}
+        above = {each for path in known for each in ancestors(path)}
+        skips = {path: each for path, each in known.items() if each.attempts == 0 and path not in above}
+        start = _Start(plan=plan, inputs=header.inputs, call=call, mocks=recorded_answers(known), outcomes=skips)
         # Whoever watches the run, or cancels it, means the other one.
         course = self._course(start, None, Audience(ignore_events, ()))
         return await LiveRun(course).to_its_end(resumed=False, is_cancelled=_always)

@@ -94,8 +94,8 @@ class Block:
             raise RunStopped
 
     def outputs(self) -> dict[str, Any]:
-        """Return the outputs by the steps' names."""
-        return {name: outcome.output for name, outcome in self.outcomes.items()}
+        """Return the outputs by the steps' names, in written order, whichever ended first."""
+        return {name: self.outcomes[name].output for name in self.steps if name in self.outcomes}
 
     async def _fan_out(self, ready: list[StepPlan], group: asyncio.TaskGroup) -> None:
         while ready:

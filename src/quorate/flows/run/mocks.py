@@ -26,7 +26,7 @@ class Mocks:
     def has(self, path: str, name: str) -> bool:
         """Return whether a step is not to be executed."""
         if self._is_complete:
-            return path not in self._above
+            return path in self._given or path not in self._above
         return path in self._given or name in self._given
 
     def answer(self, path: str, name: str) -> Any:
@@ -44,8 +44,17 @@ class Mocks:
 
 def recorded_answers(known: Mapping[str, StepOutcome]) -> Mocks:
     """Return the answers that executed steps gave in an earlier run; not those that are made of others."""
-    made = {above for path in known for above in ancestors(path)}
-    given = {path: _answer(each) for path, each in known.items() if path not in made and _was_executed(each)}
+    inside: dict[str, set[str]] = {}
+    for path in known:
+        below = path
+        for above in ancestors(path):
+            inside.setdefault(above, set()).add(below)
+            below = above
+    given = {
+        path: _answer(each)
+        for path, each in known.items()
+        if _was_executed(each) and (path not in inside or _failed_itself(each, inside[path]))
+    }
     return Mocks(given, recorded=known)
 
 
@@ -56,13 +65,18 @@ def ancestors(path: str) -> Iterable[str]:
         yield path
 
 
+def _failed_itself(outcome: StepOutcome, inside: set[str]) -> bool:
+    """Whether a step was executed although something is below it: only its fallback, which ran after it had failed."""
+    return outcome.error is not None and outcome.error.stage == outcome.path and len(inside) == 1
+
+
 def _was_executed(outcome: StepOutcome) -> bool:
     return outcome.status in (StepStatus.SUCCEEDED, StepStatus.FAILED)
 
 
 def _answer(outcome: StepOutcome) -> Any:
     error = outcome.error
-    if error is None or (outcome.status is StepStatus.SUCCEEDED and outcome.handled_by != "value"):
+    if error is None or (outcome.status is StepStatus.SUCCEEDED and outcome.handled_by not in ("value", "fallback")):
         return outcome.output
     return {
         "error": {"code": error.code, "message": error.message, "hint": error.hint, "stage": error.stage},

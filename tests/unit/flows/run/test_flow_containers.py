@@ -43,6 +43,12 @@ def test_a_loop_gives_outputs_in_the_order_of_its_items() -> None:
     assert result.steps["x[1]"].output == 10
 
 
+def test_a_group_gives_outputs_in_the_order_in_which_they_are_written() -> None:
+    slow, quick = step("slow", does={"gives": 1, "after_s": 5}), step("quick", does={"gives": 2})
+    result, _ = _run(flow(step("g", kind=StepKind.GROUP, steps=(slow, quick))))
+    assert list(result.outputs["g"]) == ["slow", "quick"]
+
+
 def test_a_loop_runs_so_many_at_once() -> None:
     loop = Foreach(items=ITEMS, max_parallel=2)
     result, site = _run(flow(step("x", does={"after_s": 1}, foreach=loop)), inputs={"items": [0] * 5})
