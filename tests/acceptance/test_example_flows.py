@@ -14,6 +14,8 @@ async def test_hello(tmp_path: Path) -> None:
     async with flow_house(FOLDER, tmp_path, answers={"Say hello to Ada": "Hello, Ada!"}) as house:
         result = await house.run("hello", {"name": "Ada"})
     assert result.status is RunStatus.SUCCEEDED
+    assert result.simulated
+    assert (result.steps["greet"].simulated, result.steps["page"].simulated) == (True, False)
     assert result.outputs == {"greeting": "Hello, Ada!", "page": "# A greeting for Ada\n\nHello, Ada!\n"}
 
 

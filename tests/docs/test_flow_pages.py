@@ -45,7 +45,10 @@ def wrong(tree: Mapping[str, Any], folder: Path) -> Iterator[str]:
     yield from (f"two steps {name}" for name in set(names) if names.count(name) > 1)
     for step in steps:
         if step.get("executor") in executors.names():
-            fields = executors.get(step["executor"]).config.model_fields
+            config = executors.get(step["executor"]).config
+            if config.model_config.get("extra") == "allow":
+                continue
+            fields = config.model_fields
             known = set(fields) | {field.alias or name for name, field in fields.items()} | {"duration"}
             yield from (f"{step['name']}: unknown key {key}" for key in step.get("config", {}) if key not in known)
     for test in tree.get("tests", ()):

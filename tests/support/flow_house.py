@@ -47,9 +47,7 @@ class FlowHouse:
     files: DiskRunFiles
     clock: Clock
 
-    async def run(
-        self, flow: str, inputs: Mapping[str, Any], *, files: Mapping[str, Path] | None = None
-    ) -> FlowResult:
+    async def run(self, flow: str, inputs: Mapping[str, Any], *, files: Mapping[str, Path] | None = None) -> FlowResult:
         """Run a flow in memory; `files` are inputs that are files."""
         call = new_call(clock=self.clock, seed=7)
         kept = {
@@ -111,8 +109,8 @@ def _catalog(answers: Answers, paces: Mapping[str, Pace]) -> Catalog:
     catalog = Catalog()
     for profile in default_profiles():
         pace = paces.get(profile.name, Pace())
-        profile = replace(profile, latency_s=pace.latency_s, tokens_per_s=1e9, failures=pace.failures)
-        model = SimulatedModel(profile, responder=lambda request, _: _answer(answers, request.prompt_text))
+        paced = replace(profile, latency_s=pace.latency_s, latency_sigma=0.0, tokens_per_s=1e9, failures=pace.failures)
+        model = SimulatedModel(paced, responder=lambda request, _: _answer(answers, request.prompt_text))
         card = ModelCard(name=model.name, kind=ModelKind.SIMULATED, provider="simulated", simulated=True)
         catalog.add(card, lambda model=model: model)
     return catalog

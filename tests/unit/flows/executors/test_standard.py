@@ -13,7 +13,8 @@ def test_each_says_what_it_takes() -> None:
         assert executor.name == name
         assert executor.summary.endswith(".")
         assert executor.config.model_json_schema()["properties"]
-        assert executor.raw <= executor.config.model_fields.keys()
+        fields = executor.config.model_fields
+        assert executor.raw <= {field.alias or name for name, field in fields.items()}
 
 
 def test_a_name_that_is_almost_right_is_told() -> None:
