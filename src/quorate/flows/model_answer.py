@@ -24,7 +24,8 @@ class ModelAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     `text` is the answer as it was given, `value` what it says under an output contract or what was extracted of it
     (`null` if neither was asked for). `model` gave it. Tokens and cost are those of everybody who was asked;
-    `cost_usd` is `null` if a price is not known. `agreement` is `null` for one answer.
+    `cost_usd` is `null` if a price is not known. `agreement` is `null` for one answer. `simulated`: no real model
+    answered.
     """
 
     text: str
@@ -35,6 +36,7 @@ class ModelAnswer(msgspec.Struct, frozen=True, kw_only=True):
     completion_tokens: int
     cost_usd: float | None
     agreement: AnswerAgreement | None
+    simulated: bool
 
 
 class BranchAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,7 +79,13 @@ def fields_of(result: Result, value: object) -> dict[str, Any]:
             confidence=agreement.confidence,
             answers=sum(outcome.ok for outcome in result.branches),
         ),
+        "simulated": is_simulated(result),
     }
+
+
+def is_simulated(result: Result) -> bool:
+    """Return whether an answer comes from no real model."""
+    return result.completion.metadata.get("simulated") is True
 
 
 def branches_of(result: Result) -> tuple[BranchAnswer, ...]:

@@ -33,7 +33,8 @@ class FlowFailed(QuorateError):
 class FlowOutputs(msgspec.Struct, frozen=True, kw_only=True):
     """What a flow gave: its outputs stand beside these fields, too.
 
-    `status` is `succeeded` or `partial`; `errors` are those that were handled in it.
+    `status` is `succeeded` or `partial`; `errors` are those that were handled in it. `simulated`: a
+    step's answer came from no real model.
     """
 
     flow: str
@@ -42,6 +43,7 @@ class FlowOutputs(msgspec.Struct, frozen=True, kw_only=True):
     status: str
     outputs: dict[str, Any]
     errors: list[dict[str, Any]]
+    simulated: bool
 
 
 #: The outcome of a flow, its outputs beside it.
@@ -60,6 +62,7 @@ async def run_nested(flow: str, version: str | None, inputs: Mapping[str, Any], 
         status=result.status.value,
         outputs=result.outputs,
         errors=[cast("dict[str, Any]", msgspec.to_builtins(error)) for error in result.errors],
+        simulated=result.simulated,
     )
 
 

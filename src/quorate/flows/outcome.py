@@ -50,7 +50,7 @@ class StepOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
     `error` may stand beside an output: then it was handled (`handled_by`: `fallback`, `value` or `continue`).
     `started_s` is since the run began, `latency_s` includes all attempts. `cached`: nothing was executed. `reason` says
-    why a step was skipped.
+    why a step was skipped. `simulated`: no real model answered, which its output says (`simulated: true`).
     """
 
     path: str
@@ -66,6 +66,7 @@ class StepOutcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached: bool = False
+    simulated: bool = False
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +87,10 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FlowResult(msgspec.Struct, frozen=True, kw_only=True):
-    """How a run ended: outputs as far as they could be made, every error, every step's outcome by path."""
+    """How a run ended: outputs as far as they could be made, every error, every step's outcome by path.
+
+    `simulated`: a step's answer came from no real model.
+    """
 
     run_id: str
     flow: str
@@ -100,3 +104,4 @@ class FlowResult(msgspec.Struct, frozen=True, kw_only=True):
     cost_microusd: int | None
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    simulated: bool = False

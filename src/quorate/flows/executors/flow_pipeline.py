@@ -67,12 +67,12 @@ class FlowPipeline(Executor[FlowPipelineConfig, OpenOutputs]):
             done.append(await run_nested(stage.flow_name, stage.version, given, at))
         last = done[-1]
         partial = any(each.status == RunStatus.PARTIAL for each in done)
-        return outputs_opened(
-            PipelineOutputs(
-                **msgspec.structs.asdict(msgspec.structs.replace(last, status=_PARTIAL if partial else last.status)),
-                stages=done,
-            )
+        whole = msgspec.structs.replace(
+            last,
+            status=_PARTIAL if partial else last.status,
+            simulated=any(each.simulated for each in done),
         )
+        return outputs_opened(PipelineOutputs(**msgspec.structs.asdict(whole), stages=done))
 
 
 _PARTIAL = RunStatus.PARTIAL.value

@@ -14,6 +14,7 @@ from quorate.core.units import usd
 from quorate.flows.ask_models import ask_models
 from quorate.flows.executor import Executor, StepContext
 from quorate.flows.extract import Extract
+from quorate.flows.model_answer import is_simulated
 from quorate.flows.model_section import ModelStepSection, Written
 from quorate.flows.step_messages import step_messages
 from quorate.wire.chat import Message
@@ -45,6 +46,7 @@ class Sentiment(msgspec.Struct, frozen=True, kw_only=True):
     """What the model finds: `score` from -1 (negative) to 1, `confidence` from 0 to 1.
 
     `aspects` maps each aspect that was asked for to its `label` and `score`, `null` where the text says nothing of it.
+    `simulated`: no real model was asked.
     """
 
     label: str
@@ -54,6 +56,7 @@ class Sentiment(msgspec.Struct, frozen=True, kw_only=True):
     aspects: dict[str, Any]
     model: str
     cost_usd: float | None
+    simulated: bool
 
 
 class SentimentExecutor(Executor[SentimentConfig, Sentiment]):
@@ -78,6 +81,7 @@ class SentimentExecutor(Executor[SentimentConfig, Sentiment]):
             aspects=found.get("aspects", {}),
             model=result.completion.model,
             cost_usd=None if cost is None else usd(cost),
+            simulated=is_simulated(result),
         )
 
 

@@ -70,4 +70,5 @@ def _ended(
         cost_microusd=cost_microusd,
         prompt_tokens=sum(outcome.prompt_tokens for outcome in outcomes.values()),
         completion_tokens=sum(outcome.completion_tokens for outcome in outcomes.values()),
+        simulated=any(outcome.simulated for outcome in outcomes.values()),
     )

@@ -9,6 +9,7 @@ from quorate.flows.executor import StepRejected
 from quorate.flows.journal import LeaseLost
 from quorate.flows.outcome import StepError
 from quorate.flows.run.hidden import Hidden
+from quorate.flows.run.hint import hint_for
 
 _log = logging.getLogger("quorate")
 
@@ -36,13 +37,12 @@ def failed(error: Exception, path: str, executor: str, hidden: Hidden) -> StepFa
     known = next((each for each in _all(error) if isinstance(each, QuorateError)), None)
     if known is None:
         return StepFailed(_internal(error, path, executor))
-    hint = known.hint if isinstance(known, StepRejected) else ""
     return StepFailed(
         StepError(
             stage=path,
             code=known.reason if isinstance(known, StepRejected) else known.code,
             message=hidden.text(known.message),
-            hint=hidden.text(hint),
+            hint=hidden.text(hint_for(known)),
             retryable=known.retryable,
         ),
         known,

@@ -30,8 +30,9 @@ async def interpret(course: Course) -> FlowResult:
     began_s = course.run.at_s
     errors: list[StepError] = []
     kept = KeptResult(course)
-    if (known := await kept.outputs()) is not None:
-        return result_of(course, RunStatus.SUCCEEDED, known, errors, began_s=began_s)
+    if (known := await kept.outcome()) is not None:
+        result = result_of(course, RunStatus.SUCCEEDED, known.output, errors, began_s=began_s)
+        return msgspec.structs.replace(result, simulated=known.simulated)
     failure = await _block(course, course.plan.steps, "", course.scope, errors, Share(1.0))
     if failure is not None and course.plan.catch:
         seen = {"error": as_data(failure), "errors": [as_data(error) for error in _once(errors)]}
@@ -41,9 +42,10 @@ async def interpret(course: Course) -> FlowResult:
     outputs, wrong = await made_outputs(course, is_whole=not errors)
     errors.extend(wrong)
     status = RunStatus.FAILED if wrong else _status(failure, errors)
+    result = result_of(course, status, outputs, errors, began_s=began_s)
     if status is RunStatus.SUCCEEDED:
-        await kept.keep(outputs)
-    return result_of(course, status, outputs, errors, began_s=began_s)
+        await kept.keep(result)
+    return result
 
 
 async def clean_up(course: Course, status: RunStatus, errors: list[StepError]) -> None:
@@ -78,6 +80,7 @@ def result_of(
         cost_microusd=spend.cost_microusd,
         prompt_tokens=spend.usage.prompt_tokens,
         completion_tokens=spend.usage.completion_tokens,
+        simulated=any(each.simulated for each in outcomes.values()),
     )
 
 

@@ -1,8 +1,6 @@
 """The outputs of a whole flow that are kept for the next run with the same inputs."""
 
-from typing import Any
-
-from quorate.flows.outcome import StepOutcome, StepStatus
+from quorate.flows.outcome import FlowResult, StepOutcome, StepStatus
 from quorate.flows.run.course import Course
 from quorate.flows.run.rendering import rendered
 from quorate.flows.step_cache import cache_key
@@ -18,18 +16,22 @@ class KeptResult:
         self._rule = course.plan.cache
         self._key = ""
 
-    async def outputs(self) -> dict[str, Any] | None:
+    async def outcome(self) -> StepOutcome | None:
         """Return what was kept; `None` if there is nothing."""
         if self._cache is None or self._rule is None:
             return None
         course, rule = self._course, self._rule
         own = course.scope["inputs"] if rule.key is None else await rendered(rule.key, course.scope)
         self._key = cache_key(course.call.tenant, f"{course.plan.name}@{course.plan.digest}", own)
-        kept = await self._cache.get(self._key)
-        return None if kept is None else kept.output
+        return await self._cache.get(self._key)
 
-    async def keep(self, outputs: dict[str, Any]) -> None:
+    async def keep(self, result: FlowResult) -> None:
         """Keep the outputs of a run that has succeeded."""
         if self._cache is not None and self._rule is not None:
-            outcome = StepOutcome(path=self._course.prefix, status=StepStatus.SUCCEEDED, output=outputs)
+            outcome = StepOutcome(
+                path=self._course.prefix,
+                status=StepStatus.SUCCEEDED,
+                output=result.outputs,
+                simulated=result.simulated,
+            )
             await self._cache.put(self._key, outcome, self._rule.ttl_s)

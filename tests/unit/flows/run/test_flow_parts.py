@@ -5,11 +5,14 @@ import random
 import pytest
 
 from flow_site import FlowSite, Shown, flow, step
+from quorate.core.errors import BudgetSpent, DeadlineExceeded, NotFound, Rejected, Unavailable
 from quorate.core.secret import Secret
 from quorate.flows.event import StepFinished
+from quorate.flows.executor import StepRejected
 from quorate.flows.outcome import StepError, StepOutcome, StepStatus
 from quorate.flows.plan import Backoff, Foreach, Jitter, RetryRule, StepKind
 from quorate.flows.run.hidden import Hidden
+from quorate.flows.run.hint import hint_for
 from quorate.flows.run.latency import latency_of
 from quorate.flows.run.mocks import ancestors
 from quorate.flows.run.progress import Share
@@ -48,6 +51,15 @@ def test_some_errors_are_not_tried_again() -> None:
     assert _delay(RetryRule(max_attempts=3, only=("other",)), 1) is None
     assert _delay(RetryRule(max_attempts=3, only=("busy",)), 3) is None
     assert _delay(RetryRule(max_attempts=3, initial_s=5, jitter=Jitter.NONE), 1, remaining_s=5) is None
+
+
+def test_an_error_without_a_hint_of_its_own_gets_that_of_its_kind() -> None:
+    assert "timeout" in hint_for(DeadlineExceeded("late"))
+    assert "retry" in hint_for(Unavailable("away"))
+    assert "cheaper" in hint_for(BudgetSpent("all gone"))
+    assert "another one" in hint_for(Rejected("too long"))
+    assert hint_for(StepRejected("no", hint="mend it")) == "mend it"
+    assert hint_for(NotFound("no model 'x'; models: y")) == ""
 
 
 def test_a_share_counts_half_while_it_runs_and_never_too_much() -> None:
