@@ -142,9 +142,14 @@ class FlowRunner:
             labels=told,
         )
 
-    async def work(self, lease: Lease, view: RunView) -> FlowResult:
+    def plan_of(self, header: RunHeader) -> FlowPlan:
+        """Return the plan that a run began with; raise `BadConfiguration` if it no longer compiles here."""
+        return self._plan_of(header)
+
+    async def work(self, lease: Lease, view: RunView, *, call: Call | None = None) -> FlowResult:
         """Take a claimed run up from what has finished and run it to its end: what a dispatcher calls.
 
+        `call` stands in for the one that `call_of` gives: for whoever wants its budget, its trace and its events.
         The dispatcher renews the lease. Interrupted, it ends as cancelled if that was asked for; else nothing is kept
         and the run can be taken up again. A run whose document cannot be compiled here, or whose secrets are missing,
         ends as failed. Raises `LeaseLost`.
@@ -157,7 +162,7 @@ class FlowRunner:
             result = not_begun(view, error)
             await self._journal.finish(lease, result)
             return result
-        start = _Start(plan=plan, inputs=header.inputs, call=self._call_of(header), view=view)
+        start = _Start(plan=plan, inputs=header.inputs, call=call or self.call_of(header), view=view)
 
         async def is_cancelled() -> bool:
             return (await self._journal.load(header.id)).cancel_requested
@@ -175,7 +180,7 @@ class FlowRunner:
         start = _Start(
             plan=self._plan_of(view.header),
             inputs=view.header.inputs,
-            call=self._call_of(view.header),
+            call=self.call_of(view.header),
             view=view,
         )
         return await self._run_on(lease, start)
@@ -228,7 +233,7 @@ class FlowRunner:
         view = await self._journal.load(run)
         header = view.header
         plan = self._plan_of(header)
-        call = self._call_of(msgspec.structs.replace(header, deadline_at=None))
+        call = self.call_of(msgspec.structs.replace(header, deadline_at=None))
         above = {each for path in view.outcomes for each in ancestors(path)}
         skips = {path: each for path, each in view.outcomes.items() if each.attempts == 0 and path not in above}
         start = _Start(
@@ -323,7 +328,8 @@ class FlowRunner:
         )
         return Course(run=run, plan=plan, call=call, inputs=start.inputs)
 
-    def _call_of(self, header: RunHeader) -> Call:
+    def call_of(self, header: RunHeader) -> Call:
+        """Return the call under which a run is taken up: its id, tenant, limit, seed, and what is left of its time."""
         call = new_call(
             clock=self._clock,
             limit_microusd=header.limit_microusd,

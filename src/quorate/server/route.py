@@ -19,7 +19,8 @@ class NoQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Exchange:
     """One request to a route, already authenticated, permitted and decoded.
 
-    `path` holds the parameters of the path, `query` and `body` are structs of the route's types.
+    `path` holds the parameters of the path, `query` and `body` are structs of the route's types. `accept` is the
+    header.
     """
 
     services: Services
@@ -28,6 +29,7 @@ class Exchange:
     path: Mapping[str, str]
     query: Any
     body: Any
+    accept: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,8 @@ class Route:
 
     `permission` `None` means open to everybody; a test holds the list of those. `body` and `query` are msgspec structs
     that forbid unknown fields; query values are texts that are converted. `answer` is what a success returns (`None`:
-    no JSON). With `idempotent`, an `Idempotency-Key` makes a repetition return the first answer.
+    no JSON), `others` what successes with other statuses do. With `idempotent`, an `Idempotency-Key` makes a repetition
+    return the first answer. `accepts` describes a body that an application of its own reads, by media type.
     """
 
     method: str
@@ -63,3 +66,5 @@ class Route:
     status: int = 200
     idempotent: bool = False
     tag: str = ""
+    others: Mapping[int, type[msgspec.Struct]] = field(default_factory=dict[int, type[msgspec.Struct]])
+    accepts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])
