@@ -65,7 +65,7 @@ outputs: {half: "{{ steps.check.valid }}"}
 steps:
   - name: check
     executor: validate
-    config: {value: "{{ inputs.number }}", schema: {type: string}}
+    config: {data: "{{ inputs.number }}", schema: {type: string}}
 """
 FLOWS = {
     "shout": SHOUT.format(version="1.0.0", mark=""),

@@ -11,6 +11,7 @@ from quorate.core.errors import InvalidRequest
 from quorate.core.ids import RunId, new_id
 from quorate.engine.catalog import Entry, ModelCard, ModelKind
 from quorate.flows.flows import Flows
+from quorate.flows.inputs import check_inputs
 from quorate.flows.nested_flow import FlowFailed
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import Durability, FlowPlan
@@ -25,9 +26,9 @@ _ANSWERS = ("answer", "text", "result", "output")
 class FlowModel:
     """A flow that is asked like any model; runs in memory, and ends when nobody waits for it any more.
 
-    The last message of the user is the input that is a text (the only one, or the one called `question`, `prompt`,
-    `text`, `message`, `input` or `query`); a JSON object in it is all inputs. The answer is the output `answer`, `text`,
-    `result` or `output`, or the only one, else all outputs as JSON.
+    The last message of the user is the input that is a text (the only one, or that called `question`, `prompt`,
+    `text`, `message`, `input` or `query`); a JSON object in it is all inputs. The answer is the output `answer`,
+    `text`, `result` or `output`, or the only one, else all outputs as JSON.
     """
 
     def __init__(self, flows: Flows, name: str) -> None:
@@ -44,9 +45,9 @@ class FlowModel:
         """Run the flow and give its answer as one piece; raises `FlowFailed` if it has none, `InvalidInputs`."""
         flow, _, version = self._name.removeprefix(_PREFIX).partition("@")
         plan = self._flows.plan(flow, version or None, key=call.principal)
-        inputs = inputs_of(plan, request)
         # Two flows asked side by side are two runs.
         inner = msgspec.structs.replace(call, id=RunId(new_id("run", call.clock)))
+        inputs = check_inputs(plan, inputs_of(plan, request), run=inner.id)  # no run has files of this one
         result = await self._flows.run(plan, inputs, inner, durability=Durability.FAST)
         if result.status not in {RunStatus.SUCCEEDED, RunStatus.PARTIAL}:
             raise FlowFailed(result)

@@ -103,8 +103,14 @@ class LocalDispatcher:
         except BaseException:
             self._places.release()
             raise
-        if lease is None or self._serving is None:
+        if lease is None or not self._does(lease):
             self._places.release()
+            return False
+        return True
+
+    def _does(self, lease: Lease) -> bool:
+        """Begin to do a run; `False` if this worker is going home, and the lease has to end."""
+        if self._serving is None:
             return False
         group, work = self._serving
         group.create_task(self._have_done(lease, work))

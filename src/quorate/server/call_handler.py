@@ -207,7 +207,7 @@ class CallHandler:
         await send_error(job.send, error, path=inbound.path, headers=job.headers, request_id=job.watch.request_id)
         return error.http_status, error
 
-    async def _cut_off(self, job: Job, inbound: Inbound) -> tuple[int, QuorateError]:
+    async def _cut_off(self, job: Job, inbound: Inbound) -> tuple[int, QuorateError | None]:
         """Tell the caller that the time to finish was over."""
         if job.cut_off is not None and not job.begun:
             await job.cut_off()

@@ -28,7 +28,7 @@ class FlowAnswer(msgspec.Struct, frozen=True, kw_only=True):
     cost_microusd: int | None
     prompt_tokens: int
     completion_tokens: int
-    steps: dict[str, StepOutcome] | None | msgspec.UnsetType = msgspec.UNSET
+    steps: dict[str, StepOutcome] | msgspec.UnsetType = msgspec.UNSET
 
 
 class FlowAccepted(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ import msgspec
 from quorate.access.budgets import Reservation
 from quorate.access.permission import Permission
 from quorate.core.clock import Deadline
-from quorate.core.errors import NotFound, QuorateError
+from quorate.core.errors import QuorateError
 from quorate.core.ids import RunId
 from quorate.flows.flows import Flows
 from quorate.flows.outcome import FlowResult, RunStatus
@@ -20,12 +20,12 @@ from quorate.server.asking import Asking, Incoming
 from quorate.server.call_handler import CallHandler
 from quorate.server.flow_answer import RUNS, FlowAccepted, accepted, answer_headers, answer_of
 from quorate.server.flow_form import read_inputs
-from quorate.server.flow_options import FlowOptions, read_options, waits_s
 from quorate.server.flow_names import model_name, parted, permitted_plan
+from quorate.server.flow_options import FlowOptions, read_options, waits_s
+from quorate.server.flow_routes import RUN_ROUTE
 from quorate.server.flow_runs import OPERATION, Asked, FlowRuns, failure_of
 from quorate.server.idempotency import once
 from quorate.server.job import Job
-from quorate.server.flow_routes import RUN_ROUTE
 from quorate.server.route import Answer, Exchange
 
 if TYPE_CHECKING:
@@ -207,6 +207,7 @@ def _digest(asked: FlowAsked) -> bytes:
 
 
 def _without_run(value: Any) -> Any:
-    if isinstance(value, dict) and cast("dict[str, Any]", value).get("kind") == "file":
-        return {key: each for key, each in cast("dict[str, Any]", value).items() if key != "run"}
-    return value
+    if not isinstance(value, dict):
+        return value
+    fields = cast("dict[str, Any]", value)
+    return {name: each for name, each in fields.items() if name != "run"} if fields.get("kind") == "file" else fields

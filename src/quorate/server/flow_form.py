@@ -1,7 +1,6 @@
 """The inputs of a flow out of a request: a JSON object, or a form whose files go straight to the files of the run."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -15,6 +14,9 @@ from quorate.server.asking import Incoming
 from quorate.server.inbound import read_body, require_depth, require_json
 from quorate.server.multipart import Multipart, Part, is_form
 from quorate.source.place import did_you_mean, listed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: A field of a form that holds all inputs as JSON, where no input has this name.
 _ALL = "inputs"

@@ -1,11 +1,15 @@
 """Flows by the names that requests have for them, as far as whoever asks may know of them."""
 
+from typing import TYPE_CHECKING
+
 from quorate.access.authorize import Asked, authorize
 from quorate.access.permission import Permission
 from quorate.access.principal import Principal
 from quorate.core.errors import NotFound
-from quorate.flows.flows import Flows
 from quorate.flows.plan import FlowPlan
+
+if TYPE_CHECKING:
+    from quorate.flows.flows import Flows
 
 _SHOWN = 200
 
@@ -21,7 +25,7 @@ def parted(name: str) -> tuple[str, str | None]:
     return bare, (version if at else None)
 
 
-def plan_named(flows: Flows, name: str, *, key: str | None = None) -> FlowPlan:
+def plan_named(flows: "Flows", name: str, *, key: str | None = None) -> FlowPlan:
     """Return the plan of `NAME[@VERSION]`; hyphens and underscores are the same. Raises `NotFound`."""
     bare, version = parted(name[:_SHOWN])
     names = frozenset(flows.book.names())
@@ -31,7 +35,7 @@ def plan_named(flows: Flows, name: str, *, key: str | None = None) -> FlowPlan:
 
 
 def permitted_plan(
-    flows: Flows, principal: Principal, permission: Permission, name: str, *, key: str | None = None
+    flows: "Flows", principal: Principal, permission: Permission, name: str, *, key: str | None = None
 ) -> FlowPlan:
     """Return the plan of `NAME[@VERSION]` for somebody who may do this with it.
 

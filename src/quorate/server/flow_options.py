@@ -67,7 +67,7 @@ def _query(query: bytes) -> FlowQuery:
 
 
 def _preferred(header: bytes | None) -> tuple[float | None, str]:
-    """Return what `Prefer` (RFC 7240) says of waiting; preferences that are not known or not well said are not followed."""
+    """Return what `Prefer` (RFC 7240) says of waiting; what is not known, or not well said, is not followed."""
     wait_s, at_once, applied = None, False, list[str]()
     for part in (header or b"").decode("latin-1").split(","):
         found = _PREFERENCE.fullmatch(part)

@@ -118,7 +118,7 @@ class FlowRuns:
         held = None
         with suppress(BadConfiguration):  # such a run ends by itself
             held = await self.hold(principal, f"{header.id}.{lease.epoch}", self._flows.runner.plan_of(header))
-        while not services.writer.reserve():
+        while not services.writer.reserve():  # noqa: ASYNC110 - the writer is a thread, and tells nobody
             await asyncio.sleep(_ROOM_EVERY_S)
         watch = CallWatch(
             services,

@@ -1,7 +1,8 @@
 """`/api/v1/flows`: which flows there are, what they take and give, how they look."""
 
+import asyncio
 from functools import cache
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
@@ -10,8 +11,6 @@ from quorate.core.errors import NotFound
 from quorate.flows.analyse import analyse
 from quorate.flows.draw_mermaid import draw_mermaid
 from quorate.flows.draw_svg import draw_svg
-from quorate.flows.flows import Flows
-from quorate.flows.plan import FlowPlan
 from quorate.server.flow_cards import (
     FlowCard,
     FlowDetails,
@@ -21,9 +20,14 @@ from quorate.server.flow_cards import (
     FlowList,
     details_of,
 )
+from quorate.server.flow_document import described
 from quorate.server.flow_names import model_name, permitted_plan
 from quorate.server.flow_routes import EXECUTE_ROUTE, RUN_ROUTE
 from quorate.server.route import Answer, Exchange, Route
+
+if TYPE_CHECKING:
+    from quorate.flows.flows import Flows
+    from quorate.flows.plan import FlowPlan
 
 _API = "/api/v1/"
 _SVG = "image/svg+xml"
@@ -108,7 +112,7 @@ async def show_formats(exchange: Exchange) -> Answer:
 async def show_schema(exchange: Exchange) -> Answer:
     """Return the JSON Schema of flows."""
     del exchange
-    return Answer(value=_schema(), headers={"cache-control": "public, max-age=300"})
+    return Answer(value=await asyncio.to_thread(_schema), headers={"cache-control": "public, max-age=300"})
 
 
 @cache
@@ -120,14 +124,24 @@ def _schema() -> bytes:
     return msgspec.json.encode(flow_schema(standard_executors()))
 
 
-def _found(exchange: Exchange) -> tuple[Flows, FlowPlan]:
+async def show_openapi(exchange: Exchange) -> Answer:
+    """Return the OpenAPI document of the gateway, with an operation for each flow that the caller may run."""
+    flows = exchange.services.flows
+    shown = described(flows, exchange.principal.may_ask)
+    headers = {"etag": shown.etag, "cache-control": "private, no-cache"}
+    if shown.etag in exchange.if_none_match:
+        return Answer(status=304, headers=headers)
+    return Answer(value=shown.body, headers=headers)
+
+
+def _found(exchange: Exchange) -> "tuple[Flows, FlowPlan]":
     flows, name = exchange.services.flows, exchange.path["name"]
     if flows is None:
         raise NotFound(f"no flow {name[:200]!r}; this gateway has none (flows.folder)")
     return flows, permitted_plan(flows, exchange.principal, Permission.FLOWS_READ, name)
 
 
-def _card(flows: Flows, name: str) -> FlowCard:
+def _card(flows: "Flows", name: str) -> FlowCard:
     plan = flows.book.usual(name)
     return FlowCard(
         name=name,
@@ -177,6 +191,14 @@ ROUTES = (
         tag="flows",
     ),
     RUN_ROUTE,
+    Route(
+        method="GET",
+        path="/api/v1/openapi.json",
+        handler=show_openapi,
+        summary="This API's OpenAPI document, with an operation for each flow that this key may run",
+        permission=Permission.FLOWS_READ,
+        tag="flows",
+    ),
     Route(
         method="GET",
         path="/schema/flow.json",

@@ -19,8 +19,8 @@ class NoQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class Exchange:
     """One request to a route, already authenticated, permitted and decoded.
 
-    `path` holds the parameters of the path, `query` and `body` are structs of the route's types. `accept` is the
-    header.
+    `path` holds the parameters of the path, `query` and `body` are structs of the route's types. `accept` and
+    `if_none_match` are headers.
     """
 
     services: Services
@@ -30,6 +30,7 @@ class Exchange:
     query: Any
     body: Any
     accept: str = ""
+    if_none_match: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

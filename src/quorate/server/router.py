@@ -160,6 +160,7 @@ class _Reply:
             query=query,
             body=body,
             accept=self._request.headers.get("accept", ""),
+            if_none_match=self._request.headers.get("if-none-match", ""),
         )
         if route.idempotent and inbound.idempotency_key is not None:
             key = inbound.idempotency_key.decode("latin-1")

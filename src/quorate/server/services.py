@@ -34,8 +34,8 @@ class Services:
 
     `keys` `None` means that no key is needed, `budgets` `None` that there are none. `draining` is set by SIGTERM: what
     runs is finished, nothing new begins. `in_flight` counts the calls under way. `settings` are the gateway's own.
-    `flows` are `None` where there is no folder with any, `flow_runs` are those that this process works at. `gates` are those before the providers. `trust` is what is
-    known of models.
+    `flows` are `None` where there is no folder with any, `flow_runs` the runs that this process works at. `gates` are
+    those before the providers. `trust` is what is known of models.
     `render_metrics` gives the text of the metrics and its content type. `storage_check` is the look at the database
     that is under way, or the last one.
     """
