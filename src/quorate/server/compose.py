@@ -92,7 +92,10 @@ def open_gateway(settings: Settings, *, clock: Clock | None = None, metrics_fold
     built = build(settings)
     database = Database.open(database_url(settings), clock=clock)
     try:
-        return _opened(settings, built, database, clock, metrics_folder)
+        opened = _opened(settings, built, database, clock, metrics_folder)
+        if opened.services.flows is not None:
+            _offer_flows(opened.services, opened.services.flows)
+        return opened
     except BaseException:
         database.close()
         raise
@@ -136,8 +139,6 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         tracing=_tracing(config.telemetry.tracing, built),
         keeps_texts=retention.texts,
     )
-    if services.flows is not None:
-        _offer_flows(services, services.flows)
     logs = start_logs(settings, built)
     if services.metrics is not None:
         _watch(services, services.metrics, logs)
@@ -179,6 +180,8 @@ def _offer_flows(services: Services, flows: "Flows") -> None:
 
     services.flow_runs = FlowRuns(services, flows)
     services.catalog.mount(flow_models(flows))
+    if services.metrics is not None:
+        services.metrics.know((AD_HOC, HASHED, *(card.name for card in services.catalog.cards())))
 
 
 def _shared_circuits(url: str, gates: "Gates", clock: Clock) -> "SharedCircuits":
