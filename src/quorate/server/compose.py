@@ -93,12 +93,12 @@ def open_gateway(settings: Settings, *, clock: Clock | None = None, metrics_fold
     database = Database.open(database_url(settings), clock=clock)
     try:
         opened = _opened(settings, built, database, clock, metrics_folder)
-        if opened.services.flows is not None:
-            _offer_flows(opened.services, opened.services.flows)
-        return opened
     except BaseException:
         database.close()
         raise
+    if opened.services.flows is not None:
+        _offer_flows(opened.services, opened.services.flows)
+    return opened
 
 
 def _opened(settings: Settings, built: Built, database: Database, clock: Clock, metrics_folder: Path | None) -> Opened:
