@@ -34,7 +34,7 @@ NAMES = [f"{method} {path}" for method, path, _ in GUARDED]
 
 def filled(path: str, value: str = "x1") -> str:
     """The path with something in place of its parameters."""
-    for name in ("{id}", "{model:path}", "{code}"):
+    for name in ("{id}", "{model:path}", "{code}", "{name}"):
         path = path.replace(name, value)
     assert "{" not in path
     return path
@@ -42,7 +42,7 @@ def filled(path: str, value: str = "x1") -> str:
 
 def test_the_open_routes_are_exactly_these() -> None:
     assert {path for _, path, permission in EVERY if permission is None} == OPEN_ROUTES
-    assert {"/", "/docs", "/errors/{code}", "/healthz", "/openapi.json", "/readyz"} == OPEN_ROUTES
+    assert {"/", "/docs", "/errors/{code}", "/healthz", "/openapi.json", "/readyz", "/schema/flow.json"} == OPEN_ROUTES
     opened = {route.path for route in all_routes(MetricsAccess.OPEN) if route.permission is None}
     assert opened == OPEN_ROUTES | {"/metrics"}
 

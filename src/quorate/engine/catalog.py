@@ -1,10 +1,11 @@
 """The catalog: every model by name, and what there is to know about it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 from functools import partial
+from typing import Protocol
 
 from quorate.consensus.trust import NO_TRUST, Trust
 from quorate.core.errors import NotFound
@@ -27,6 +28,7 @@ class ModelKind(StrEnum):
     SIMULATED = "simulated"
     REPLAY = "replay"
     PROMPT = "prompt"
+    FLOW = "flow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +70,23 @@ class Entry:
 EntrySource = Callable[[str], Entry]
 
 
+class Shelf(Protocol):
+    """Models whose names begin with `prefix`, which come and go while the process runs."""
+
+    @property
+    def prefix(self) -> str:
+        """What all their names begin with."""
+        ...
+
+    def entry(self, name: str) -> Entry:
+        """Return what is there under a name now; raise `NotFound`."""
+        ...
+
+    def cards(self) -> Iterable[ModelCard]:
+        """Return the cards of all that are there now."""
+        ...
+
+
 class Catalog:
     """Finds models by name. `providers` make models of names that are not configured: `provider:model-id`.
 
@@ -79,6 +98,7 @@ class Catalog:
         self._entries: dict[str, Entry] = {}
         self._unlisted: dict[str, Entry] = {}
         self._models: dict[str, Model] = {}
+        self._shelves: list[Shelf] = []
         worst_case = partial(plan_worst_case_microusd, self.resolve)
         self.resources = Resources(resolve=self.resolve, trust=trust, vendor=self._vendor, worst_case=worst_case)
 
@@ -87,15 +107,22 @@ class Catalog:
         self._entries[card.name] = Entry(card=card, make=make)
         self._models.pop(card.name, None)
 
+    def mount(self, shelf: Shelf) -> None:
+        """Add models that come and go; one that was added by `add` goes before one of the same name."""
+        self._shelves.append(shelf)
+
     def resolve(self, name: str) -> Model:
-        """Return the model called `name`, the same object each time.
+        """Return the model called `name`, the same object each time; a new one each time if it may go again.
 
         Raises `NotFound` with the closest name and a list of names, and what building it raises: `Misconfigured` for a
         missing key.
         """
         model = self._models.get(name)
-        if model is None:
-            model = self._models[name] = self.entry(name).make()
+        if model is not None:
+            return model
+        if (shelf := self._shelf(name)) is not None:
+            return shelf.entry(name).make()
+        model = self._models[name] = self.entry(name).make()
         return model
 
     def card(self, name: str) -> ModelCard:
@@ -103,18 +130,26 @@ class Catalog:
         return self.entry(name).card
 
     def cards(self) -> tuple[ModelCard, ...]:
-        """Return the cards of all configured models, in the order they were added."""
-        return tuple(entry.card for entry in self._entries.values())
+        """Return the cards of all configured models, in the order they were added, then of those that may go again."""
+        added = [entry.card for entry in self._entries.values()]
+        return (*added, *(card for shelf in self._shelves for card in shelf.cards() if card.name not in self._entries))
 
     def entry(self, name: str) -> Entry:
         """Return the card of the model called `name` and how it is made; raises `NotFound` like `resolve`."""
         entry = self._entries.get(name) or self._unlisted.get(name)
         if entry is not None:
             return entry
+        if (shelf := self._shelf(name)) is not None:
+            return shelf.entry(name)
         provider, colon, model_id = name.partition(":")
         if colon and model_id and provider in self._providers:
             return self._add_unlisted(name, self._providers[provider](model_id))
         raise self._not_found(name, provider if colon else None)
+
+    def _shelf(self, name: str) -> Shelf | None:
+        if name in self._entries:
+            return None
+        return next((shelf for shelf in self._shelves if name.startswith(shelf.prefix)), None)
 
     def _vendor(self, name: str) -> str:
         try:

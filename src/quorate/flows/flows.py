@@ -14,6 +14,7 @@ from quorate.core.ids import RunId
 from quorate.core.tasks import background
 from quorate.flows.book import FlowBook
 from quorate.flows.callbacks import CALLBACK, Callbacks
+from quorate.flows.dispatcher import Work
 from quorate.flows.executor import FlowServices
 from quorate.flows.follow import Follower, Told
 from quorate.flows.inputs import check_inputs
@@ -91,6 +92,33 @@ class Flows:
         if labels is not None and CALLBACK in labels:
             durability = _kept(durability or plan.limits.durability)
         return await self.runner.run(plan, inputs, call, durability=durability, mocks=mocks, labels=labels)
+
+    async def begin(
+        self,
+        plan: FlowPlan,
+        inputs: Mapping[str, Any],
+        call: Call,
+        *,
+        durability: Durability | None = None,
+        labels: Mapping[str, str] | None = None,
+        priority: int | None = None,
+    ) -> bool:
+        """Run a run whose inputs are checked beside everything else here, or put it in the queue.
+
+        Return whether it runs here. It ends whether anybody waits for it or not. Raises `QueueFull`, `InvalidRequest`
+        for a callback that cannot be.
+        """
+        labels = self.callbacks.labels(plan, labels)
+        kept = durability or plan.limits.durability
+        header = await self.runner.header(
+            plan,
+            inputs,
+            call,
+            durability=Durability.DURABLE if kept is Durability.FAST else kept,
+            labels=labels,
+            priority=priority,
+        )
+        return await self.dispatcher.begin(header)
 
     async def start(
         self,
@@ -174,13 +202,13 @@ class Flows:
         return await self.runner.replay(run)
 
     @asynccontextmanager
-    async def serving(self) -> AsyncGenerator[None]:
+    async def serving(self, work: Work | None = None) -> AsyncGenerator[None]:
         """Work off the queue, follow changes of the flows' files and clean up, while the context is entered.
 
-        On leaving, runs under way go back to the queue.
+        `work` does one run, in place of `runner.work`. On leaving, runs under way go back to the queue.
         """
         async with (
-            background(self.dispatcher.serve(self.runner.work)),
+            background(self.dispatcher.serve(work or self.runner.work)),
             background(self.callbacks.serve()),
             background(self._follow_files()),
             background(self._clean()),

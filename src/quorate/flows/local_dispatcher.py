@@ -74,6 +74,7 @@ class LocalDispatcher:
         self._look_s = look_s
         self._places = asyncio.Semaphore(max_runs)
         self._held: dict[RunId, _Held] = {}
+        self._serving: tuple[asyncio.TaskGroup, Work] | None = None
 
     @property
     def running(self) -> int:
@@ -91,6 +92,33 @@ class LocalDispatcher:
                 f"{self._max_queued} runs of flows wait already; try again in a moment", retry_after_s=self._look_s
             )
         await self._journal.begin(header)
+
+    async def begin(self, header: RunHeader) -> bool:
+        """Run a new run here, now, if there is a place for it; else put it in the queue. Return whether it runs here.
+
+        Raises like `submit`.
+        """
+        if self._serving is None or self._places.locked():
+            await self.submit(header)
+            return False
+        await self._places.acquire()
+        try:
+            lease = await self._journal.begin(header, owner=self._owner, lease_s=self._lease_s)
+        except BaseException:
+            self._places.release()
+            raise
+        if lease is None or not self._does(lease):
+            self._places.release()
+            return False
+        return True
+
+    def _does(self, lease: Lease) -> bool:
+        """Begin to do a run; `False` if this worker is going home, and the lease has to end."""
+        if self._serving is None:
+            return False
+        group, work = self._serving
+        group.create_task(self._have_done(lease, work))
+        return True
 
     async def take_up(self, run: RunId) -> None:
         """Look at the queue now."""
@@ -119,7 +147,11 @@ class LocalDispatcher:
         """Work off the queue until cancelled; what runs then is given back to the queue."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._hear_cancels())
-            await self._take(work, group)
+            self._serving = group, work
+            try:
+                await self._take(work, group)
+            finally:
+                self._serving = None
 
     async def _take(self, work: Work, group: asyncio.TaskGroup) -> None:
         look_s = _FIRST_LOOK_S

@@ -153,9 +153,14 @@ class FlowRunner:
             labels=told,
         )
 
-    async def work(self, lease: Lease, view: RunView) -> FlowResult:
+    def plan_of(self, header: RunHeader) -> FlowPlan:
+        """Return the plan that a run began with; raise `BadConfiguration` if it no longer compiles here."""
+        return self._plan_of(header)
+
+    async def work(self, lease: Lease, view: RunView, *, call: Call | None = None) -> FlowResult:
         """Take a claimed run up from what has finished and run it to its end: what a dispatcher calls.
 
+        `call` stands in for the one that `call_of` gives: for whoever wants its budget, its trace and its events.
         The dispatcher renews the lease. Interrupted, it ends as cancelled if that was asked for; else nothing is kept
         and the run can be taken up again. A run whose document cannot be compiled here, or whose secrets are missing,
         ends as failed. Raises `LeaseLost`.
@@ -171,7 +176,7 @@ class FlowRunner:
             result = not_begun(view, error)
             await self._journal.finish(lease, result, end_event(result, header.created_at, self._clock.now()))
             return result
-        start = _Start(plan=plan, inputs=header.inputs, call=self._call_of(header), view=view)
+        start = _Start(plan=plan, inputs=header.inputs, call=call or self.call_of(header), view=view)
 
         async def is_cancelled() -> bool:
             return (await self._journal.load(header.id)).cancel_requested
@@ -189,7 +194,7 @@ class FlowRunner:
         start = _Start(
             plan=self._plan_of(view.header),
             inputs=view.header.inputs,
-            call=self._call_of(view.header),
+            call=self.call_of(view.header),
             view=view,
         )
         return await self._run_on(lease, start)
@@ -252,7 +257,7 @@ class FlowRunner:
         view = await self._journal.load(run)
         header = view.header
         plan = self._plan_of(header)
-        call = self._call_of(msgspec.structs.replace(header, deadline_at=None))
+        call = self.call_of(msgspec.structs.replace(header, deadline_at=None))
         # How a step ended that failed with its fallback stands only in the result.
         known = {**({} if view.result is None else view.result.steps), **view.outcomes}
         above = {each for path in known for each in ancestors(path)}
@@ -364,7 +369,8 @@ class FlowRunner:
         )
         return Course(run=run, plan=plan, call=call, inputs=start.inputs)
 
-    def _call_of(self, header: RunHeader) -> Call:
+    def call_of(self, header: RunHeader) -> Call:
+        """Return the call under which a run is taken up: its id, tenant, limit, seed, and what is left of its time."""
         call = new_call(
             clock=self._clock,
             limit_microusd=header.limit_microusd,

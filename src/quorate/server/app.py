@@ -1,19 +1,18 @@
 """The gateway as one ASGI application: hot routes by an exact look-up, everything else by the router."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 from quorate.access.permission import Permission
 from quorate.core.errors import NotFound
 from quorate.server.call_handler import CallHandler
 from quorate.server.chat import chat
 from quorate.server.embeddings import embeddings
+from quorate.server.flow_routes import EXECUTE_ROUTE, RUN_ROUTE
 from quorate.server.inbound import Receive, Scope, Send
 from quorate.server.responses import responses
-from quorate.server.router import Router, refuse, wrong_method
+from quorate.server.router import App, Router, refuse, wrong_method
 from quorate.server.routes import all_routes
 from quorate.server.services import Services
-
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 def hot_routes(services: Services) -> Mapping[str, App]:
@@ -33,7 +32,7 @@ class Gateway:
     def __init__(self, services: Services) -> None:
         self.services = services
         self._hot = hot_routes(services)
-        self._router = Router(all_routes(services.metrics_access), services)
+        self._router = Router(all_routes(services.metrics_access), services, apps=_flow_apps(services))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -47,6 +46,17 @@ class Gateway:
             await hot(scope, receive, send)
         else:
             await refuse(self.services, wrong_method(scope, ("POST",)), scope, send)
+
+
+def _flow_apps(services: Services) -> Mapping[str, App]:
+    """Return what runs flows, at both of its paths; nothing where there are none."""
+    if services.flows is None or services.flow_runs is None:
+        return {}
+    # slow: 100 ms for the language of flows, which a gateway without any does without
+    from quorate.server.flow_call import flow_handler  # noqa: PLC0415
+
+    handler = flow_handler(services, services.flows, services.flow_runs)
+    return dict.fromkeys((RUN_ROUTE.path, EXECUTE_ROUTE.path), handler)
 
 
 async def _decline(scope: Scope, receive: Receive, send: Send) -> None:

@@ -6,50 +6,47 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from quorate.access.admission import Admission
-from quorate.access.authorize import Asked, authorize
+from quorate.access.authorize import authorize
 from quorate.access.budgets import Reservation
 from quorate.access.permission import Permission
 from quorate.access.principal import Principal
 from quorate.core.errors import ClientGone, Overloaded, QuorateError
 from quorate.core.ids import new_id
-from quorate.model import Model
 from quorate.model.call import TraceContext
-from quorate.providers.relay import Fields, RelayEndpoint
+from quorate.server.asking import Asking, Incoming, Read, reading_call
 from quorate.server.authenticate import authenticate
 from quorate.server.call_watch import CLIENT_GONE, CallWatch
-from quorate.server.embeddings import HASHED
 from quorate.server.hangup import Hangup
-from quorate.server.held import hold_budgets
-from quorate.server.inbound import Inbound, Receive, Scope, Send, read_body, require_json
+from quorate.server.inbound import Inbound, Receive, Scope, Send
 from quorate.server.job import Job
 from quorate.server.outbound import ANSWER_KEY, Headers, internal_error, send_error
 from quorate.server.services import Services
-from quorate.server.top_level import has, is_true, model_of, most_tokens, prompt_of, read_fields, timeout_of
-from quorate.server.visible import as_seen
+from quorate.server.top_level import prompt_of
 from quorate.telemetry.logs import begin_request
 from quorate.telemetry.traceparent import read_trace
 
 _log = logging.getLogger(__name__)
 
 Work = Callable[[Job], Awaitable[None]]
-#: The name of a call whose request names models only in its `parallel` field.
-AD_HOC = "parallel"
 #: How long a caller who reads slowly is waited for when the gateway ends: less than the server waits for the record.
 _TOLD_S = 0.5
 
 
 class CallHandler:
-    """An ASGI application for one kind of call: `work` answers what was admitted, or raises.
+    """An ASGI application for one kind of call: `read` reads it, `work` answers what was admitted, or raises.
 
     Everything that is refused before is told at once, counted, and leaves no run. What was admitted leaves exactly one,
     also when the caller goes away or the gateway has a fault.
     """
 
-    def __init__(self, services: Services, work: Work, *, operation: str, permission: Permission) -> None:
+    def __init__(
+        self, services: Services, work: Work, *, operation: str, permission: Permission, read: Read | None = None
+    ) -> None:
         self._services = services
         self._work = work
         self._operation = operation
         self._permission = permission
+        self._read = read or reading_call(operation, permission)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -63,20 +60,14 @@ class CallHandler:
         try:
             principal = authenticate(services, inbound)
             authorize(principal, self._permission)  # before the body is read; for the model again, once it is known
-            require_json(inbound)
-            body = await read_body(inbound, receive, limit_bytes=services.settings.max_body_bytes)
-            fields = read_fields(body, max_depth=services.settings.max_depth)
-            parallel = self._operation == "chat" and has(fields, "parallel")
-            model = AD_HOC if parallel and not has(fields, "model") else model_of(fields)
-            named = model != AD_HOC or not parallel
-            stream = is_true(fields, "stream")
-            timeout_s = timeout_of(fields, inbound.timeout)
-            # Where the `parallel` field alone names models, authority over each of them is asked when it is read.
-            found, relay = self._find(principal, model) if named else (None, None)
+            asking = await self._read(
+                Incoming(
+                    services=services, principal=principal, run_id=run_id, inbound=inbound, scope=scope, receive=receive
+                )
+            )
             reserved = self._reserve()
-            admission = await services.limiter.admit(principal, model, most_tokens(fields, len(body)))
-            asked = None if parallel else found  # what a `parallel` field asks for is known once it is read
-            held = await self._hold(principal, run_id, model, asked, fields, len(body), admission)
+            admission = await services.limiter.admit(principal, asking.model, asking.tokens)
+            held = await self._take_in(asking, admission)
         except QuorateError as error:
             await self._refuse(error, inbound, send, headers, request_id, reserved=reserved)
             return
@@ -90,33 +81,27 @@ class CallHandler:
         job = Job(
             services=services,
             principal=principal,
-            watch=self._watch(principal, run_id, request_id, model, stream=stream, trace=trace, timeout_s=timeout_s),
-            body=body,
-            fields=fields,
-            model=found,
-            relay=relay,
-            stream=stream,
+            watch=self._watch(principal, run_id, request_id, asking, trace=trace),
+            body=asking.body,
+            fields=asking.fields,
+            model=asking.model_asked,
+            relay=asking.relay,
+            stream=asking.stream,
             hangup=Hangup(scope, receive),
             send=send,
             headers=headers,
             at_once=scope.get(ANSWER_KEY),
+            asked=asking.work,
+            admission=admission,
         )
         if held is not None:
             job.take(held)
         if services.keeps_texts:
-            job.watch.prompt = prompt_of(fields)
+            job.watch.prompt = prompt_of(asking.fields)
         await self._run(job, admission, inbound)
 
     def _watch(
-        self,
-        principal: Principal,
-        run_id: str,
-        request_id: str,
-        model: str,
-        *,
-        stream: bool,
-        trace: TraceContext | None,
-        timeout_s: float | None,
+        self, principal: Principal, run_id: str, request_id: str, asking: Asking, *, trace: TraceContext | None
     ) -> CallWatch:
         return CallWatch(
             self._services,
@@ -124,36 +109,25 @@ class CallHandler:
             run_id=run_id,
             request_id=request_id,
             operation=self._operation,
-            model=model,
-            stream=stream,
+            model=asking.model,
+            stream=asking.stream,
             trace=trace,
-            timeout_s=timeout_s,
+            timeout_s=asking.timeout_s,
         )
 
-    def _find(self, principal: Principal, model: str) -> tuple[Model | None, RelayEndpoint | None]:
-        authorize(principal, self._permission, Asked(model=model))
-        if self._permission is Permission.EMBEDDINGS and model == HASHED:
-            return None, None
-        return as_seen(principal, model, self._services.relays.find)
-
-    async def _hold(
-        self,
-        principal: Principal,
-        run_id: str,
-        name: str,
-        model: Model | None,
-        fields: Fields,
-        body_bytes: int,
-        admission: Admission,
-    ) -> Reservation | None:
-        """Reserve what the request may cost; the admission is given back if that fails."""
+    async def _take_in(self, asking: Asking, admission: Admission) -> Reservation | None:
+        """Read the rest and reserve what the request may cost; the admission is given back if that fails."""
         services = self._services
-        if model is None or services.budgets is None:
-            return None
         try:
-            return await hold_budgets(services, principal, run_id, name, model, fields, body_bytes)
+            if asking.rest is not None:
+                await asking.rest()
+            if asking.hold is None or services.budgets is None:
+                return None
+            return await asking.hold()
         except BaseException:
             await services.limiter.settle(admission, 0)
+            if asking.drop is not None:
+                await asking.drop()
             raise
 
     def _reserve(self) -> bool:
@@ -186,7 +160,7 @@ class CallHandler:
         await send_error(send, error, path=inbound.path, headers=headers, request_id=request_id)
 
     async def _run(self, job: Job, admission: Admission, inbound: Inbound) -> None:
-        services, watch = self._services, job.watch
+        services = self._services
         services.enter()
         status, error = CLIENT_GONE, None
         try:
@@ -198,17 +172,23 @@ class CallHandler:
             status, error = await self._cut_off(job, inbound)
         finally:
             services.leave()
-            if status == CLIENT_GONE:
-                error = ClientGone("the caller left before the answer was complete")
-            try:
-                if job.held is not None:
-                    await job.settle()
-            finally:
-                lines = () if job.held is None else job.held.lines
-                record = watch.end(status=status, error=error, route=inbound.path, client=inbound.peer, lines=lines)
-                await services.limiter.settle(admission, record.prompt_tokens + record.completion_tokens)
-                if job.members:
-                    await job.settle_members(record.branches)
+            if not job.handed_over:
+                await self._record(job, admission, inbound, status, error)
+
+    async def _record(
+        self, job: Job, admission: Admission, inbound: Inbound, status: int, error: QuorateError | None
+    ) -> None:
+        if status == CLIENT_GONE:
+            error = ClientGone("the caller left before the answer was complete")
+        try:
+            if job.held is not None:
+                await job.settle()
+        finally:
+            lines = () if job.held is None else job.held.lines
+            record = job.watch.end(status=status, error=error, route=inbound.path, client=inbound.peer, lines=lines)
+            await self._services.limiter.settle(admission, record.prompt_tokens + record.completion_tokens)
+            if job.members:
+                await job.settle_members(record.branches)
 
     async def _answer(self, job: Job, inbound: Inbound) -> tuple[int, QuorateError | None]:
         """Do the work; return the status that the caller saw and what went wrong."""
@@ -227,8 +207,11 @@ class CallHandler:
         await send_error(job.send, error, path=inbound.path, headers=job.headers, request_id=job.watch.request_id)
         return error.http_status, error
 
-    async def _cut_off(self, job: Job, inbound: Inbound) -> tuple[int, QuorateError]:
+    async def _cut_off(self, job: Job, inbound: Inbound) -> tuple[int, QuorateError | None]:
         """Tell the caller that the time to finish was over."""
+        if job.cut_off is not None and not job.begun:
+            await job.cut_off()
+            return 200, None
         error = Overloaded("the gateway shut down before the answer was complete; ask another one", retry_after_s=1)
         if job.begun:
             with suppress(TimeoutError):

@@ -34,7 +34,7 @@ from quorate.core.secret import Secret
 from quorate.core.tasks import background
 from quorate.engine.label_follower import LabelFollower
 from quorate.engine.learned_trust import LearnFrom
-from quorate.server.call_handler import AD_HOC
+from quorate.server.asking import AD_HOC
 from quorate.server.embeddings import HASHED
 from quorate.server.flow_metrics import watch_flows
 from quorate.server.gate_metrics import gate_values
@@ -93,10 +93,13 @@ def open_gateway(settings: Settings, *, clock: Clock | None = None, metrics_fold
     built = build(settings)
     database = Database.open(database_url(settings), clock=clock)
     try:
-        return _opened(settings, built, database, clock, metrics_folder)
+        opened = _opened(settings, built, database, clock, metrics_folder)
     except BaseException:
         database.close()
         raise
+    if opened.services.flows is not None:
+        _offer_flows(opened.services, opened.services.flows)
+    return opened
 
 
 def _opened(settings: Settings, built: Built, database: Database, clock: Clock, metrics_folder: Path | None) -> Opened:
@@ -168,6 +171,18 @@ def _flows(built: Built, clock: Clock) -> "Flows | None":
     from quorate.config.flows_setup import open_flows  # noqa: PLC0415
 
     return open_flows(built, clock)
+
+
+def _offer_flows(services: Services, flows: "Flows") -> None:
+    """Have flows run by requests, and be models."""
+    # slow: as above
+    from quorate.flows.flow_model import flow_models  # noqa: PLC0415
+    from quorate.server.flow_runs import FlowRuns  # noqa: PLC0415
+
+    services.flow_runs = FlowRuns(services, flows)
+    services.catalog.mount(flow_models(flows))
+    if services.metrics is not None:
+        services.metrics.know((AD_HOC, HASHED, *(card.name for card in services.catalog.cards())))
 
 
 def _shared_circuits(url: str, gates: "Gates", clock: Clock) -> "SharedCircuits":
@@ -285,7 +300,8 @@ async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services
             await stack.enter_async_context(background(opened.circuits.watch()))
         if services.flows is not None:
             stack.push_async_callback(services.flows.close)
-            await stack.enter_async_context(services.flows.serving())
+            work = None if services.flow_runs is None else services.flow_runs.work
+            await stack.enter_async_context(services.flows.serving(work))
         stack.push_async_callback(opened.webhooks.close)
         for webhook in opened.webhooks.webhooks.values():
             await stack.enter_async_context(background(webhook.run()))

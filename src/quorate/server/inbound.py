@@ -45,6 +45,7 @@ class Inbound:
         "idempotency_key",
         "path",
         "peer",
+        "prefer",
         "request_id",
         "timeout",
         "traceparent",
@@ -66,6 +67,7 @@ class Inbound:
         self.traceparent: bytes | None = None
         self.tracestate: bytes | None = None
         self.idempotency_key: bytes | None = None
+        self.prefer: bytes | None = None
         for name, value in scope["headers"]:
             attribute = _HEADERS.get(name)
             if attribute is not None:
@@ -87,6 +89,7 @@ _HEADERS = {
     b"tracestate": "tracestate",
     b"idempotency-key": "idempotency_key",
     b"host": "host",
+    b"prefer": "prefer",
 }
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from quorate.access.admission import Admission
 from quorate.access.budgets import Reservation
@@ -33,7 +34,8 @@ class Job:
     `relay` is set if the bytes of the model, or of what it wraps, can be passed on. `headers` go out with the answer.
     `spoke` says whether a piece of the answer has left, after which nothing is asked again; an `error` after `begun`
     was told in the stream. `members`: admissions to further models. `held`: what it
-    has reserved of budgets.
+    has reserved of budgets. `asked` is what its kind of call has read. `handed_over`: the work goes on
+    when the request is over, and settles and records itself; `cut_off` answers if the gateway ends before.
     """
 
     services: Services
@@ -52,6 +54,10 @@ class Job:
     error: QuorateError | None = None
     members: dict[str, Admission] = field(default_factory=dict[str, Admission])
     held: Reservation | None = None
+    asked: Any = None
+    admission: Admission | None = None
+    handed_over: bool = False
+    cut_off: Callable[[], Awaitable[None]] | None = None
     _answered: bool = False
     _out: EventStream | None = None
 
@@ -107,13 +113,13 @@ class Job:
         if self.services.keeps_texts:
             self.watch.answer = text()
 
-    async def answer(self, body: bytes) -> None:
+    async def answer(self, body: bytes, *, status: int = _HTTP_OK) -> None:
         """Send a whole answer."""
         if self.held is not None:
             await self.settle()
         self._answered = True
         self.hangup.over = True
-        await send_json(self.send, _HTTP_OK, body, self.headers, at_once=self.at_once)
+        await send_json(self.send, status, body, self.headers, at_once=self.at_once)
 
     async def telling(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do the work of a stream; an error after its first event is told in the stream, an earlier one is raised."""

@@ -101,6 +101,7 @@ def _kinds(routes: Sequence["Route"], calls: Sequence[CallRoute]) -> Iterable[ty
         yield from (call.body, *call.answers)
     for route in routes:
         yield from (kind for kind in (route.body, route.query, route.answer) if kind is not None)
+        yield from route.others.values()
 
 
 def _call_operation(call: CallRoute, references: dict[type[msgspec.Struct], JsonObject]) -> JsonObject:
@@ -141,14 +142,23 @@ def _operation(route: "Route", references: dict[type[msgspec.Struct], JsonObject
             "required": not route.body_optional,
             "content": {"application/json": {"schema": references[route.body]}},
         }
-    done: JsonObject = {"description": "Done.", "headers": _headers()}
-    if route.answer is not None:
-        done["content"] = {"application/json": {"schema": references[route.answer]}}
+    elif route.accepts:
+        operation["requestBody"] = {"content": dict(route.accepts)}
+    answers = {route.status: route.answer, **route.others}
+    done = {str(status): _done(kind, references) for status, kind in answers.items()}
     if route.stream:
         streamed: JsonObject = {"schema": {"type": "string", "description": route.stream}}
-        done["content"] = {**done.get("content", {}), "text/event-stream": streamed}
-    operation["responses"] = {str(route.status): done, **_failures(route.path)}
+        first = done[str(route.status)]
+        first["content"] = {**first.get("content", {}), "text/event-stream": streamed}
+    operation["responses"] = {**done, **_failures(route.path)}
     return operation
+
+
+def _done(kind: type[msgspec.Struct] | None, references: dict[type[msgspec.Struct], JsonObject]) -> JsonObject:
+    done: JsonObject = {"description": "Done.", "headers": _headers()}
+    if kind is not None:
+        done["content"] = {"application/json": {"schema": references[kind]}}
+    return done
 
 
 def _parameters(route: "Route") -> list[JsonObject]:

@@ -60,9 +60,10 @@ class Route:
 
     `permission` `None` means open to everybody; a test holds the list of those. `body` and `query` are msgspec structs
     that forbid unknown fields; query values are texts that are converted. With `body_optional`, a request without a
-    content type has the body's defaults. `answer` is what a success returns (`None`: no JSON), `stream` says what the
-    events are if it may be a stream of them. With `idempotent`, an `Idempotency-Key` makes a repetition return the
-    first answer.
+    content type has the body's defaults. `answer` is what a success returns (`None`: no JSON), `others` what successes
+    with other statuses do, `stream` says what the events are if it may be a stream of them. With `idempotent`, an
+    `Idempotency-Key` makes a repetition return the first answer. `accepts` describes a body that an application of its
+    own reads, by media type.
     """
 
     method: str
@@ -78,3 +79,5 @@ class Route:
     stream: str = ""
     idempotent: bool = False
     tag: str = ""
+    others: Mapping[int, type[msgspec.Struct]] = field(default_factory=dict[int, type[msgspec.Struct]])
+    accepts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict[str, Mapping[str, Any]])

@@ -1,7 +1,7 @@
 """Everything but the hot routes: from a table of routes to answers."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -30,17 +30,25 @@ _SHOWN = 200
 _NO_STORE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
 
 
-class Router:
-    """Answers requests to the routes of a table; a live object. What is in no table is 404, for whoever asks."""
+#: An ASGI application.
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-    def __init__(self, routes: Iterable[Route], services: Services) -> None:
+
+class Router:
+    """Answers requests to the routes of a table; a live object. What is in no table is 404, for whoever asks.
+
+    `apps` answer the POST requests of paths of the table in the router's place.
+    """
+
+    def __init__(self, routes: Iterable[Route], services: Services, *, apps: Mapping[str, App] | None = None) -> None:
         self._services = services
+        given = apps or {}
         by_path: dict[str, dict[str, Route]] = {}
         for route in routes:
             by_path.setdefault(route.path, {})[route.method] = route
         self._router = StarletteRouter(
             # No methods are named: every one leads here, so that what is not answered gets an error like any other.
-            routes=[StarletteRoute(path, _Endpoint(of, services)) for path, of in by_path.items()],
+            routes=[StarletteRoute(path, _Endpoint(of, services, given.get(path))) for path, of in by_path.items()],
             redirect_slashes=False,
             default=self._nothing,
         )
@@ -81,9 +89,10 @@ def wrong_method(scope: Scope, allowed: Sequence[str]) -> MethodNotAllowed:
 
 
 class _Endpoint:
-    """The ASGI application of one path, for all methods; `of` are those that are answered."""
+    """The ASGI application of one path, for all methods; `of` are those that are answered, POST by `posts` if given."""
 
-    def __init__(self, of: Mapping[str, Route], services: Services) -> None:
+    def __init__(self, of: Mapping[str, Route], services: Services, posts: App | None) -> None:
+        self._posts = posts
         self._of = of
         self._services = services
 
@@ -92,6 +101,8 @@ class _Endpoint:
         route = self._of.get(method)
         if route is None:
             await refuse(self._services, wrong_method(scope, tuple(self._of)), scope, send)
+        elif method == "POST" and self._posts is not None:
+            await self._posts(scope, receive, send)
         else:
             await _Reply(route, self._services, Request(scope, receive))(scope, receive, send)
 

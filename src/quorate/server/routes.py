@@ -6,6 +6,7 @@ from quorate.server import (
     costs_api,
     feedback_api,
     flow_runs_api,
+    flows_api,
     health,
     keys_api,
     models_api,
@@ -18,7 +19,7 @@ from quorate.server.route import Route
 
 #: Whoever reaches the port may ask for these; a test compares this list with the tables. `/metrics` joins it only
 #: where the configuration opens it.
-OPEN_ROUTES = frozenset({"/", "/docs", "/errors/{code}", "/healthz", "/openapi.json", "/readyz"})
+OPEN_ROUTES = frozenset({"/", "/docs", "/errors/{code}", "/healthz", "/openapi.json", "/readyz", "/schema/flow.json"})
 
 
 def all_routes(metrics: MetricsAccess = MetricsAccess.KEY) -> tuple[Route, ...]:
@@ -35,4 +36,5 @@ def all_routes(metrics: MetricsAccess = MetricsAccess.KEY) -> tuple[Route, ...]:
         *tenants_api.ROUTES,
         *status_api.ROUTES,
         *reference_api.ROUTES,
+        *flows_api.ROUTES,  # last: the short paths of flows stand behind all others
     )

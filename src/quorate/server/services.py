@@ -25,6 +25,7 @@ from quorate.telemetry.tracing import Tracing
 
 if TYPE_CHECKING:
     from quorate.flows.flows import Flows
+    from quorate.server.flow_runs import FlowRuns
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,8 +34,8 @@ class Services:
 
     `keys` `None` means that no key is needed, `budgets` `None` that there are none. `draining` is set by SIGTERM: what
     runs is finished, nothing new begins. `in_flight` counts the calls under way. `settings` are the gateway's own.
-    `flows` are `None` where there is no folder with any. `gates` are those before the providers. `trust` is what is
-    known of models.
+    `flows` are `None` where there is no folder with any, `flow_runs` the runs that this process works at. `gates` are
+    those before the providers. `trust` is what is known of models.
     `render_metrics` gives the text of the metrics and its content type. `storage_check` is the look at the database
     that is under way, or the last one.
     """
@@ -52,6 +53,7 @@ class Services:
     trust: LearnedTrust = field(default_factory=LearnedTrust)
     budgets: Budgets | None = None
     flows: "Flows | None" = None
+    flow_runs: "FlowRuns | None" = None
     metrics: CallMetrics | None = None
     metrics_access: MetricsAccess = MetricsAccess.KEY
     tracing: Tracing | None = None

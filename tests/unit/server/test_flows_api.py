@@ -1,0 +1,264 @@
+"""Flows over HTTP: run, followed, described, changed while they run."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from served_flows import SHOUT, FlowGateway, flow_gateway, write_flows
+
+RUNS_WRITTEN_S = 10.0
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlowGateway]:
+    with flow_gateway(write_flows(tmp_path_factory.mktemp("flows") / "flows")) as running:
+        yield running
+
+
+def record(site: FlowGateway, run: str) -> dict[str, Any]:
+    """The record of a run, once it is written."""
+    until_s = time.monotonic() + RUNS_WRITTEN_S
+    while time.monotonic() < until_s:
+        answer = site.client.get(f"/api/v1/runs/{run}")
+        if answer.status_code == 200 and "run" in answer.json():
+            return answer.json()["run"]
+        time.sleep(0.05)
+    raise AssertionError(f"no record of {run}")
+
+
+def test_a_flow_is_run(site: FlowGateway) -> None:
+    answer = site.run("shout", {"text": "hey", "times": 2})
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["status"], body["outputs"], body["errors"]) == ("succeeded", {"answer": "HEYHEY"}, [])
+    assert "steps" not in body
+    assert answer.headers["x-quorate-run-id"] == body["id"]
+    assert answer.headers["x-quorate-run-status"] == "succeeded"
+
+
+@pytest.mark.parametrize("durability", ["fast", "durable", "strict"])
+def test_a_run_leaves_one_record_under_its_id(site: FlowGateway, durability: str) -> None:
+    body = site.run("shout", {"text": "hey"}, params={"durability": durability, "include": "steps"}).json()
+    assert body["steps"]["loud"]["status"] == "succeeded"
+    run = record(site, body["id"])
+    assert (run["operation"], run["model"], run["mode"], run["state"]) == ("flow", "flow/shout", "flow", "finished")
+
+
+def test_what_its_models_cost_is_in_the_record(site: FlowGateway) -> None:
+    body = site.run("asks", {"question": "why?"}, params={"durability": "durable"}).json()
+    run = record(site, body["id"])
+    assert run["cost_microusd"] == body["cost_microusd"] > 0
+    assert [branch["model"] for branch in run["branches"] if branch["leaf"]] == ["sim-birch"]
+
+
+def test_a_failed_run_is_an_answer_that_says_so(site: FlowGateway) -> None:
+    answer = site.run("fails", {"number": 1})
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "failed"
+    assert answer.json()["errors"][0]["stage"] == "check"
+    run = record(site, answer.json()["id"])
+    assert (run["state"], run["error_code"]) == ("failed", "flow_failed")
+
+
+def test_who_does_not_wait_is_told_where_to_ask(site: FlowGateway) -> None:
+    for preference in ("respond-async", "wait=0", "respond-async, wait=0"):
+        answer = site.run("slow", {"seconds": 0.1}, headers={"prefer": preference})
+        assert answer.status_code == 202
+        assert answer.headers["location"] == answer.json()["url"] == f"/api/v1/runs/{answer.json()['id']}"
+        assert answer.headers["preference-applied"] == preference
+        assert record(site, answer.json()["id"])["state"] == "finished"
+
+
+def test_who_waits_long_enough_has_the_result(site: FlowGateway) -> None:
+    answer = site.run("slow", {"seconds": 0.1}, headers={"prefer": "wait=20, handling=lenient"})
+    assert (answer.status_code, answer.headers["preference-applied"]) == (200, "wait=20")
+
+
+def test_a_durable_run_goes_on_when_the_caller_leaves(site: FlowGateway) -> None:
+    with pytest.raises(httpx2.TimeoutException):
+        site.client.post("/api/v1/flows/slow/run", json={"seconds": 0.6}, timeout=0.2)
+    until_s = time.monotonic() + RUNS_WRITTEN_S
+    while time.monotonic() < until_s:
+        runs = site.client.get("/api/v1/runs", params={"model": "flow/slow"}).json()["data"]
+        if any(run["finished_at_s"] - run["started_at_s"] > 0.6 and run["state"] == "finished" for run in runs):
+            return
+        time.sleep(0.05)
+    raise AssertionError("the run did not end")
+
+
+def test_a_run_in_memory_ends_when_the_caller_leaves(site: FlowGateway) -> None:
+    with pytest.raises(httpx2.TimeoutException):
+        site.client.post("/api/v1/flows/slow/run?durability=fast", json={"seconds": 30}, timeout=0.2)
+    until_s = time.monotonic() + RUNS_WRITTEN_S
+    while time.monotonic() < until_s:
+        runs = site.client.get("/api/v1/runs", params={"model": "flow/slow", "state": "cancelled"}).json()["data"]
+        if runs:
+            assert runs[0]["status"] == 499
+            return
+        time.sleep(0.05)
+    raise AssertionError("the run did not end")
+
+
+def test_a_run_takes_no_longer_than_it_may(site: FlowGateway) -> None:
+    for durability in ("fast", "durable"):
+        answer = site.run(
+            "slow", {"seconds": 20}, params={"durability": durability}, headers={"x-request-timeout-s": "0.2"}
+        )
+        assert answer.json()["status"] == "failed"
+        assert answer.json()["errors"][0]["code"] == "deadline_exceeded"
+
+
+def test_files_come_as_a_form(site: FlowGateway) -> None:
+    answer = site.client.post(
+        "/api/v1/flows/filed_paper/run",
+        files={"paper": ("../../notes.txt", b"hello there")},
+        data={"title": "T", "pages": "4"},
+    )
+    outputs = answer.json()["outputs"]
+    assert (outputs["size"], outputs["title"], outputs["pages"]) == (11, "T", 5)
+    assert "/" not in outputs["name"]
+
+
+def test_the_other_inputs_of_a_form_may_be_one_json(site: FlowGateway) -> None:
+    answer = site.client.post(
+        "/api/v1/filed-paper/execute",
+        files={"paper": ("a.txt", b"x")},
+        data={"inputs": json.dumps({"title": "from json", "pages": 7})},
+    )
+    assert answer.json()["outputs"]["title"] == "from json"
+    assert answer.json()["outputs"]["pages"] == 8
+
+
+def test_repeated_with_a_key_it_runs_once(site: FlowGateway) -> None:
+    def send(content: bytes) -> httpx2.Response:
+        return site.client.post(
+            "/api/v1/flows/filed_paper/run",
+            files={"paper": ("a.txt", content)},
+            headers={"idempotency-key": "paper-1"},
+        )
+
+    first, again, other = send(b"one"), send(b"one"), send(b"two")
+    assert again.json() == first.json()
+    assert again.headers["idempotency-replayed"] == "true"
+    assert other.status_code == 422
+
+
+def test_a_repeated_request_that_did_not_wait_is_told_the_same_place(site: FlowGateway) -> None:
+    headers = {"idempotency-key": "slow-1", "prefer": "respond-async"}
+    first, again = site.run("slow", {}, headers=headers), site.run("slow", {}, headers=headers)
+    assert again.status_code == 202
+    assert again.headers["location"] == first.headers["location"]
+
+
+def test_flows_are_listed_and_described(site: FlowGateway) -> None:
+    for path in ("/api/v1/flows", "/api/v1/catalog", "/catalog"):
+        listed = site.client.get(path).json()
+        assert [each["name"] for each in listed["data"]] == ["asks", "fails", "filed_paper", "shout", "slow"]
+        assert listed["problems"] == []
+    shown = site.client.get("/api/v1/flows/shout@1.0.0").json()
+    assert shown == site.client.get("/api/v1/shout/info").json()
+    assert shown["examples"] == [{"text": "hey", "times": 2}]
+    assert shown["plan"]["stages"] == [["loud"]]
+    formats = site.client.get("/api/v1/filed-paper/supported-formats").json()
+    assert formats["data"] == [
+        {"input": "paper", "required": True, "accept": ["text/plain", ".txt"], "max_bytes": 2000}
+    ]
+    assert site.client.get("/api/v1/shout/health").json()["status"] == "ok"
+
+
+def test_a_flow_is_drawn(site: FlowGateway) -> None:
+    svg = site.client.get("/api/v1/flows/shout/graph")
+    assert svg.headers["content-type"].startswith("image/svg+xml")
+    assert "default-src 'none'" in svg.headers["content-security-policy"]
+    path = "/api/v1/flows/shout/graph"
+    assert site.client.get(path, params={"format": "mermaid"}).text.startswith("flowchart")
+    assert site.client.get(path, headers={"accept": "text/vnd.mermaid"}).text.startswith("flowchart")
+
+
+def test_the_schema_of_flows_is_there_for_editors(site: FlowGateway) -> None:
+    answer = httpx2.get(f"{site.gateway.url}/schema/flow.json", trust_env=False)
+    assert answer.json()["properties"]["steps"]
+
+
+def test_every_flow_is_an_operation_with_its_own_types(site: FlowGateway) -> None:
+    answer = site.client.get("/api/v1/openapi.json")
+    paths = answer.json()["paths"]
+    shout = paths["/api/v1/flows/shout/run"]["post"]
+    assert shout["operationId"] == "run_shout"
+    body = shout["requestBody"]["content"]["application/json"]
+    assert body["schema"]["properties"]["times"]["maximum"] == 5
+    assert body["examples"]["example1"]["value"] == {"text": "hey", "times": 2}
+    form = paths["/api/v1/flows/filed_paper/run"]["post"]["requestBody"]["content"]
+    assert set(form) == {"multipart/form-data"}
+    assert form["multipart/form-data"]["schema"]["properties"]["paper"]["format"] == "binary"
+    again = site.client.get("/api/v1/openapi.json", headers={"if-none-match": answer.headers["etag"]})
+    assert again.status_code == 304
+
+
+def test_a_flow_is_a_model(site: FlowGateway) -> None:
+    def ask(model: str, content: str, **more: Any) -> httpx2.Response:
+        body = {"model": model, "messages": [{"role": "user", "content": content}], **more}
+        return site.client.post("/v1/chat/completions", json=body)
+
+    assert {"flow/shout", "flow/asks"} <= {each["id"] for each in site.client.get("/v1/models").json()["data"]}
+    assert ask("flow/shout", "hey").json()["choices"][0]["message"]["content"] == "HEY"
+    assert ask("flow/shout@^1", '{"text": "ho", "times": 3}').json()["choices"][0]["message"]["content"] == "HOHOHO"
+    asked = ask("flow/asks", "why?").json()
+    assert asked["usage"]["total_tokens"] > 0
+    assert "HEY" in ask("flow/shout", "hey", stream=True).text
+    assert ask("flow/nothing", "hey").status_code == 404
+    assert ask("flow/shout", '{"txt": "hey"}').status_code == 400
+
+
+def test_a_changed_file_is_followed_and_no_request_is_lost(tmp_path: Path) -> None:
+    with flow_gateway(write_flows(tmp_path / "flows")) as site:
+        answers: list[tuple[int, str]] = []
+        over = threading.Event()
+
+        def hammer() -> None:
+            with site.as_key(site.gateway.key) as client:
+                while not over.is_set():
+                    answer = client.post("/api/v1/flows/shout/run?durability=fast", json={"text": "a"})
+                    answers.append((answer.status_code, str(answer.json().get("outputs"))))
+
+        thread = threading.Thread(target=hammer)
+        thread.start()
+        for number in range(1, 6):
+            (site.folder / "shout.yaml").write_text(SHOUT.format(version=f"1.0.{number}", mark="!" * number))
+            until_s = time.monotonic() + 5
+            while "!" * number not in str(answers[-1:]) and time.monotonic() < until_s:
+                time.sleep(0.01)
+        (site.folder / "shout.yaml").write_text("steps: [")
+        time.sleep(0.3)
+        over.set()
+        thread.join()
+        assert {status for status, _ in answers} == {200}
+        assert answers[-1][1] == "{'answer': 'A!!!!!'}"  # what is broken leaves the last good one
+        assert site.client.get("/api/v1/flows").json()["problems"]
+
+
+def test_a_name_that_something_else_has_gets_no_short_path(tmp_path: Path) -> None:
+    flows = {"runs": "name: runs\nsteps: [{name: a, executor: transform, config: {value: x}}]\n"}
+    with flow_gateway(write_flows(tmp_path / "flows", flows)) as site:
+        listed = site.client.get("/api/v1/flows").json()
+        assert listed["data"][0]["execute"] is None
+        assert "short path" in listed["problems"][0]
+        assert site.client.post("/api/v1/runs/execute").status_code == 405
+        assert site.run("runs").json()["status"] == "succeeded"
+
+
+def test_a_gateway_without_flows_says_so(tmp_path: Path) -> None:
+    from quorate.testing.local_gateway import LocalGateway  # noqa: PLC0415
+
+    del tmp_path
+    with LocalGateway() as gateway, httpx2.Client(base_url=gateway.url, trust_env=False) as client:
+        client.headers["authorization"] = f"Bearer {gateway.key}"
+        assert client.get("/api/v1/flows").json() == {"data": [], "problems": []}
+        assert client.post("/api/v1/flows/x/run").status_code == 404
+        assert client.get("/api/v1/openapi.json").status_code == 200
