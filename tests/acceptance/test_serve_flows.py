@@ -84,11 +84,11 @@ def test_a_run_that_the_end_interrupts_is_ended_by_the_next_process(tmp_path: Pa
         until_s = time.monotonic() + TIMEOUT_S
         while time.monotonic() < until_s:
             answer = client.get(f"/api/v1/runs/{run}")
-            if answer.status_code == 200 and answer.json()["run"]["state"] == "finished":
-                assert answer.json()["run"]["model"] == "flow/slow"
+            if answer.status_code == 200 and (record := answer.json()["run"]) and record["state"] == "finished":
+                assert record["model"] == "flow/slow"
                 return
             time.sleep(0.1)
-    raise AssertionError("the run was not taken up")
+    raise AssertionError(f"the run was not taken up: {answer.text}")
 
 
 def test_who_waits_while_the_gateway_ends_is_told_where_to_ask(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ def record(site: FlowGateway, run: str) -> dict[str, Any]:
     until_s = time.monotonic() + RUNS_WRITTEN_S
     while time.monotonic() < until_s:
         answer = site.client.get(f"/api/v1/runs/{run}")
-        if answer.status_code == 200 and "run" in answer.json():
+        if answer.status_code == 200 and answer.json()["run"] is not None:
             return answer.json()["run"]
         time.sleep(0.05)
     raise AssertionError(f"no record of {run}")

@@ -21,7 +21,8 @@ class LlmAnalyzerConfig(ModelStepSection):
     model_config = ConfigDict(extra="allow")
 
     text: Written | None = None
-    """What is analysed; not given, and no prompt either: the flow's input `text`."""
+    """What is analysed; not given, and no prompt either: the `text` of a step that this one waits for, else the flow's
+    input of that name."""
     analysis_type: str | None = None
     """What to look for; not given: what the step's name says (`extract_entities`)."""
     prompt: Written | None = Field(default=None)
@@ -55,11 +56,18 @@ class LlmAnalyzerExecutor(Executor[LlmAnalyzerConfig, Opened]):
         return opened(ModelAnswer(**fields_of(result, value_of(config, result))))
 
 
+def _text_at_hand(step: StepContext) -> object:
+    """Return the first text among what the step waits for, else the input `text`; `None` if there is neither."""
+    steps: dict[str, Any] = step.scope.get("steps", {})
+    texts = [steps.get(name, {}).get("text") for name in step.needs]
+    return next((text for text in texts if text is not None), step.scope.get("inputs", {}).get("text"))
+
+
 def _prompt(config: LlmAnalyzerConfig, step: StepContext) -> str:
     task = config.prompt or config.prompt_template
     given = config.text
     if given is None and task is None:
-        given = step.scope.get("inputs", {}).get("text")
+        given = _text_at_hand(step)
     if given is None and task is None:
         raise StepRejected("there is nothing to analyse", hint="set `text`, or `prompt` with the text in it")
     kind = config.analysis_type or step.path.rpartition("/")[2].partition("[")[0]
