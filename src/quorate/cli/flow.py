@@ -51,7 +51,8 @@ def check(folder: FolderOption = None, config: ConfigOption = None, json_output:
         for problem in problems:
             typer.echo(printable(str(problem)), err=True)
         if not problems:
-            typer.echo(f"{len(book.names())} flows, nothing wrong")
+            count = len(book.names())
+            typer.echo(f"{count} flow{'' if count == 1 else 's'}, nothing wrong")
     if problems:
         raise typer.Exit(ExitCode.MISCONFIGURED)
 

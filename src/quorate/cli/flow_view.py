@@ -62,4 +62,4 @@ def show_tests(reports: Sequence[FlowTestReport]) -> None:
                 told = f"    {report.place}: {check.what}: expected {check.expected}, found {check.found}"
                 typer.echo(printable(told))
     failed = sum(not report.passed for report in reports)
-    typer.echo(f"{len(reports)} tests, {failed} failed")
+    typer.echo(f"{len(reports)} test{'' if len(reports) == 1 else 's'}, {failed} failed")

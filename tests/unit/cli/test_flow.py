@@ -47,7 +47,7 @@ def test_flows_are_listed(folder: Path) -> None:
 
 
 def test_what_is_wrong_is_told_with_its_place(folder: Path) -> None:
-    assert flow("check").stdout == "1 flows, nothing wrong\n"
+    assert flow("check").stdout == "1 flow, nothing wrong\n"
     (folder / "flows/bad.yaml").write_text("name: bad\nsteps: [{name: a, executor: wiat}]\n")
     done = flow("check")
     assert done.exit_code == ExitCode.MISCONFIGURED
@@ -106,7 +106,7 @@ def test_a_durable_run_is_kept(folder: Path) -> None:
 
 
 def test_tests_of_flows_run(folder: Path) -> None:
-    assert flow("test").stdout == "✓ shout: it shouts\n1 tests, 0 failed\n"
+    assert flow("test").stdout == "✓ shout: it shouts\n1 test, 0 failed\n"
     (folder / "flows/shout.yaml").write_text(SHOUT.replace("HEYHEY", "HEY"))
     done = flow("test", "shout")
     assert done.exit_code == ExitCode.FAILED
