@@ -133,7 +133,7 @@ async def test_a_run_that_is_held_is_not_claimed(journal: QueueJournal) -> None:
     assert await journal.claim(lease.run, "two", lease_s=LEASE_S, now=after(14.9)) is None
     assert await taken(journal, "two", 14.9) is None
     later = await journal.claim(lease.run, "two", lease_s=LEASE_S, now=after(15))
-    assert later == Lease(run=lease.run, owner="two", epoch=2, expires_at=after(30))
+    assert later == Lease(run=lease.run, owner="two", epoch=2, expires_at=after(30), taken_over=True)
 
 
 async def test_nothing_of_a_lost_lease_is_kept(journal: QueueJournal) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from quorate.flows.event import StepEnded, StepEvent
 from quorate.model import Event
 from quorate.model.event import BranchEvent, Vote, Warned, fan_out
 from quorate.testing import RecordingSink
@@ -18,11 +19,12 @@ SAMPLES: dict[object, Any] = {
     int: 3,
     int | None: None,
     str | None: None,
+    float | None: 0.5,
     tuple[str, ...]: ("a", "b"),
     tuple[float, ...]: (0.5, 0.5),
     tuple[Vote, ...]: (Vote(branch="a", cluster=0, weight=1.0),),
 }
-ABSTRACT = {Event, BranchEvent}
+ABSTRACT = {Event, BranchEvent, StepEvent, StepEnded}
 
 
 def kinds(kind: type[Event] = Event) -> Iterator[type[Event]]:
