@@ -105,7 +105,8 @@ class Executor(ABC, Generic[C, R]):
     class of what it returns (a frozen dataclass or msgspec struct, or a plain JSON type): it becomes the step's output
     as plain JSON. `raw` are keys of the config that are not rendered before: the executor does that itself, for each
     item of something. `open_result`: the output may have further keys than those of `result`, so that no reference to
-    one of them is an error when a flow is compiled. `billed`: it may cost money.
+    one of them is an error when a flow is compiled. `billed`: it asks models, so it may
+    cost money, and `simulated: true` in its output says that none of them was real.
     """
 
     name: ClassVar[str]

@@ -121,6 +121,7 @@ def _completion(name: str, result: FlowResult) -> Completion:
         provider="flow",
         usage=usage,
         cost_microusd=result.cost_microusd,
+        metadata={"simulated": True} if result.simulated else {},
     )
 
 

@@ -15,6 +15,7 @@ class FlowAnswer(msgspec.Struct, frozen=True, kw_only=True):
 
     `status` is `succeeded`, `partial` (there are outputs, and errors that were handled), `failed` or `cancelled`. Costs
     are micro-USD, `null` where a price is not known; latencies are seconds. `steps` are there if they were asked for.
+    `simulated`: a step's answer came from no real model.
     """
 
     id: str
@@ -28,6 +29,7 @@ class FlowAnswer(msgspec.Struct, frozen=True, kw_only=True):
     cost_microusd: int | None
     prompt_tokens: int
     completion_tokens: int
+    simulated: bool = False
     steps: dict[str, StepOutcome] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -55,6 +57,7 @@ def answer_of(result: FlowResult, *, with_steps: bool = False) -> FlowAnswer:
         cost_microusd=result.cost_microusd,
         prompt_tokens=result.prompt_tokens,
         completion_tokens=result.completion_tokens,
+        simulated=result.simulated,
         steps=result.steps if with_steps else msgspec.UNSET,
     )
 

@@ -13,7 +13,10 @@ _WHOLE = 100.0
 
 
 class FlowStep(msgspec.Struct, frozen=True, kw_only=True):
-    """How one step ended. `started_s` is since the run began, `output` is there if it was asked for."""
+    """How one step ended.
+
+    `started_s` is since the run began, `output` is there if it was asked for. `simulated`: no real model answered.
+    """
 
     status: StepStatus
     started_s: float
@@ -25,6 +28,7 @@ class FlowStep(msgspec.Struct, frozen=True, kw_only=True):
     cached: bool
     handled_by: str
     reason: str
+    simulated: bool = False
     error: StepError | None = None
     output: Any = None
 
@@ -34,7 +38,8 @@ class FlowRun(msgspec.Struct, frozen=True, kw_only=True):
 
     `percent` is the progress, 0 to 100. `steps` are those that have ended, by path; `failing` counts the failed
     attempts of those that have not, `timers` are when those go on that wait. `parent` is the run it was forked from.
-    `inputs` and `outputs` are there for keys that permit `flows.read`. `latency` says where the time went.
+    `simulated`: a step's answer came from no real model. `inputs` and `outputs` are there for keys that permit
+    `flows.read`. `latency` says where the time went.
     """
 
     id: str
@@ -53,6 +58,7 @@ class FlowRun(msgspec.Struct, frozen=True, kw_only=True):
     steps: Mapping[str, FlowStep]
     failing: Mapping[str, int]
     timers: Mapping[str, datetime]
+    simulated: bool = False
     errors: tuple[StepError, ...] = ()
     latency: Latency | None = None
     inputs: Mapping[str, Any] | None = None
@@ -94,6 +100,7 @@ def flow_run(view: RunView, percent: float, *, contents: bool, step_outputs: boo
         steps={path: _step(each, output=contents and step_outputs) for path, each in outcomes.items()},
         failing=view.attempts,
         timers=view.timers,
+        simulated=any(each.simulated for each in outcomes.values()) or (result is not None and result.simulated),
         errors=() if result is None else result.errors,
         latency=None if result is None else result.latency,
         inputs=header.inputs if contents else None,
@@ -150,6 +157,7 @@ def _step(outcome: StepOutcome, *, output: bool) -> FlowStep:
         cached=outcome.cached,
         handled_by=outcome.handled_by,
         reason=outcome.reason,
+        simulated=outcome.simulated,
         error=outcome.error,
         output=outcome.output if output else None,
     )

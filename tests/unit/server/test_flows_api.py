@@ -262,3 +262,20 @@ def test_a_gateway_without_flows_says_so(tmp_path: Path) -> None:
         assert client.get("/api/v1/flows").json() == {"data": [], "problems": []}
         assert client.post("/api/v1/flows/x/run").status_code == 404
         assert client.get("/api/v1/openapi.json").status_code == 200
+
+
+@pytest.mark.parametrize("durability", ["fast", "durable"])
+def test_simulated_answers_are_called_so(site: FlowGateway, durability: str) -> None:
+    body = site.run("asks", {"question": "who?"}, params={"durability": durability, "include": "steps"}).json()
+    assert (body["simulated"], body["steps"]["ask"]["simulated"]) == (True, True)
+    assert site.run("shout", {"text": "hey"}, params={"durability": durability}).json()["simulated"] is False
+    if durability == "durable":
+        shown = site.client.get(f"/api/v1/runs/{body['id']}").json()["flow"]
+        assert (shown["simulated"], shown["steps"]["ask"]["simulated"]) == (True, True)
+
+
+def test_a_flow_that_is_asked_as_a_model_says_that_its_models_are_simulated(site: FlowGateway) -> None:
+    messages = [{"role": "user", "content": "who?"}]
+    for model, said in (("flow/asks", {"simulated": True}), ("flow/shout", None)):
+        answer = site.client.post("/v1/chat/completions", json={"model": model, "messages": messages})
+        assert answer.json().get("quorate") == said

@@ -1,6 +1,6 @@
 """The end of a step that was executed: as an outcome, and as an event."""
 
-from typing import Any, cast
+from typing import Any
 
 from quorate.flows.event import StepFailed as StepFailedEvent
 from quorate.flows.event import StepFinished
@@ -36,7 +36,7 @@ def ended(
         prompt_tokens=spend.usage.prompt_tokens,
         completion_tokens=spend.usage.completion_tokens,
         cached=tally.cached,
-        simulated=isinstance(output, dict) and cast("dict[str, Any]", output).get("simulated") is True,
+        simulated=tally.simulated,
     )
 
 

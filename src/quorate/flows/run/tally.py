@@ -8,10 +8,10 @@ class Tally:
     """What all attempts of one step have used, and the errors inside of the last one; a live object.
 
     `has_inside`: outcomes of other steps were kept below it, so that a failure of its own is not kept: taken up again,
-    the step finds out anew how it ends, from theirs.
+    the step finds out anew how it ends, from theirs. `simulated`: no real model answered.
     """
 
-    __slots__ = ("attempts", "cached", "errors", "has_inside", "last_spend", "spend")
+    __slots__ = ("attempts", "cached", "errors", "has_inside", "last_spend", "simulated", "spend")
 
     def __init__(self, *, attempts: int) -> None:
         self.attempts = attempts
@@ -20,6 +20,7 @@ class Tally:
         self.errors: list[StepError] = []
         self.has_inside = False
         self.cached = False
+        self.simulated = False
 
     def add(self, spend: Spend) -> None:
         """Add what an attempt, or a step inside of it, has used."""

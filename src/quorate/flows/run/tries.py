@@ -1,7 +1,7 @@
 """The attempts of one step, or of one item of it, until one succeeds or there is no further one."""
 
 import asyncio
-from typing import Any, assert_never
+from typing import Any, assert_never, cast
 
 from quorate.flows.event import StepRetry
 from quorate.flows.outcome import StepOutcome, StepStatus
@@ -35,6 +35,11 @@ class Tries:
 
     async def output(self) -> Any:
         """Return the output of the first attempt that has one; raise `StepFailed`, or `RunStopped` before the first."""
+        output = await self._found()
+        self._tally.simulated = self._is_simulated(output)
+        return output
+
+    async def _found(self) -> Any:
         mocks = self._course.run.mocks
         if mocks is not None and mocks.has(self._path, self._step.name):
             return mocks.answer(self._path, self._step.name)
@@ -50,6 +55,12 @@ class Tries:
                 raise failure
             await self._put_off(number, delay_s, failure)
             number += 1
+
+    def _is_simulated(self, output: object) -> bool:
+        """Whether an executor that asks models says that none is real; others may pass on what looks like that."""
+        if not isinstance(output, dict) or cast("dict[str, Any]", output).get("simulated") is not True:
+            return False
+        return bool(self._step.executor) and self._course.run.machinery.executors.get(self._step.executor).billed
 
     async def _attempt(self, number: int) -> Any:
         step, call = self._step, self._course.call

@@ -126,3 +126,9 @@ def test_latency_counts_what_is_inside_once() -> None:
     latency = latency_of(flow(group, step("z", "g")), outcomes, prefix="", total_s=6)
     assert (latency.work_s, latency.parallel_s, latency.sequential_s) == (8, 2, 4)
     assert (latency.critical_path_s, latency.groups) == (6, {"g": 4})
+
+
+def test_data_that_looks_like_a_simulated_answer_is_none() -> None:
+    site = FlowSite(flow(step("a", does={"gives": {"simulated": True}})))
+    result = run_virtual(site.run())
+    assert (result.simulated, result.steps["a"].simulated) == (False, False)
