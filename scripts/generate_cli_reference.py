@@ -2,16 +2,15 @@
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from typer.main import get_command
 
 from quorate.cli.exit_code import EXIT_CODES
 from quorate.cli.main import app
+from reference_pages import REFERENCE, row, write_or_compare
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs/reference/cli.md"
+PAGE = REFERENCE / "cli.md"
 HEAD = """# Command line
 
 <!-- Written by scripts/generate_cli_reference.py; change the code, then `make generate`. -->
@@ -31,11 +30,6 @@ every call that still runs and tells what was spent until then.
 With `--events` every event of the question is one line of JSON on stderr, as it happens; `event` is its kind.
 """
 COMPLETION = frozenset({"install_completion", "show_completion"})
-
-
-def row(*cells: str) -> str:
-    """One line of a table."""
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
 
 
 def command(name: str, node: Any) -> Iterator[str]:
@@ -86,16 +80,5 @@ def page() -> str:
     return HEAD.replace("{codes}", codes) + "".join(command("quorate", get_command(app)))
 
 
-def main(arguments: list[str]) -> int:
-    """Write the page, or with --check compare it."""
-    text = page()
-    if "--check" not in arguments:
-        PAGE.write_text(text, encoding="utf-8")
-    elif not PAGE.is_file() or PAGE.read_text(encoding="utf-8") != text:
-        print(f"{PAGE.relative_to(ROOT)} is not up to date")
-        return 1
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_compare({PAGE: page()}, sys.argv[1:]))

@@ -2,16 +2,14 @@
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from quorate.config import config_schema
 from quorate.config.default_models import DEFAULT_MODELS
 from quorate.config.provider_kind import PROVIDER_KINDS, key_variables
+from reference_pages import REFERENCE, ROOT, SchemaPage, row, write_or_compare
 
-ROOT = Path(__file__).resolve().parent.parent
-REFERENCE = ROOT / "docs/reference"
 SECTIONS = {
     "Config": "The whole file",
     "HttpProviderSection": "providers.NAME",
@@ -98,69 +96,6 @@ tags that are not plain, and keys given twice are errors.
 """
 
 
-def row(*cells: str) -> str:
-    """One line of a table."""
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
-
-
-def kind(field: dict[str, Any]) -> str:
-    """The type of a field in words."""
-    if "$ref" in field:
-        name = field["$ref"].rpartition("/")[2]
-        return f"[{SECTIONS[name]}](#{anchor(SECTIONS[name])})" if name in SECTIONS else enum(name)
-    if "const" in field:
-        return f"`{field['const']}`"
-    if "enum" in field:
-        return ", ".join(f"`{choice}`" for choice in field["enum"])
-    if options := field.get("anyOf") or field.get("oneOf"):
-        return " or ".join(dict.fromkeys(kind(option) for option in options if option.get("type") != "null"))
-    match field.get("type"):
-        case "array":
-            return f"list of {kind(field.get('items', {}))}"
-        case "object":
-            values = field.get("additionalProperties")
-            return f"mapping to {kind(cast('dict[str, Any]', values))}" if isinstance(values, dict) else "mapping"
-        case "string":
-            return "text"
-        case str(name):
-            return name + bounds(field)
-        case _:
-            return "any"
-
-
-def enum(name: str) -> str:
-    """The choices of an enumeration."""
-    return kind(SCHEMA["$defs"][name])
-
-
-def bounds(field: dict[str, Any]) -> str:
-    """The limits of a number."""
-    words = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
-    found = [f"{words[name]} {field[name]:g}" for name in words if name in field]
-    return f" ({', '.join(found)})" if found else ""
-
-
-def anchor(title: str) -> str:
-    """How a heading is linked to."""
-    return "".join(c for c in title.lower() if c.isalnum() or c in " -_").replace(" ", "-")
-
-
-def section(name: str) -> Iterator[str]:
-    """One section: its text and its keys."""
-    shape = SCHEMA if name == "Config" else SCHEMA["$defs"][name]
-    yield f"\n## {SECTIONS[name]}\n\n{shape['description']}\n\n"
-    yield "| key | value | default | meaning |\n|---|---|---|---|\n"
-    required = shape.get("required", [])
-    for key, field in shape["properties"].items():
-        default = "required" if key in required else shown(field.get("default"))
-        yield row(f"`{key}`", kind(field), default, field.get("description", ""))
-
-
-def shown(default: object) -> str:
-    """A default for the table; sections and empty values need none."""
-    return "" if default in (None, "", [], {}) or isinstance(default, dict) else f"`{json.dumps(default)}`"
-
-
 def found() -> str:
     """The models that are offered for each key."""
     lines = [row("variable", "models"), "|---|---|\n"]
@@ -186,7 +121,13 @@ def page() -> str:
     text = (ROOT / "examples/quorate.yaml").read_text(encoding="utf-8")
     example = text[text.index("version: 1") :]
     head = HEAD.replace("{example}", example).replace("{found}", found()).replace("{providers}", providers())
-    return head + "".join(part for name in SECTIONS for part in section(name))
+    return head + SchemaPage(SCHEMA, SECTIONS, "Config").sections(meaning)
+
+
+def meaning(section: str, key: str, field: dict[str, Any]) -> str:
+    """What a key is for."""
+    del section, key
+    return str(field.get("description", ""))
 
 
 SCHEMA = config_schema()
@@ -200,17 +141,5 @@ def outputs() -> dict[Path, str]:
     }
 
 
-def main(arguments: list[str]) -> int:
-    """Write the files, or with --check compare them."""
-    stale = 0
-    for path, text in outputs().items():
-        if "--check" not in arguments:
-            path.write_text(text, encoding="utf-8")
-        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
-            print(f"{path.relative_to(ROOT)} is not up to date")
-            stale += 1
-    return 1 if stale else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_compare(outputs(), sys.argv[1:]))

@@ -1,21 +1,14 @@
 """Writes docs/reference/flow.md and docs/reference/flow.schema.json from the language of flows itself."""
 
-import importlib
-import inspect
 import json
-import pkgutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import quorate.flows.executors as own_executors
-from quorate.flows.executor import Executor
+from quorate.flows.executors.standard import standard_executors
 from quorate.flows.language.schema import canonical_schema, flow_schema, words_for
-from quorate.flows.registry import AnyExecutor, Executors
+from reference_pages import REFERENCE, SchemaPage, row, write_or_compare
 
-ROOT = Path(__file__).resolve().parent.parent
-REFERENCE = ROOT / "docs/reference"
 SECTIONS = {
     "FlowSection": "The whole file",
     "InputSection": "inputs.NAME",
@@ -101,110 +94,23 @@ step that gets another `executor`. `null` leaves out what is inherited: `inputs:
 """  # noqa: E501 -- rows of tables
 
 
-def executors() -> Executors:
-    """The executors of this package, one in each file."""
-    found: dict[str, AnyExecutor] = {}
-    for module in pkgutil.iter_modules(own_executors.__path__, f"{own_executors.__name__}."):
-        members = inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
-        for kind in cast("list[type[AnyExecutor]]", [each for _, each in members if issubclass(each, Executor)]):
-            if not inspect.isabstract(kind) and hasattr(kind, "name"):
-                found[kind.name] = kind()
-    known = Executors()
-    for name in sorted(found):
-        known.add(found[name])
-    return known
-
-
-def row(*cells: str) -> str:
-    """One line of a table."""
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
-
-
-def kind(field: dict[str, Any]) -> str:
-    """The type of a field in words."""
-    if "$ref" in field:
-        name = field["$ref"].rpartition("/")[2]
-        return f"[{SECTIONS[name]}](#{anchor(SECTIONS[name])})" if name in SECTIONS else kind(SCHEMA["$defs"][name])
-    if "const" in field:
-        return f"`{field['const']}`"
-    if "enum" in field:
-        return ", ".join(f"`{choice}`" for choice in field["enum"])
-    if options := field.get("anyOf"):
-        return " or ".join(dict.fromkeys(kind(option) for option in options if option.get("type") != "null"))
-    match field.get("type"):
-        case "array":
-            return f"list of {kind(field.get('items', {}))}"
-        case "object":
-            entries = field.get("additionalProperties") or next(iter(field.get("patternProperties", {}).values()), None)
-            return f"mapping to {kind(cast('dict[str, Any]', entries))}" if isinstance(entries, dict) else "mapping"
-        case "string":
-            return "text"
-        case str(name):
-            return name + bounds(field)
-        case _:
-            return "any"
-
-
-def bounds(field: dict[str, Any]) -> str:
-    """The limits of a number."""
-    words = {"exclusiveMinimum": ">", "minimum": ">=", "exclusiveMaximum": "<", "maximum": "<="}
-    found = [f"{words[name]} {field[name]:g}" for name in words if name in field]
-    return f" ({', '.join(found)})" if found else ""
-
-
-def anchor(title: str) -> str:
-    """How a heading is linked to."""
-    return "".join(c for c in title.lower() if c.isalnum() or c in " -_").replace(" ", "-")
-
-
-def section(name: str) -> Iterator[str]:
-    """One section: its text and its keys."""
-    shape = SCHEMA if name == "FlowSection" else SCHEMA["$defs"][name]
-    yield f"\n## {SECTIONS[name]}\n\n{shape['description']}\n\n"
-    yield "| key | value | default | meaning |\n|---|---|---|---|\n"
-    required = set(shape.get("required", ())) - ({"name"} if name == "FlowSection" else set[str]())
-    for key, field in shape["properties"].items():
-        default = "required" if key in required else shown(field.get("default"))
-        yield row(f"`{key}`", kind(field), default, meaning(name, key, field))
-    if name == "FlowSection":
-        yield row("`extends`", "text or list of text", "", "Flows that this one takes over: see above.")
-
-
-def meaning(name: str, key: str, field: dict[str, Any]) -> str:
+def meaning(section: str, key: str, field: dict[str, Any]) -> str:
     """What a key is for, and the other words for it."""
-    others = [f"`{word}`" for word, meant in words_for(name).items() if meant == key and word != key]
-    said = field.get("description", "")
+    others = [f"`{word}`" for word, meant in words_for(section).items() if meant == key and word != key]
+    said = str(field.get("description", ""))
     return f"{said} Also {', '.join(others)}.".strip() if others else said
-
-
-def shown(default: object) -> str:
-    """A default for the table; sections and empty values need none."""
-    return "" if default in (None, "", [], {}) or isinstance(default, dict) else f"`{json.dumps(default)}`"
-
-
-SCHEMA = canonical_schema()
 
 
 def outputs() -> dict[Path, str]:
     """What the files should hold."""
-    page = HEAD + "".join(part for name in SECTIONS for part in section(name))
+    extends = row("`extends`", "text or list of text", "", "Flows that this one takes over: see above.")
+    page = SchemaPage(canonical_schema(), SECTIONS, "FlowSection")
+    sections = page.sections(meaning, given=frozenset({"name"}), more={"FlowSection": extends})
     return {
-        REFERENCE / "flow.md": page,
-        REFERENCE / "flow.schema.json": json.dumps(flow_schema(executors()), indent=1) + "\n",
+        REFERENCE / "flow.md": HEAD + sections,
+        REFERENCE / "flow.schema.json": json.dumps(flow_schema(standard_executors()), indent=1) + "\n",
     }
 
 
-def main(arguments: list[str]) -> int:
-    """Write the files, or with --check compare them."""
-    stale = 0
-    for path, text in outputs().items():
-        if "--check" not in arguments:
-            path.write_text(text, encoding="utf-8")
-        elif not path.is_file() or path.read_text(encoding="utf-8") != text:
-            print(f"{path.relative_to(ROOT)} is not up to date")
-            stale += 1
-    return 1 if stale else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_compare(outputs(), sys.argv[1:]))

@@ -8,10 +8,10 @@ from typing import Any
 
 from quorate.server.reference_api import openapi
 from quorate.server.reference_page import body_of, operations_of, type_of
+from reference_pages import REFERENCE, row, write_or_compare
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGE = ROOT / "docs/reference/http.md"
-DOCUMENT = ROOT / "docs/reference/openapi.json"
+PAGE = REFERENCE / "http.md"
+DOCUMENT = REFERENCE / "openapi.json"
 HEAD = """# HTTP API
 
 <!-- Written by scripts/generate_http_reference.py; change the code, then `make generate`. -->
@@ -21,11 +21,6 @@ The same as an [OpenAPI 3.1 document](openapi.json), which a running gateway ser
 Send a key as `Authorization: Bearer qk_...`. Under `/v1`, errors have OpenAI's form; elsewhere they are problem details
 (RFC 9457). The `code` is the same in both: see [Errors](errors.md). Every answer carries `x-request-id`.
 """
-
-
-def row(*cells: str) -> str:
-    """One line of a table."""
-    return "| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |\n"
 
 
 def kind(schema: dict[str, Any]) -> str:
@@ -83,18 +78,11 @@ def page(api: dict[str, Any]) -> str:
     return "".join(parts)
 
 
-def main(arguments: list[str]) -> int:
-    """Write the files, or with --check compare them."""
+def outputs() -> dict[Path, str]:
+    """What the files should hold."""
     api = openapi()
-    texts = {PAGE: page(api), DOCUMENT: json.dumps(api, indent=2) + "\n"}
-    stale = [file for file, text in texts.items() if not file.is_file() or file.read_text(encoding="utf-8") != text]
-    for file in stale:
-        if "--check" in arguments:
-            print(f"{file.relative_to(ROOT)} is not up to date")
-        else:
-            file.write_text(texts[file], encoding="utf-8")
-    return 1 if stale and "--check" in arguments else 0
+    return {PAGE: page(api), DOCUMENT: json.dumps(api, indent=2) + "\n"}
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(write_or_compare(outputs(), sys.argv[1:]))

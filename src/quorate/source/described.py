@@ -9,7 +9,7 @@ import inspect
 import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from pydantic.json_schema import DEFAULT_REF_TEMPLATE
 
@@ -19,7 +19,7 @@ from quorate.source.section import Section
 def described_schema(root: type[Section], *, ref_template: str = DEFAULT_REF_TEMPLATE) -> dict[str, Any]:
     """Return the JSON Schema of a section and all that it holds. Reads source files: some 100 ms."""
     schema = root.model_json_schema(ref_template=ref_template)
-    classes = {each.__name__: each for each in _all_below(Section)}
+    classes = {each.__name__: each for each in _held_by(root)}
     for name, part in [(root.__name__, schema), *cast("dict[str, Any]", schema.get("$defs", {})).items()]:
         if (section := classes.get(name)) is not None:
             _describe(section, cast("dict[str, Any]", part))
@@ -54,7 +54,16 @@ def _own_texts(section: type[Section]) -> Iterator[tuple[str, str]]:
             yield attribute.target.id, inspect.cleandoc(text.value.value)
 
 
-def _all_below(section: type[Section]) -> Iterator[type[Section]]:
-    for below in section.__subclasses__():
-        yield below
-        yield from _all_below(below)
+def _held_by(root: type[Section]) -> set[type[Section]]:
+    """Return the section itself and all that stand in it, at any depth: only these, for others have the same names."""
+    found: set[type[Section]] = set()
+    left: list[Any] = [root]
+    while left:
+        kind = left.pop()
+        if isinstance(kind, type) and issubclass(kind, Section):
+            if kind not in found:
+                found.add(kind)
+                left += [field.annotation for field in kind.model_fields.values()]
+        else:
+            left += get_args(kind)
+    return found

@@ -44,3 +44,13 @@ def test_bases_and_fields_are_heard() -> None:
     assert properties["size"]["description"] == "How large."
     assert properties["name"]["description"] == "Said by the field."
     assert "description" not in properties["plain"]
+
+
+def test_another_section_of_the_same_name_does_not_count() -> None:
+    class Below(Section):  # pyright: ignore[reportUnusedClass] - it is found by name only where that is wrong
+        """Of another file."""
+
+        size: int = 2
+        """How heavy."""
+
+    assert described_schema(Whole)["$defs"]["Below"]["properties"]["size"]["description"] == "How large."
