@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import time
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from typing import Any
 import httpx2
 import pytest
 
+import patience
 from command_process import QUORATE, TIMEOUT_S, environment
 from served_flows import write_flows
 
@@ -81,14 +81,8 @@ def test_a_run_that_the_end_interrupts_is_ended_by_the_next_process(tmp_path: Pa
         process.send_signal(signal.SIGTERM)
         assert process.wait(TIMEOUT_S) == 0
     with serving(tmp_path) as (_, told), client_of(told) as client:
-        until_s = time.monotonic() + TIMEOUT_S
-        while time.monotonic() < until_s:
-            answer = client.get(f"/api/v1/runs/{run}")
-            if answer.status_code == 200 and (record := answer.json()["run"]) and record["state"] == "finished":
-                assert record["model"] == "flow/slow"
-                return
-            time.sleep(0.1)
-    raise AssertionError("the run was not taken up")
+        record = patience.seen(lambda: client.get(f"/api/v1/runs/{run}").json()["run"], limit_s=TIMEOUT_S)
+        assert (record["state"], record["model"]) == ("finished", "flow/slow")
 
 
 def test_who_waits_while_the_gateway_ends_is_told_where_to_ask(tmp_path: Path) -> None:
@@ -97,7 +91,7 @@ def test_who_waits_while_the_gateway_ends_is_told_where_to_ask(tmp_path: Path) -
     with serving(tmp_path) as (process, told):
         with ThreadPoolExecutor(1) as pool, client_of(told) as client:
             waiting = pool.submit(client.post, "/api/v1/flows/slow/run", json={"seconds": 30})
-            time.sleep(1.0)
+            patience.seen(lambda: client.get("/api/v1/flow-runs", params={"flow": "slow"}).json()["data"])
             process.send_signal(signal.SIGTERM)
             answer = waiting.result(TIMEOUT_S)
         assert answer.status_code == 202

@@ -5,11 +5,12 @@ import random
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import patience
 
 PROGRAM = Path(__file__).resolve().parent / "flow_worker.py"
 #: Of the workers; short, so that what a killed one had is soon taken over.
@@ -72,8 +73,7 @@ class Worker:
     def kill(self) -> None:
         """Kill -9; it is gone when this returns."""
         os.kill(self._pid, signal.SIGKILL)
-        while self.is_alive:
-            time.sleep(0.001)
+        patience.seen(lambda: not self.is_alive, every_s=0.001)
 
     @property
     def is_alive(self) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import patience
 from document_workers import running_workers
 from quorate.core.errors import Misconfigured, Overloaded
 from quorate.documents.extract import extract
@@ -144,10 +145,7 @@ def test_a_process_ends_when_its_owner_dies(tmp_path: Path) -> None:
     )
     pids = [int(pid) for part in json.loads(done.stdout.replace("'", '"')) for pid in part.split()]
     assert pids
-    deadline = time.monotonic() + 10
-    while any(Path(f"/proc/{pid}").exists() for pid in pids) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(Path(f"/proc/{pid}").exists() for pid in pids)
+    patience.seen(lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), limit_s=10)
 
 
 CONFINED = """

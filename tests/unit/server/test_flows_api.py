@@ -2,7 +2,6 @@
 
 import json
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import httpx2
 import pytest
 
+import patience
 from served_flows import SHOUT, FlowGateway, flow_gateway, write_flows
 
 RUNS_WRITTEN_S = 10.0
@@ -23,13 +23,12 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FlowGateway]:
 
 def record(site: FlowGateway, run: str) -> dict[str, Any]:
     """The record of a run, once it is written."""
-    until_s = time.monotonic() + RUNS_WRITTEN_S
-    while time.monotonic() < until_s:
-        answer = site.client.get(f"/api/v1/runs/{run}")
-        if answer.status_code == 200 and answer.json()["run"] is not None:
-            return answer.json()["run"]
-        time.sleep(0.05)
-    raise AssertionError(f"no record of {run}")
+    return patience.seen(lambda: site.client.get(f"/api/v1/runs/{run}").json().get("run"), limit_s=RUNS_WRITTEN_S)
+
+
+def records(site: FlowGateway, **which: str) -> list[dict[str, Any]]:
+    """The records of runs that are written by now."""
+    return site.client.get("/api/v1/runs", params=which).json()["data"]
 
 
 def test_a_flow_is_run(site: FlowGateway) -> None:
@@ -83,26 +82,19 @@ def test_who_waits_long_enough_has_the_result(site: FlowGateway) -> None:
 def test_a_durable_run_goes_on_when_the_caller_leaves(site: FlowGateway) -> None:
     with pytest.raises(httpx2.TimeoutException):
         site.client.post("/api/v1/flows/slow/run", json={"seconds": 0.6}, timeout=0.2)
-    until_s = time.monotonic() + RUNS_WRITTEN_S
-    while time.monotonic() < until_s:
-        runs = site.client.get("/api/v1/runs", params={"model": "flow/slow"}).json()["data"]
-        if any(run["finished_at_s"] - run["started_at_s"] > 0.6 and run["state"] == "finished" for run in runs):
-            return
-        time.sleep(0.05)
-    raise AssertionError("the run did not end")
+
+    def whole() -> list[dict[str, Any]]:
+        ended = records(site, model="flow/slow", state="finished")
+        return [run for run in ended if run["finished_at_s"] - run["started_at_s"] > 0.6]
+
+    assert patience.seen(whole, limit_s=RUNS_WRITTEN_S)
 
 
 def test_a_run_in_memory_ends_when_the_caller_leaves(site: FlowGateway) -> None:
     with pytest.raises(httpx2.TimeoutException):
         site.client.post("/api/v1/flows/slow/run?durability=fast", json={"seconds": 30}, timeout=0.2)
-    until_s = time.monotonic() + RUNS_WRITTEN_S
-    while time.monotonic() < until_s:
-        runs = site.client.get("/api/v1/runs", params={"model": "flow/slow", "state": "cancelled"}).json()["data"]
-        if runs:
-            assert runs[0]["status"] == 499
-            return
-        time.sleep(0.05)
-    raise AssertionError("the run did not end")
+    run, *_ = patience.seen(lambda: records(site, model="flow/slow", state="cancelled"), limit_s=RUNS_WRITTEN_S)
+    assert run["status"] == 499
 
 
 def test_a_run_takes_no_longer_than_it_may(site: FlowGateway) -> None:
@@ -231,16 +223,15 @@ def test_a_changed_file_is_followed_and_no_request_is_lost(tmp_path: Path) -> No
         thread.start()
         for number in range(1, 6):
             (site.folder / "shout.yaml").write_text(SHOUT.format(version=f"1.0.{number}", mark="!" * number))
-            until_s = time.monotonic() + 5
-            while "!" * number not in str(answers[-1:]) and time.monotonic() < until_s:
-                time.sleep(0.01)
+            patience.seen(lambda marks="!" * number: marks in str(answers[-1:]))
         (site.folder / "shout.yaml").write_text("steps: [")
-        time.sleep(0.3)
+        patience.seen(lambda: site.client.get("/api/v1/flows").json()["problems"])
+        told = len(answers)
+        patience.seen(lambda: len(answers) > told + 5)
         over.set()
         thread.join()
         assert {status for status, _ in answers} == {200}
         assert answers[-1][1] == "{'answer': 'A!!!!!'}"  # what is broken leaves the last good one
-        assert site.client.get("/api/v1/flows").json()["problems"]
 
 
 def test_a_name_that_something_else_has_gets_no_short_path(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The calls of a `Journal`, in terms of operations; a kind of journal says only where and when they are done."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -36,20 +37,20 @@ class Operation(Generic[P_contra, T]):
     gives_lease: bool = False
 
 
-class JournalFacade:
+class JournalFacade(ABC):
     """A live journal of any kind. `bell` rings in this process for work, for cancelling, and for the end of a run."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self.bell = Bell()
         self._clock = clock or SystemClock()
 
+    @abstractmethod
     async def _change(self, operation: Operation[Pages, T]) -> T:
         """Do it, whole or not at all, so that it lasts."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _look(self, read: Callable[[Pages], T]) -> T:
         """Do it on one state of the pages."""
-        raise NotImplementedError
 
     async def begin(
         self,
@@ -248,6 +249,7 @@ class JournalFacade:
         """Return how many runs wait in the queue."""
         return await self._look(lambda pages: pages.queued())
 
+    @abstractmethod
     async def close(self) -> None:
         """Write what waits and close."""
 

@@ -216,3 +216,6 @@ class MemoryJournal(JournalFacade):
 
     async def _look(self, read: Callable[[Pages], T]) -> T:
         return read(self._pages)
+
+    async def close(self) -> None:
+        """Do nothing: nothing waits, and nothing is open."""
