@@ -9,7 +9,7 @@ from pathlib import Path
 from quorate.config.build import Built
 from quorate.config.connections import transport_for
 from quorate.config.data_folder import data_folder
-from quorate.config.flows_folder import FOLDER, flows_folder
+from quorate.config.flow_shelf import open_shelf
 from quorate.config.flows_section import FlowsSection
 from quorate.config.load import Settings
 from quorate.config.secret_reference import fetch_secret
@@ -17,10 +17,7 @@ from quorate.core.clock import Clock
 from quorate.core.errors import Misconfigured
 from quorate.core.ids import new_id
 from quorate.core.secret import Secret
-from quorate.flows.book import FlowBook
 from quorate.flows.executor import FlowServices
-from quorate.flows.executors.standard import standard_executors
-from quorate.flows.flow_compiler import FlowCompiler
 from quorate.flows.flows import Flows, Retention
 from quorate.flows.inputs import check_inputs
 from quorate.flows.journals.memory import MemoryJournal
@@ -32,12 +29,10 @@ from quorate.flows.runner import FlowRunner
 from quorate.flows.step_cache import MemoryStepCache
 from quorate.prompts.book import NoPrompts
 from quorate.source.section import is_reference
-from quorate.templating.functions import FunctionPool
 
 _JOURNAL = "flows.db"
 _FILES = "flow-files"
 _DAY_S = 86_400
-_MIB = 1024 * 1024
 _SQLITE = "sqlite:///"
 
 
@@ -48,19 +43,8 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
     a secret that is not there; what is wrong in single flows is in `Flows.book.problems()`.
     """
     settings, section = built.settings, built.settings.config.flows
-    found = folder or flows_folder(settings)
-    if found is None or not found.is_dir():
-        where = settings.origin("flows", "folder").where
-        raise Misconfigured(f"there is no folder {str(found or FOLDER)!r} with flows; set flows.folder", where=where)
-    functions = FunctionPool(
-        workers=section.functions.workers,
-        time_limit_s=section.functions.time_limit_s,
-        memory_limit_bytes=section.functions.memory_mib * _MIB,
-    )
-    executors = standard_executors()
-    compiler = FlowCompiler(executors, functions if section.functions.enabled else None)
-    book = FlowBook(found, compiler.compile)
-    book.refresh()
+    shelf = open_shelf(settings, folder=folder)
+    executors, book, functions, compiler = shelf.executors, shelf.book, shelf.functions, shelf.compiler
     files = DiskRunFiles(_files_folder(settings, section))
     outgoing = GatedOutgoing(
         partial(transport_for, environ=settings.environ), allowed=section.trusted_urls, clock=clock
