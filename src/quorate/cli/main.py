@@ -18,6 +18,7 @@ from quorate.cli import (
     doctor,
     evaluate,
     feedback,
+    flow,
     keys,
     models,
     prices,
@@ -120,6 +121,7 @@ app.add_typer(keys.app, name="keys")
 app.add_typer(tenants.app, name="tenants")
 app.add_typer(runs.app, name="runs")
 app.add_typer(feedback.app, name="feedback")
+app.add_typer(flow.app, name="flow")
 app.command("costs")(costs.costs)
 app.command("budgets")(budgets.budgets)
 app.command("upstream")(upstream.upstream)

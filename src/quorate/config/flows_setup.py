@@ -58,7 +58,7 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
         plan=built.defaults.plan,
         models=built.defaults.models,
     )
-    journal = _journal(settings, section, clock) if durable else MemoryJournal(clock=clock)
+    journal = open_journal(settings, clock) if durable else MemoryJournal(clock=clock)
     owner = f"{socket.gethostname()}-{os.getpid()}-{new_id('w', clock)}"
     runner = FlowRunner(
         executors=executors,
@@ -105,9 +105,10 @@ def _files_folder(settings: Settings, section: FlowsSection) -> Path:
     return data_folder(settings.environ) / _FILES
 
 
-def _journal(settings: Settings, section: FlowsSection, clock: Clock) -> QueueJournal:
+def open_journal(settings: Settings, clock: Clock) -> QueueJournal:
+    """Return the configured journal of runs, to be closed; raise `Misconfigured` for an address that is none."""
     path = ("flows", "journal")
-    url = section.journal
+    url = settings.config.flows.journal
     where = f"{settings.origin(*path).where}: flows.journal"
     if url is None:
         url = f"{_SQLITE}{data_folder(settings.environ) / _JOURNAL}"

@@ -83,7 +83,7 @@ def _at(value: object, path: str) -> object:
         elif isinstance(here, list) and step.isdigit() and int(step) < len(cast("list[object]", here)):
             here = cast("list[object]", here)[int(step)]
         else:
-            return _missing(step, here)
+            return _missing(step, cast("object", here))
     return here
 
 
