@@ -9,10 +9,10 @@ from typing import Any
 import typer
 
 from quorate.cli.code_frame import code_frame
-from quorate.cli.flow_target import FlowTarget, place_of
 from quorate.cli.printable import printable, printable_json
 from quorate.config import load_settings
 from quorate.config.flow_shelf import open_shelf
+from quorate.config.flow_target import FlowTarget, place_of
 from quorate.config.load import Settings
 from quorate.core.errors import InvalidRequest
 from quorate.flows.plan import FlowPlan

@@ -65,7 +65,7 @@ def _plan(context: typer.Context) -> "FlowPlan | None":
     flow, config = context.params.get("flow"), context.params.get("config")
     try:
         # slow: pydantic and yaml, needed only when a name is completed
-        from quorate.cli.flow_target import open_flow  # noqa: PLC0415
+        from quorate.config.flow_target import open_flow  # noqa: PLC0415
 
         return open_flow(str(flow), Path(str(config)) if config else None)[1]
     except Exception:  # noqa: BLE001 - a broken flow must not break the shell's line

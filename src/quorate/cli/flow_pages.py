@@ -4,8 +4,8 @@ from pathlib import Path
 
 import typer
 
-from quorate.cli.flow_target import open_flow
 from quorate.config import configure
+from quorate.config.flow_target import open_flow
 from quorate.flows.analyse import analyse
 from quorate.flows.analysis import Analysis
 from quorate.flows.draw_mermaid import draw_mermaid

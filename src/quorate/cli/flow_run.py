@@ -57,8 +57,8 @@ def run(
     """
     # slow: the engine
     from quorate.cli.flow_inputs import given_inputs  # noqa: PLC0415
-    from quorate.cli.flow_target import open_flow  # noqa: PLC0415
     from quorate.cli.flow_work import FlowDisplay, FlowOrder, leave, require_output, run_flow  # noqa: PLC0415
+    from quorate.config.flow_target import open_flow  # noqa: PLC0415
 
     shelf, plan = open_flow(flow, config)
     require_output(plan, output)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import typer
 
-from quorate.cli.flow_target import FlowTarget, plans_of
 from quorate.cli.flow_work import built_for
 from quorate.cli.printable import printable, printable_json
 from quorate.config import Built, load_settings
+from quorate.config.flow_target import FlowTarget, plans_of
 from quorate.config.flows_setup import open_flows
 from quorate.config.load import Settings
 from quorate.core.clock import SystemClock

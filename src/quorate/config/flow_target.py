@@ -1,14 +1,13 @@
-"""Which flow a command means: one of the folder by its name, or the one in a file."""
+"""Which flow is meant: one of the folder by its name, or the one in a file."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from quorate.config import load_settings
 from quorate.config.flow_shelf import FlowShelf, open_shelf
 from quorate.config.flows_folder import flows_folder
-from quorate.config.load import Settings
+from quorate.config.load import Settings, load_settings
 from quorate.core.errors import InvalidRequest, NotFound
 from quorate.flows.book import FlowBook
 from quorate.flows.language.read import IN_A_FOLDER, name_of_file
