@@ -34,8 +34,8 @@ async def _tested(
         for folder, names in groups.items():
             flows = await asyncio.to_thread(open_flows, built, SystemClock(), folder=folder, durable=False)
             try:
-                tests = FlowTests(flows, live=live)
-                for plan in plans_of(names, flows.book, settings):
+                tests = await asyncio.to_thread(FlowTests, flows, live=live)
+                for plan in await asyncio.to_thread(plans_of, names, flows.book, settings):
                     reports += await tests.run_all(plan)
             finally:
                 await flows.close()

@@ -67,7 +67,8 @@ class FlowTests:
 
     Steps that a test mocks are not executed, all others are: simulated models answer, always in the same way; a step
     that would ask a real model, a saved prompt or a server fails with `not_in_a_test` unless `live`. A `wait` takes no
-    time. Files of inputs are paths beside the flow's file. Nothing is kept.
+    time. Files of inputs are paths beside the flow's file. Nothing is kept. Making it is blocking: packages are looked
+    through for executors.
     """
 
     def __init__(self, flows: Flows, *, live: bool = False, timeout_s: float = TIMEOUT_S) -> None:
