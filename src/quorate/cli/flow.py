@@ -9,6 +9,7 @@ import typer
 from quorate.cli import flow_run, flow_runs
 from quorate.cli.exit_code import ExitCode
 from quorate.cli.flow_options import FlowArgument, FlowArguments, OutFile, complete_executors
+from quorate.cli.light_group import LightGroup
 from quorate.cli.options import ConfigOption, JsonOption
 from quorate.cli.printable import printable, printable_json
 from quorate.core.errors import InvalidRequest
@@ -16,7 +17,7 @@ from quorate.core.errors import InvalidRequest
 FormatName = Literal["svg", "mermaid"]
 TemplateName = Literal["hello", "parallel", "loop", "documents"]
 
-app = typer.Typer(no_args_is_help=True, help="Make, check, look at, test and run flows.")
+app = typer.Typer(cls=LightGroup, no_args_is_help=True, help="Make, check, look at, test and run flows.")
 
 
 @app.command("new")

@@ -62,7 +62,8 @@ def _shelf(config: object) -> "FlowShelf | None":
 
 
 def _plan(context: typer.Context) -> "FlowPlan | None":
-    flow, config = context.params.get("flow"), context.params.get("config")
+    # A flag that still waits for its value leaves what was written before it among the arguments.
+    flow, config = context.params.get("flow") or next(iter(context.args), None), context.params.get("config")
     try:
         # slow: pydantic and yaml, needed only when a name is completed
         from quorate.config.flow_target import open_flow  # noqa: PLC0415
