@@ -80,7 +80,7 @@ def _usage(plan: FlowPlan) -> Iterator[str]:
         )
         yield " \\\n".join([*head, *parts])
     else:
-        body = json.dumps({"inputs": inputs}, ensure_ascii=False)
+        body = json.dumps(inputs, ensure_ascii=False)
         yield " \\\n".join([*head, '  -H "Content-Type: application/json"', f"  -d {_quoted(body)}"])
     yield "```"
 
