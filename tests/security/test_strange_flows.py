@@ -50,6 +50,7 @@ def test_a_test_gets_no_file_from_elsewhere(place: Path) -> None:
 def test_looking_at_a_flow_runs_nothing_and_commands_nothing(place: Path) -> None:
     (place / "flows/evil.yaml").write_text(EVIL)
     said = {command: run(command, "evil") for command in ("check", "plan", "graph", "docs", "test")}
+    said["mermaid"] = run("graph", "evil", "--format", "mermaid")
     said["junit"] = run("test", "evil", "--junit", "report.xml") and (place / "report.xml").read_text()
     assert "not_in_a_test" in said["test"]
     for command, text in said.items():

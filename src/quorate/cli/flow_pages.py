@@ -4,6 +4,7 @@ from pathlib import Path
 
 import typer
 
+from quorate.cli.printable import printable
 from quorate.config import configure
 from quorate.config.flow_target import open_flow
 from quorate.flows.analyse import analyse
@@ -32,7 +33,8 @@ def page_of(flow: str, config: Path | None) -> str:
 
 
 def write_page(text: str, output: Path | None) -> None:
-    """Write a text to a file, or to stdout."""
+    """Write a text to a file, or to stdout; without what would command a terminal."""
+    text = printable(text)
     if output is None:
         typer.echo(text)
     else:

@@ -11,8 +11,12 @@ from quorate.flows.registry import Executors
 
 
 def flow_page(plan: FlowPlan, executors: Executors) -> str:
-    """Return the page, ending without a newline: inputs, outputs, steps, a graph, examples, how it is run."""
-    return "\n".join(_lines(plan, executors))
+    """Return the page, ending without a newline: inputs, outputs, steps, a graph, examples, how it is run.
+
+    Control characters that somebody wrote into the flow are replaced.
+    """
+    page = "\n".join(_lines(plan, executors))
+    return "".join(each if each.isprintable() or each in "\n\t" else "\ufffd" for each in page)
 
 
 def example_inputs(plan: FlowPlan) -> dict[str, Any]:
