@@ -33,7 +33,7 @@ def given_inputs(plan: FlowPlan, *, pairs: Sequence[str], whole: str | None, fil
     values: dict[str, Any] = {} if whole is None else _whole(whole)
     paths: dict[str, Path] = {}
     for pair in pairs:
-        name, value = _split(pair, "input")
+        name, value = split_pair(pair, "input")
         if name not in known:
             raise InvalidRequest(
                 f"the flow {plan.name!r} has no input {name!r}{did_you_mean(name, known)} (inputs: {listed(known)})",
@@ -42,10 +42,10 @@ def given_inputs(plan: FlowPlan, *, pairs: Sequence[str], whole: str | None, fil
         if known[name].is_file:
             paths[name] = Path(value.removeprefix("@"))
         else:
-            text = _text_of(Path(value[1:])) if value.startswith("@") else value
+            text = text_of(Path(value[1:])) if value.startswith("@") else value
             values[name] = read_text(text, known[name].schema.get("type"))
     for pair in files:
-        name, value = _split(pair, "file")
+        name, value = split_pair(pair, "file")
         paths[name] = Path(value)
     return GivenInputs(values=values, files=paths)
 
@@ -64,19 +64,21 @@ async def kept_inputs(given: GivenInputs, flows: Flows, run: RunId) -> dict[str,
 
 def _whole(source: str) -> dict[str, Any]:
     """Return inputs from a file with a JSON or YAML object, or from stdin."""
-    text = sys.stdin.read() if source == "-" else _text_of(Path(source))
+    text = sys.stdin.read() if source == "-" else text_of(Path(source))
     found = cast("object", parse_document(text, "stdin" if source == "-" else source).tree)
     return cast("dict[str, Any]", found)
 
 
-def _split(pair: str, flag: str) -> tuple[str, str]:
+def split_pair(pair: str, flag: str) -> tuple[str, str]:
+    """Return the two sides of `NAME=VALUE`; raise `InvalidRequest` for anything else."""
     name, equals, value = pair.partition("=")
     if not equals or not name:
         raise InvalidRequest(f"--{flag} {pair!r}: expected NAME=VALUE", param=flag)
     return name.strip(), value
 
 
-def _text_of(path: Path) -> str:
+def text_of(path: Path) -> str:
+    """Return the text of a file; raise `InvalidRequest` where that is not possible. Blocking."""
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

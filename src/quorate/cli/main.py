@@ -21,6 +21,7 @@ from quorate.cli import (
     keys,
     models,
     prices,
+    prompts,
     runs,
     serve,
     status,
@@ -118,6 +119,7 @@ app.add_typer(tenants.app, name="tenants")
 app.add_typer(runs.app, name="runs")
 app.add_typer(feedback.app, name="feedback")
 app.add_typer(flow.app, name="flow")
+app.add_typer(prompts.app, name="prompts")
 app.command("costs")(costs.costs)
 app.command("budgets")(budgets.budgets)
 app.command("upstream")(upstream.upstream)
