@@ -44,7 +44,6 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
     """
     settings, section = built.settings, built.settings.config.flows
     shelf = open_shelf(settings, folder=folder)
-    executors, book, functions, compiler = shelf.executors, shelf.book, shelf.functions, shelf.compiler
     files = DiskRunFiles(_files_folder(settings, section))
     outgoing = GatedOutgoing(
         partial(transport_for, environ=settings.environ), allowed=section.trusted_urls, clock=clock
@@ -61,11 +60,11 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
     journal = open_journal(settings, clock) if durable else MemoryJournal(clock=clock)
     owner = f"{socket.gethostname()}-{os.getpid()}-{new_id('w', clock)}"
     runner = FlowRunner(
-        executors=executors,
+        executors=shelf.executors,
         services=services,
         journal=journal,
-        plan_of=compiler.plan_of,
-        flow_named=lambda name, version, key: book.resolve(name, version, key=key),
+        plan_of=shelf.compiler.plan_of,
+        flow_named=lambda name, version, key: shelf.book.resolve(name, version, key=key),
         check_inputs=check_inputs,
         owner=owner,
         step_cache=MemoryStepCache(clock),
@@ -73,8 +72,8 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
         lease_s=section.lease_s,
     )
     return Flows(
-        book=book,
-        executors=executors,
+        book=shelf.book,
+        executors=shelf.executors,
         services=services,
         runner=runner,
         dispatcher=LocalDispatcher(
@@ -89,7 +88,7 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
         journal=journal,
         files=files,
         outgoing=outgoing,
-        functions=functions,
+        functions=shelf.functions,
         clock=clock,
         retention=Retention(
             runs_s=None if section.keep_days is None else section.keep_days * _DAY_S, files_s=section.keep_files_s
