@@ -1,16 +1,11 @@
 """The command as its own process: on a pipe, on a terminal, interrupted, against a provider on this machine."""
 
 import asyncio
-import contextlib
 import json
-import os
-import pty
 import re
-import select
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +14,7 @@ import pytest
 from command_process import QUORATE, TIMEOUT_S, environment, quorate, run
 from quorate.testing.upstream import Upstream
 from quorate.testing.upstream_behaviour import Fail, Respond, Stall, StallAt
+from terminal import on_terminal
 
 pytestmark = pytest.mark.subprocess
 
@@ -129,31 +125,6 @@ def test_a_terminal_gets_the_live_table(tmp_path: Path) -> None:
         assert part in shown
     assert "\x1b[2K" in shown  # it was drawn again and again
     assert "Traceback" not in shown
-
-
-def on_terminal(folder: Path, *arguments: str, **more: str) -> str:
-    """What a terminal of 100 columns shows."""
-    try:
-        leader, follower = pty.openpty()
-    except OSError as error:
-        pytest.skip(f"this machine gives no terminal: {error}")
-    process = subprocess.Popen(
-        [*QUORATE, *arguments],
-        cwd=folder,
-        env=environment(folder, TERM="xterm-256color", **more),
-        stdin=follower,
-        stdout=follower,
-        stderr=follower,
-    )
-    os.close(follower)
-    shown = b""
-    ends_s = time.monotonic() + TIMEOUT_S
-    with contextlib.suppress(OSError):  # the terminal is gone when the process is
-        while time.monotonic() < ends_s and select.select([leader], [], [], TIMEOUT_S)[0]:
-            shown += os.read(leader, 65536)
-    os.close(leader)
-    assert process.wait(timeout=5) == 0
-    return shown.decode()
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`quorate flow`: check, look at, test, draw and run flows."""
+"""`quorate flow`: make, check, look at, test and run flows."""
 
 import json
 from pathlib import Path
@@ -6,150 +6,158 @@ from typing import Annotated, Literal
 
 import typer
 
+from quorate.cli import flow_run, flow_runs
 from quorate.cli.exit_code import ExitCode
+from quorate.cli.flow_options import FlowArgument, FlowArguments, OutFile, complete_executors
+from quorate.cli.light_group import LightGroup
 from quorate.cli.options import ConfigOption, JsonOption
 from quorate.cli.printable import printable, printable_json
+from quorate.core.errors import InvalidRequest
 
-app = typer.Typer(no_args_is_help=True, help="Check, look at, test, draw and run flows.")
+FormatName = Literal["svg", "mermaid"]
+TemplateName = Literal["hello", "parallel", "loop", "documents"]
 
-FlowArgument = Annotated[str, typer.Argument(metavar="FLOW", help="A name, or a file; `NAME@VERSION` for one version.")]
-FolderOption = Annotated[
-    Path | None,
-    typer.Option("--folder", metavar="FOLDER", help="Where the flows are, instead of the configured place."),
-]
+app = typer.Typer(cls=LightGroup, no_args_is_help=True, help="Make, check, look at, test and run flows.")
+
+
+@app.command("new")
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the flow is called.")],
+    template: Annotated[TemplateName, typer.Option("--template", "-t", help="What it begins with.")] = "hello",
+    config: ConfigOption = None,
+) -> None:
+    """Write a commented flow to begin with; it runs with simulated models. Nothing is overwritten."""
+    # slow: pydantic and yaml, needed only to find the folder
+    from quorate.cli.flow_new import write_flow  # noqa: PLC0415
+
+    file = write_flow(name, template, config)
+    typer.echo(f"wrote {file}; see what it does with: quorate flow plan {name}")
 
 
 @app.command("list")
-def list_flows(folder: FolderOption = None, config: ConfigOption = None, json_output: JsonOption = False) -> None:
+def list_flows(config: ConfigOption = None, json_output: JsonOption = False) -> None:
     """List the flows, their versions and what they are for."""
-    # slow: executors and the compiler
-    from quorate.cli.flow_work import opened  # noqa: PLC0415
+    # slow: pydantic, yaml and the compiler
+    from quorate.cli.flow_list import print_flows  # noqa: PLC0415
 
-    flows = opened(config, folder)
-    rows = [(name, flows.book.versions(name), flows.plan(name).description) for name in flows.book.names()]
-    if json_output:
-        items = [{"name": name, "versions": versions, "description": text} for name, versions, text in rows]
-        typer.echo(json.dumps(items, indent=2))
-        return
-    width = max((len(name) for name, _, _ in rows), default=0)
-    for name, versions, text in rows:
-        typer.echo(f"{name:<{width}}  {', '.join(versions)}  {printable(text)}")
+    print_flows(config, json_output=json_output)
 
 
 @app.command("check")
-def check(folder: FolderOption = None, config: ConfigOption = None, json_output: JsonOption = False) -> None:
-    """Report everything that is wrong with the flows, each problem with file, line and column."""
-    # slow: executors and the compiler
-    from quorate.cli.flow_work import opened  # noqa: PLC0415
+def check(
+    targets: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[FLOW|FILE|FOLDER]...", help="What to check; none: all of the folder of flows."),
+    ] = None,
+    config: ConfigOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Find everything that is wrong with flows, each with its line; nothing is run. Exits with 1 if something is."""
+    # slow: pydantic, yaml and the compiler
+    from quorate.cli.flow_check import check_flows, print_checked  # noqa: PLC0415
 
-    book = opened(config, folder).book
-    problems = book.problems()
-    if json_output:
-        found = [{"where": each.where, "path": list(each.path), "message": each.message} for each in problems]
-        typer.echo(json.dumps({"ok": not problems, "flows": list(book.names()), "problems": found}, indent=2))
-    else:
-        for problem in problems:
-            typer.echo(printable(str(problem)), err=True)
-        if not problems:
-            count = len(book.names())
-            typer.echo(f"{count} flow{'' if count == 1 else 's'}, nothing wrong")
-    if problems:
-        raise typer.Exit(ExitCode.MISCONFIGURED)
+    found = check_flows(targets or [], config)
+    print_checked(found, json_output=json_output)
+    if found.problems:
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @app.command("plan")
-def plan(
-    flow: FlowArgument, folder: FolderOption = None, config: ConfigOption = None, json_output: JsonOption = False
-) -> None:
-    """Show stages, the critical path, what may be skipped and the most it can cost; nothing runs."""
-    # slow: executors and the compiler
-    from quorate.cli.flow_work import found_plan, opened  # noqa: PLC0415
-    from quorate.flows.analyse import analyse  # noqa: PLC0415
+def plan(flow: FlowArgument, config: ConfigOption = None, json_output: JsonOption = False) -> None:
+    """Show what waits for what, the critical path, what may be skipped and what a run costs at most; nothing is run."""
+    # slow: pydantic, yaml and the compiler
+    from quorate.cli.flow_pages import analysis_of  # noqa: PLC0415
     from quorate.flows.analysis_text import analysis_text  # noqa: PLC0415
 
-    flows = opened(config, folder, flow)
-    analysis = analyse(found_plan(flows, flow), executors=flows.executors, catalog=flows.services.catalog)
-    typer.echo(json.dumps(analysis.to_dict(), indent=2) if json_output else printable(analysis_text(analysis)))
+    found = analysis_of(flow, config)
+    text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False) if json_output else analysis_text(found)
+    typer.echo(printable_json(text) if json_output else printable(text))
+
+
+app.command("run")(flow_run.run)
+app.command("resume")(flow_run.resume)
+app.command("runs")(flow_runs.runs)
+app.command("show")(flow_runs.show)
+
+
+@app.command("test")
+def run_tests(
+    flows: FlowArguments = None,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write a report in JUnit's XML as well.")
+    ] = None,
+    live: Annotated[
+        bool, typer.Option("--live", help="Let steps that are not mocked ask real models and servers; that may cost.")
+    ] = False,
+    simulated: flow_run.SimulatedOption = False,
+    config: ConfigOption = None,
+    json_output: JsonOption = False,
+) -> None:
+    """Run the tests that are written in flows. Exits with 1 if one does not pass.
+
+    Steps that a test mocks are not executed, and a `wait` takes no time.
+    """
+    # slow: the engine
+    from quorate.cli.flow_testing import flows_tested, print_reports, write_junit  # noqa: PLC0415
+
+    if live and simulated:
+        raise InvalidRequest("--live asks real models and --simulated asks none; give one of them", param="live")
+    reports = flows_tested(flows or [], config, live=live, simulated=simulated)
+    print_reports(reports, json_output=json_output)
+    if junit is not None:
+        write_junit(reports, junit)
+    if not all(report.passed for report in reports):
+        raise typer.Exit(ExitCode.FAILED)
 
 
 @app.command("graph")
 def graph(
     flow: FlowArgument,
-    format_: Annotated[Literal["svg", "mermaid"], typer.Option("--format", help="How it is drawn.")] = "mermaid",
-    output: Annotated[Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write it there.")] = None,
-    folder: FolderOption = None,
+    form: Annotated[
+        FormatName | None, typer.Option("--format", help="As a picture or as text; not given: by the file's name.")
+    ] = None,
+    output: OutFile = None,
     config: ConfigOption = None,
 ) -> None:
     """Draw a flow."""
-    # slow: executors and the compiler
-    from quorate.cli.flow_work import found_plan, opened  # noqa: PLC0415
-    from quorate.flows.draw_mermaid import draw_mermaid  # noqa: PLC0415
-    from quorate.flows.draw_svg import draw_svg  # noqa: PLC0415
+    # slow: pydantic, yaml and the compiler
+    from quorate.cli.flow_pages import drawn, write_page  # noqa: PLC0415
 
-    found = found_plan(opened(config, folder, flow), flow)
-    text = draw_svg(found) if format_ == "svg" else draw_mermaid(found)
-    if output is None:
-        typer.echo(text)
-    else:
-        output.write_text(text, encoding="utf-8")
+    as_svg = form == "svg" or (form is None and (output is None or output.suffix == ".svg"))
+    write_page(drawn(flow, config, as_svg=as_svg), output)
 
 
-@app.command("run")
-def run(
-    flow: FlowArgument,
-    given: Annotated[
-        list[str] | None, typer.Option("--input", "-i", metavar="NAME=VALUE", help="An input; a file by its path.")
+@app.command("docs")
+def docs(flow: FlowArgument, output: OutFile = None, config: ConfigOption = None) -> None:
+    """Write a page about a flow in Markdown: inputs, outputs, steps, a graph, and how it is run."""
+    # slow: pydantic, yaml and the compiler
+    from quorate.cli.flow_pages import page_of, write_page  # noqa: PLC0415
+
+    write_page(page_of(flow, config), output)
+
+
+@app.command("executors")
+def executors(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="[NAME]", autocompletion=complete_executors, help="The one to show; none: list all."),
     ] = None,
-    inputs: Annotated[
-        str | None, typer.Option("--inputs", metavar="JSON", help="All inputs as a JSON object, or `@file.json`.")
-    ] = None,
-    timeout_s: Annotated[float | None, typer.Option("--timeout", metavar="SECONDS", help="At most so long.")] = None,
-    durable: Annotated[bool, typer.Option("--durable", help="Keep the run in the journal.")] = False,
-    folder: FolderOption = None,
-    config: ConfigOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Run a flow and print its outputs; how it went is told on stderr."""
-    # slow: executors and the compiler
-    from quorate.cli.flow_view import show_result, tell_step  # noqa: PLC0415
-    from quorate.cli.flow_work import opened, result_of, spoken_inputs  # noqa: PLC0415
-    from quorate.flows.outcome import RunStatus  # noqa: PLC0415
+    """List what steps can do, or show the configuration and the result of one executor."""
+    # slow: pydantic, needed only to show them
+    from quorate.cli.executors_view import print_executor, print_executors  # noqa: PLC0415
 
-    flows = opened(config, folder, flow, durable=durable)
-    spoken = spoken_inputs(given or [], inputs)
-    result = result_of(flows, flow, spoken, timeout_s=timeout_s, durable=durable, sink=tell_step)
-    show_result(result, json_output=json_output)
-    if result.status not in {RunStatus.SUCCEEDED, RunStatus.PARTIAL}:
-        raise typer.Exit(ExitCode.FAILED)
-
-
-@app.command("test")
-def run_tests(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[FLOW]...", help="All flows if none is named.")] = None,
-    live: Annotated[bool, typer.Option("--live", help="Let steps ask real models and servers.")] = False,
-    folder: FolderOption = None,
-    config: ConfigOption = None,
-    json_output: JsonOption = False,
-) -> None:
-    """Run the tests that are written in flows; steps that a test does not mock may ask simulated models only."""
-    # slow: executors and the compiler
-    from quorate.cli.flow_view import show_tests  # noqa: PLC0415
-    from quorate.cli.flow_work import opened, reports_of  # noqa: PLC0415
-
-    flows = opened(config, folder, *(names or ()))
-    reports = reports_of(flows, names or flows.book.names(), live=live)
-    if json_output:
-        typer.echo(printable_json(json.dumps([report.to_dict() for report in reports], indent=2, ensure_ascii=False)))
+    if name is None:
+        print_executors(json_output=json_output)
     else:
-        show_tests(reports)
-    if not all(report.passed for report in reports):
-        raise typer.Exit(ExitCode.FAILED)
+        print_executor(name, json_output=json_output)
 
 
 @app.command("schema")
 def schema() -> None:
     """Print the JSON Schema of flows, for editors."""
-    # slow: executors and the compiler
+    # slow: pydantic, needed only to show them
     from quorate.flows.executors.standard import standard_executors  # noqa: PLC0415
     from quorate.flows.language.schema import flow_schema  # noqa: PLC0415
 

@@ -6,7 +6,6 @@ from itertools import takewhile
 from typing import Annotated, Any, cast
 
 import typer
-from typer.core import TyperGroup
 
 from quorate.cli import (
     ask,
@@ -22,6 +21,7 @@ from quorate.cli import (
     keys,
     models,
     prices,
+    prompts,
     runs,
     serve,
     status,
@@ -30,20 +30,17 @@ from quorate.cli import (
 )
 from quorate.cli.exit_code import EXIT_CODES
 from quorate.cli.failure import report, report_bug, session_of
+from quorate.cli.light_group import LightGroup
 from quorate.cli.missing_package import not_installed
 from quorate.cli.version import installed_version
 from quorate.core.errors import InvalidRequest, QuorateError
 
 
-class ReportingGroup(TyperGroup):
+class ReportingGroup(LightGroup):
     """Turns every error into plain lines and an exit code."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Read the arguments."""
-        for param in self.get_params(ctx):
-            # Typer's own flags (help, completion) have the default None; to check it, typer imports pydantic: 70 ms.
-            if param.default is None and param.name in {"help", "install_completion", "show_completion"}:
-                param.default = False
         # An error while the arguments are read comes before the callback of `--json`.
         session_of(ctx).json = "--json" in takewhile(lambda arg: arg != "--", args)
         return super().parse_args(ctx, args)
@@ -122,6 +119,7 @@ app.add_typer(tenants.app, name="tenants")
 app.add_typer(runs.app, name="runs")
 app.add_typer(flow.app, name="flow")
 app.add_typer(feedback.app, name="feedback")
+app.add_typer(prompts.app, name="prompts")
 app.command("costs")(costs.costs)
 app.command("budgets")(budgets.budgets)
 app.command("upstream")(upstream.upstream)

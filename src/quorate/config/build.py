@@ -1,13 +1,14 @@
 """The one composition root: from settings to a catalog of models, ready to be asked."""
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from quorate.config.calibration import read_calibration
 from quorate.config.defaults_section import Defaults
 from quorate.config.entries import EntryMaker
-from quorate.config.load import Settings, load_settings
+from quorate.config.load import Settings, load_settings, simulated_settings
 from quorate.config.provider_setup import ProviderSetup, set_up_all
 from quorate.consensus.calibration import Calibration
 from quorate.core.errors import InvalidRequest, Misconfigured
@@ -80,6 +81,12 @@ def build(settings: Settings) -> Built:
         secrets=tuple(secret for setup in providers.values() for secret in setup.secrets),
         transports=tuple(maker.transports.values()),
     )
+
+
+def built_around(catalog: Catalog, defaults: Defaults) -> Built:
+    """Return what a configuration that says nothing describes, with other models; folders are the user's own."""
+    settings = replace(simulated_settings(), environ=os.environ)
+    return replace(build(settings), catalog=catalog, defaults=defaults)
 
 
 def _saved_prompts(settings: Settings, catalog: Catalog, defaults: Defaults) -> PromptFolder | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from quorate.config.build import Built
 from quorate.config.connections import transport_for
 from quorate.config.data_folder import data_folder
-from quorate.config.flows_folder import FOLDER, flows_folder
+from quorate.config.flow_shelf import open_shelf
 from quorate.config.flows_section import FlowsSection
 from quorate.config.load import Settings
 from quorate.config.secret_reference import fetch_secret
@@ -17,11 +17,8 @@ from quorate.core.clock import Clock
 from quorate.core.errors import Misconfigured
 from quorate.core.ids import new_id
 from quorate.core.secret import Secret
-from quorate.flows.book import FlowBook
 from quorate.flows.callbacks import Callbacks, CallbackTarget
 from quorate.flows.executor import FlowServices
-from quorate.flows.executors.standard import standard_executors
-from quorate.flows.flow_compiler import FlowCompiler
 from quorate.flows.flows import Flows, Retention
 from quorate.flows.inputs import check_inputs
 from quorate.flows.journals.memory import MemoryJournal
@@ -33,12 +30,10 @@ from quorate.flows.runner import FlowRunner
 from quorate.flows.step_cache import MemoryStepCache
 from quorate.prompts.book import NoPrompts
 from quorate.source.section import is_reference
-from quorate.templating.functions import FunctionPool
 
 _JOURNAL = "flows.db"
 _FILES = "flow-files"
 _DAY_S = 86_400
-_MIB = 1024 * 1024
 _SQLITE = "sqlite:///"
 
 
@@ -49,15 +44,7 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
     a secret that is not there; what is wrong in single flows is in `Flows.book.problems()`.
     """
     settings, section = built.settings, built.settings.config.flows
-    found = folder or flows_folder(settings)
-    if found is None or not found.is_dir():
-        where = settings.origin("flows", "folder").where
-        raise Misconfigured(f"there is no folder {str(found or FOLDER)!r} with flows; set flows.folder", where=where)
-    functions = _functions(section)
-    executors = standard_executors()
-    compiler = FlowCompiler(executors, functions if section.functions.enabled else None)
-    book = FlowBook(found, compiler.compile)
-    book.refresh()
+    shelf = open_shelf(settings, folder=folder)
     files = DiskRunFiles(_files_folder(settings, section))
     outgoing = GatedOutgoing(
         partial(transport_for, environ=settings.environ), allowed=section.trusted_urls, clock=clock
@@ -71,14 +58,14 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
         plan=built.defaults.plan,
         models=built.defaults.models,
     )
-    journal = _journal(settings, section, clock) if durable else MemoryJournal(clock=clock)
+    journal = open_journal(settings, clock) if durable else MemoryJournal(clock=clock)
     owner = f"{socket.gethostname()}-{os.getpid()}-{new_id('w', clock)}"
     runner = FlowRunner(
-        executors=executors,
+        executors=shelf.executors,
         services=services,
         journal=journal,
-        plan_of=compiler.plan_of,
-        flow_named=lambda name, version, key: book.resolve(name, version, key=key),
+        plan_of=shelf.compiler.plan_of,
+        flow_named=lambda name, version, key: shelf.book.resolve(name, version, key=key),
         check_inputs=check_inputs,
         owner=owner,
         step_cache=MemoryStepCache(clock),
@@ -86,15 +73,15 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
         lease_s=section.lease_s,
     )
     return Flows(
-        book=book,
-        executors=executors,
+        book=shelf.book,
+        executors=shelf.executors,
         services=services,
         runner=runner,
         dispatcher=_dispatcher(section, journal, owner, clock),
         journal=journal,
         files=files,
         outgoing=outgoing,
-        functions=functions,
+        functions=shelf.functions,
         callbacks=_callbacks(settings, section, journal, outgoing, clock),
         clock=clock,
         retention=_retention(section),
@@ -106,14 +93,6 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
 def _retention(section: FlowsSection) -> Retention:
     runs_s = None if section.keep_days is None else section.keep_days * _DAY_S
     return Retention(runs_s=runs_s, files_s=section.keep_files_s)
-
-
-def _functions(section: FlowsSection) -> FunctionPool:
-    return FunctionPool(
-        workers=section.functions.workers,
-        time_limit_s=section.functions.time_limit_s,
-        memory_limit_bytes=section.functions.memory_mib * _MIB,
-    )
 
 
 def _dispatcher(section: FlowsSection, journal: QueueJournal, owner: str, clock: Clock) -> LocalDispatcher:
@@ -134,9 +113,10 @@ def _files_folder(settings: Settings, section: FlowsSection) -> Path:
     return data_folder(settings.environ) / _FILES
 
 
-def _journal(settings: Settings, section: FlowsSection, clock: Clock) -> QueueJournal:
+def open_journal(settings: Settings, clock: Clock) -> QueueJournal:
+    """Return the configured journal of runs, to be closed; raise `Misconfigured` for an address that is none."""
     path = ("flows", "journal")
-    url = section.journal
+    url = settings.config.flows.journal
     where = f"{settings.origin(*path).where}: flows.journal"
     if url is None:
         url = f"{_SQLITE}{data_folder(settings.environ) / _JOURNAL}"

@@ -100,6 +100,22 @@ class FlowBook:
         """Return the newest stable version, whose `rollout` and `sticky_by` decide about runs that name none."""
         return usual(self._plans(name))
 
+    def in_file(self, path: Path) -> FlowPlan:
+        """Return the flow in a file of the folder as it was seen last. Blocking: looks at the disk.
+
+        Raises `BadConfiguration` with what is wrong in it, `NotFound` if it holds no flow that can be run.
+        """
+        wanted = path.resolve()
+        with self._refreshing:
+            kept = next((each for file, each in self._kept.items() if Path(file).resolve() == wanted), None)
+        if kept is None:
+            raise NotFound(f"{str(path)!r} is no file of a flow: write NAME.yaml, NAME@VERSION.yaml or NAME/flow.yaml")
+        if kept.problems:
+            raise BadConfiguration(kept.problems)
+        if kept.plan is None:
+            raise NotFound(f"{str(path)!r} is abstract: it is there for others to extend, and cannot be run")
+        return kept.plan
+
     def _plans(self, name: str) -> tuple[FlowPlan, ...]:
         flows = self._snapshot.flows
         if (plans := flows.get(name)) is None:

@@ -67,8 +67,8 @@ class FlowTests:
 
     Steps that a test mocks are not executed, all others are: simulated models answer, always in the same way; a step
     that would ask a real model, a saved prompt or a server fails with `not_in_a_test` unless `live`. A `wait` takes no
-    time. Files of inputs are paths beside the flow's file. Nothing is kept. Blocking to make: it looks for installed
-    executors.
+    time. Files of inputs stand beside the flow's file, or in folders there. Nothing is kept. Making it is blocking:
+    packages are looked through for executors.
     """
 
     def __init__(self, flows: Flows, *, live: bool = False, timeout_s: float = TIMEOUT_S) -> None:
@@ -112,16 +112,24 @@ class FlowTests:
         for each in plan.inputs:
             given = found.get(each.name)
             if each.is_file and isinstance(given, str):
-                found[each.name] = await self._kept(Path(plan.file).parent / given, call)
+                found[each.name] = await self._kept(Path(plan.file).parent, given, call)
         return found
 
-    async def _kept(self, path: Path, call: Call) -> object:
-        try:
-            content = await asyncio.to_thread(path.read_bytes)
-        except OSError as error:
-            raise InvalidRequest(f"the file {str(path)!r} cannot be read: {error.strerror}", param="inputs") from None
+    async def _kept(self, folder: Path, given: str, call: Call) -> object:
+        path = folder / given
+        content = await asyncio.to_thread(_read, folder, path)
         files = self._flows.files
         return await files.keep(call.id, content, name=path.name, max_bytes=self._flows.max_file_bytes)
+
+
+def _read(folder: Path, path: Path) -> bytes:
+    """Return a file of a test; one that is elsewhere is refused: whoever tests a stranger's flow lends it no file."""
+    if not path.resolve().is_relative_to(folder.resolve()):
+        raise InvalidRequest(f"the file {str(path)!r} does not stand beside the flow; copy it there", param="inputs")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest(f"the file {str(path)!r} cannot be read: {error.strerror}", param="inputs") from None
 
 
 def _offline(services: FlowServices) -> FlowServices:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack, overload
 
 import msgspec
 
@@ -26,14 +26,18 @@ from quorate.library.options import (
     require_known,
 )
 from quorate.library.output_type import OutputGiven, TypedResult, is_python_type, output_contract
-from quorate.library.setup import Setup, configured, of_models, simulated
+from quorate.library.setup import Setup, built_of, configured, of_models, simulated
 from quorate.model import Call, Model, new_call
-from quorate.model.event import ignore_events
+from quorate.model.event import EventSink, ignore_events
 from quorate.model.feedback import Feedback
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Member, Plan
 from quorate.parallel.result import Result
 from quorate.wire.chat import ChatRequest
+
+if TYPE_CHECKING:
+    from quorate.flows.outcome import FlowResult
+    from quorate.library.flow_runs import FlowRuns
 
 #: The name of a plan that was made for one question.
 _AD_HOC = "ask"
@@ -52,6 +56,7 @@ class Quorate:
         self._load = (lambda: setup) if isinstance(setup, Setup) else setup
         self._setup: Setup | None = setup if isinstance(setup, Setup) else None
         self._clock = clock or SystemClock()
+        self._flows: FlowRuns | None = None
 
     @classmethod
     def from_file(
@@ -115,6 +120,9 @@ class Quorate:
 
     async def close(self) -> None:
         """Close all connections; closing twice does nothing. Entering it again reads the configuration again."""
+        flows, self._flows = self._flows, None
+        if flows is not None:
+            await flows.close()
         setup, self._setup = self._setup, None
         if setup is not None:
             await setup.close()
@@ -188,6 +196,42 @@ class Quorate:
         )
         with recording as call:
             return await setup.prompts.run(name, values, call)
+
+    async def flow(
+        self,
+        flow: str | Path,
+        inputs: Mapping[str, object] | None = None,
+        /,
+        *,
+        on_event: EventSink = ignore_events,
+        durable: bool = False,
+        timeout_s: float | None = None,
+        **values: object,
+    ) -> "FlowResult":
+        """Return how a run of a flow ended: its outputs, every error, every step; what failed in it is in the result.
+
+        `flow` is a name in the folder of flows (`NAME`, `NAME@VERSION`) or a file. Inputs come as `values`, or as a
+        mapping where they have names that mean something here; a file input takes a path. `durable` keeps the run in
+        the configured journal, and its files. Raises `NotFound` for a flow that is not there, `Misconfigured` for one
+        that is wrong, `InvalidRequest` for inputs that it does not accept.
+        """
+        call = new_call(
+            clock=self._clock, timeout_s=timeout_s, limit_microusd=self._ready().limit_microusd, sink=on_event
+        )
+        return await self._flow_runs().run(flow, {**(inputs or {}), **values}, call, durable=durable)
+
+    async def flows(self) -> tuple[str, ...]:
+        """Return the names of the flows in the folder of flows; none if there is no such folder."""
+        return await self._flow_runs().names()
+
+    def _flow_runs(self) -> "FlowRuns":
+        if self._flows is None:
+            # slow: the engine of flows, which most programs do not need
+            from quorate.library.flow_runs import FlowRuns  # noqa: PLC0415
+
+            setup = self._ready()
+            self._flows = FlowRuns(lambda: built_of(setup), self._clock)
+        return self._flows
 
     async def feedback(
         self, run_id: str, *, correct: bool, branch: str | None = None, note: str | None = None

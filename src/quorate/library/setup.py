@@ -14,6 +14,7 @@ from quorate.model import Model
 from quorate.parallel.plan import Plan
 
 if TYPE_CHECKING:
+    from quorate.config.build import Built
     from quorate.library.records import RunRecords
     from quorate.prompts.book import PromptBook
 
@@ -26,7 +27,8 @@ async def _nothing_to_close() -> None:
 class Setup:
     """A catalog, and what a question gets that does not say itself; `close` ends all connections.
 
-    `records` is where runs are kept, if they are; `prompts` are the saved ones.
+    `records` is where runs are kept, if they are; `prompts` are the saved ones. `built` is the configuration wired up,
+    for flows; without one they have the catalog and nothing else.
     """
 
     catalog: Catalog
@@ -36,6 +38,7 @@ class Setup:
     close: Callable[[], Awaitable[None]] = _nothing_to_close
     records: "RunRecords | None" = None
     prompts: "PromptBook | None" = None
+    built: "Built | None" = None
 
     def provider_of(self, model: str) -> str:
         """Return where a model of the catalog runs; empty if that is not known."""
@@ -43,6 +46,20 @@ class Setup:
             return self.catalog.card(model).provider
         except NotFound:
             return ""
+
+
+def built_of(setup: Setup) -> "Built":
+    """Return what flows work with: the configuration, else one that says nothing, with the models of the setup.
+
+    Blocking.
+    """
+    if setup.built is not None:
+        return setup.built
+    # slow: pydantic and yaml, needed only for flows
+    from quorate.config.build import built_around  # noqa: PLC0415
+    from quorate.config.defaults_section import Defaults  # noqa: PLC0415
+
+    return built_around(setup.catalog, Defaults(plan=setup.plan, models=setup.models))
 
 
 def configured(path: str | Path | None, overrides: Mapping[str, object] | None, *, records: bool) -> Setup:
@@ -60,6 +77,7 @@ def configured(path: str | Path | None, overrides: Mapping[str, object] | None, 
         limit_microusd=built.defaults.max_cost_microusd,
         close=built.close,
         prompts=built.prompts,
+        built=built,
     )
     if not records:
         return setup

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Coroutine, Generator, Iterable, Itera
 from contextlib import AbstractAsyncContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
 
 from quorate.core.tasks import Elsewhere
 from quorate.engine.catalog import ModelCard
@@ -16,9 +16,13 @@ from quorate.library.options import AskOptions, Prompt
 from quorate.library.output_type import OutputGiven, TypedResult
 from quorate.library.quorate import Quorate
 from quorate.model import Model
+from quorate.model.event import EventSink, ignore_events
 from quorate.model.feedback import Feedback
 from quorate.parallel.plan import Plan
 from quorate.parallel.result import Result
+
+if TYPE_CHECKING:
+    from quorate.flows.outcome import FlowResult
 
 T = TypeVar("T")
 
@@ -109,6 +113,25 @@ class SyncQuorate:
     def prompt(self, name: str, /, **values: object) -> Result:
         """As `Quorate.prompt`."""
         return self.wait(self._quorate.prompt(name, **values))
+
+    def flow(
+        self,
+        flow: str | Path,
+        inputs: Mapping[str, object] | None = None,
+        /,
+        *,
+        on_event: EventSink = ignore_events,
+        durable: bool = False,
+        timeout_s: float | None = None,
+        **values: object,
+    ) -> "FlowResult":
+        """As `Quorate.flow`. `on_event` is called on the event loop's thread."""
+        given = {**(inputs or {}), **values}
+        return self.wait(self._quorate.flow(flow, given, on_event=on_event, durable=durable, timeout_s=timeout_s))
+
+    def flows(self) -> tuple[str, ...]:
+        """As `Quorate.flows`."""
+        return self.wait(self._quorate.flows())
 
     def feedback(self, run_id: str, *, correct: bool, branch: str | None = None, note: str | None = None) -> Feedback:
         """As `Quorate.feedback`."""

@@ -1,133 +1,168 @@
-"""`quorate flow`: what each command prints, and how it ends."""
+"""`quorate flow`: new, check, plan, test, graph, docs, executors, schema."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 import pages
-from quorate.cli.exit_code import ExitCode
-from quorate.cli.main import app
+from quorate.cli.code_frame import code_frame
 
 EXAMPLES = pages.ROOT / "examples/flows"
-SHOUT = """name: shout
-description: Says a text loudly.
-inputs:
-  text: {type: string, required: true}
-  times: {type: integer, default: 1}
-  note: {type: file}
-outputs: {answer: "{{ steps.loud.output }}"}
+Run = Callable[..., Result]
+WRONG = """name: wrong
 steps:
-  - {name: loud, executor: transform, config: {value: "{{ (inputs.text | upper) * inputs.times }}"}}
-tests:
-  - {name: it shouts, inputs: {text: hey, times: 2}, expect: {outputs.answer: HEYHEY}}
+  - name: page
+    executor: response_formatter
+    config: {template: "{{ steps.sumary.text }}"}
+  - {name: summary, executor: llm, config: {prompt: hi}}
 """
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for name in ("HOME", "XDG_DATA_HOME"):
-        monkeypatch.setenv(name, str(tmp_path / "home"))
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "quorate.yaml").write_text("version: 1\nmodels: {alpha: {type: simulated}}\n")
-    (tmp_path / "flows").mkdir()
-    (tmp_path / "flows/shout.yaml").write_text(SHOUT)
-    return tmp_path
+def site(machine: Path, run: Run) -> Path:
+    """A folder with one flow of the template `parallel`."""
+    assert run("flow", "new", "views", "--template", "parallel").exit_code == 0
+    return machine
 
 
-def flow(*arguments: str) -> Result:
-    return CliRunner().invoke(app, ["flow", *arguments])
+def test_a_new_flow_is_right_and_passes_its_tests(site: Path, run: Run) -> None:
+    assert (site / "flows/views.yaml").read_text().startswith("# views: ")
+    assert run("flow", "check").output == "1 flow right\n"
+    done = run("flow", "test")
+    assert (done.exit_code, done.output.splitlines()[-1]) == (0, "2 of 2 passed")
 
 
-def test_flows_are_listed(folder: Path) -> None:
-    assert flow("list").stdout == "shout  1.0.0  Says a text loudly.\n"
-    (found,) = json.loads(flow("list", "--json").stdout)
-    assert found == {"name": "shout", "versions": ["1.0.0"], "description": "Says a text loudly."}
+def test_flows_are_listed_and_broken_ones_counted(site: Path, run: Run) -> None:
+    (site / "flows/wrong.yaml").write_text(WRONG)
+    done = run("flow", "list")
+    assert "views" in done.stdout
+    assert "1.0.0" in done.stdout
+    assert done.stderr == "1 problem in other flows; see quorate flow check\n"
+    (found,) = json.loads(run("flow", "list", "--json").stdout)["data"]
+    assert (found["name"], found["versions"]) == ("views", ["1.0.0"])
 
 
-def test_what_is_wrong_is_told_with_its_place(folder: Path) -> None:
-    assert flow("check").stdout == "1 flow, nothing wrong\n"
-    (folder / "flows/bad.yaml").write_text("name: bad\nsteps: [{name: a, executor: wiat}]\n")
-    done = flow("check")
-    assert done.exit_code == ExitCode.MISCONFIGURED
-    assert "bad.yaml:2:29: steps[0].executor: no executor 'wiat'; did you mean 'wait'?" in done.stderr
-    assert json.loads(flow("check", "--json").stdout)["problems"][0]["path"] == ["steps", 0, "executor"]
-
-
-def test_a_flow_runs_by_its_name_and_by_its_file(folder: Path) -> None:
-    for name in ("shout", "shout@^1", "flows/shout.yaml"):
-        done = flow("run", name, "-i", "text=hey", "-i", "times=2")
-        assert (done.exit_code, done.stdout) == (0, "answer: HEYHEY\n"), done.stderr
-        assert done.stderr.startswith("succeeded: ")
-
-
-def test_inputs_come_as_json_too(folder: Path) -> None:
-    (folder / "in.json").write_text('{"text": "a", "times": 3}')
-    done = flow("run", "shout", "--inputs", "@in.json", "--json")
-    assert json.loads(done.stdout)["outputs"] == {"answer": "AAA"}
-
-
-def test_a_file_is_an_input_by_its_path(folder: Path) -> None:
-    (folder / "note.txt").write_text("a note")
-    assert flow("run", "shout", "-i", "text=x", "-i", "note=note.txt").exit_code == 0
-    assert not list((folder / "home").glob("**/*note*")), "its files are gone with the run"
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (("shuot",), "no flow 'shuot'; did you mean 'shout'?"),
-        (("shout", "-i", "txet=x"), "$.txet: no such input; did you mean 'text'?"),
-        (("shout", "-i", "text"), "expected NAME=VALUE"),
-        (("shout", "--inputs", "{"), "--inputs is not JSON"),
-        (("shout", "--inputs", "[]"), "has to be a JSON object"),
-        (("flows/none.yaml",), "there is no flow in 'flows/none.yaml'"),
-    ],
-)
-def test_what_cannot_be_run_is_told(folder: Path, arguments: tuple[str, ...], told: str) -> None:
-    done = flow("run", *arguments)
-    assert done.exit_code == ExitCode.USAGE
-    assert told in done.stderr
-
-
-def test_a_run_that_fails_ends_so(folder: Path) -> None:
-    (folder / "flows/fails.yaml").write_text(
-        "name: fails\nsteps: [{name: a, executor: validate, config: {data: 1, schema: {type: string}}}]\n"
-    )
-    done = flow("run", "fails")
-    assert done.exit_code == ExitCode.FAILED
-    assert done.stderr.splitlines()[-1].startswith("failed: ")
-
-
-def test_a_durable_run_is_kept(folder: Path) -> None:
-    assert flow("run", "shout", "-i", "text=x", "--durable").exit_code == 0
-    assert list((folder / "home").glob("**/flows.db"))
-
-
-def test_tests_of_flows_run(folder: Path) -> None:
-    assert flow("test").stdout == "✓ shout: it shouts\n1 test, 0 failed\n"
-    (folder / "flows/shout.yaml").write_text(SHOUT.replace("HEYHEY", "HEY"))
-    done = flow("test", "shout")
-    assert done.exit_code == ExitCode.FAILED
-    assert "outputs.answer: expected HEY, found HEYHEY" in done.stdout
-    (report,) = json.loads(flow("test", "--json").stdout)
-    assert (report["passed"], report["checks"][0]["found"]) == (False, "HEYHEY")
-
-
-def test_the_examples_pass_their_own_tests(folder: Path) -> None:
-    done = flow("test", "--folder", str(EXAMPLES))
+def test_the_examples_pass_their_own_tests(machine: Path, run: Run) -> None:
+    (machine / "quorate.yaml").write_text(json.dumps({"version": 1, "flows": {"folder": str(EXAMPLES)}}))
+    done = run("flow", "test")
     assert done.exit_code == 0, done.output
-    assert done.stdout.endswith(" tests, 0 failed\n")
+    passed, _, of, _ = done.output.splitlines()[-1].split()
+    assert passed == of
+    assert int(of) >= 19
 
 
-def test_a_flow_is_looked_at_and_drawn(folder: Path) -> None:
-    assert "loud" in flow("plan", "shout").stdout
-    assert json.loads(flow("plan", "shout", "--json").stdout)["stages"]
-    assert flow("graph", "shout").stdout.startswith("flowchart")
-    assert flow("graph", "shout", "--format", "svg", "-o", "shout.svg").exit_code == 0
-    assert (folder / "shout.svg").read_text().startswith("<svg")
+def test_nothing_is_overwritten(site: Path, run: Run) -> None:
+    done = run("flow", "new", "views")
+    assert (done.exit_code, "is there already" in done.output) == (2, True)
+    assert "doubts" in (site / "flows/views.yaml").read_text()
 
 
-def test_the_schema_is_for_editors() -> None:
-    assert json.loads(flow("schema").stdout)["$schema"].endswith("2020-12/schema")
+@pytest.mark.parametrize("name", ["../evil", "a b", "", "x/y"])
+def test_a_name_that_is_none(machine: Path, run: Run, name: str) -> None:
+    done = run("flow", "new", name)
+    assert (done.exit_code, "is no name of a flow" in done.output) == (2, True)
+    assert list(machine.rglob("*.yaml")) == []
+
+
+def test_a_new_flow_goes_where_the_configuration_says(machine: Path, run: Run) -> None:
+    (machine / "quorate.yaml").write_text("version: 1\nflows: {folder: mine}\n")
+    assert run("flow", "new", "views").exit_code == 0
+    assert (machine / "mine/views.yaml").is_file()
+
+
+def test_check_shows_the_line(site: Path, run: Run) -> None:
+    (site / "flows/wrong.yaml").write_text(WRONG)
+    done = run("flow", "check")
+    assert done.exit_code == 1
+    assert "flows/wrong.yaml:5:24: steps[0].config.template: no step 'sumary'; did you mean 'summary'?" in done.output
+    assert '  5 |     config: {template: "{{ steps.sumary.text }}"}' in done.output
+    assert "    |                        ^" in done.output
+    assert "1 flow right, 1 problem" in done.output
+
+
+@pytest.mark.parametrize("target", ["wrong", "flows/wrong.yaml", "flows"])
+def test_check_takes_names_files_and_folders(site: Path, run: Run, target: str) -> None:
+    (site / "flows/wrong.yaml").write_text(WRONG)
+    found = json.loads(run("flow", "check", "--json", target).output)
+    [problem] = found["problems"]
+    assert (problem["file"], problem["line"], problem["column"]) == ("flows/wrong.yaml", 5, 24)
+    assert [flow["name"] for flow in found["flows"]] == (["views"] if target == "flows" else [])
+
+
+def test_a_flow_with_a_mistake_is_told_where_it_is_named(site: Path, run: Run) -> None:
+    (site / "flows/wrong.yaml").write_text(WRONG)
+    for command in ("plan", "run", "graph", "docs", "test"):
+        done = run("flow", command, "wrong")
+        assert (done.exit_code, "no step 'sumary'" in done.output) == (4, True), command
+
+
+@pytest.mark.parametrize("target", ["nope", "nope.yaml", "./nope"])
+def test_a_flow_that_is_not_there(site: Path, run: Run, target: str) -> None:
+    assert site.is_dir()
+    assert run("flow", "plan", target).exit_code == 2
+
+
+def test_there_are_no_flows(machine: Path, run: Run) -> None:
+    assert run("flow", "check").exit_code == 4
+    (machine / "flows").mkdir()
+    assert "`quorate flow new NAME` makes one" in run("flow", "check").output
+
+
+def test_a_plan_says_what_waits_for_what(site: Path, run: Run) -> None:
+    assert site.is_dir()
+    said = run("flow", "plan", "views").output
+    assert "summary, doubts" in said
+    assert "a run needs at most: 4 calls" in said
+    assert json.loads(run("flow", "plan", "views", "--json").output)["stages"] == [["summary", "doubts"], ["page"]]
+
+
+def test_a_test_that_does_not_pass(site: Path, run: Run) -> None:
+    file = site / "flows/views.yaml"
+    file.write_text(file.read_text().replace("contains: nobody could say", "contains: <somebody>"))
+    done = run("flow", "test", "views", "--junit", "report.xml")
+    assert done.exit_code == 1
+    assert "✗ views: without doubts there is a page" in done.output
+    assert "outputs.page: expected contains <somebody>" in done.output
+    report = (site / "report.xml").read_text()
+    assert 'tests="2" failures="1"' in report
+    assert "contains &lt;somebody&gt;" in report
+    found = json.loads(run("flow", "test", "views", "--json").output)
+    assert [test["passed"] for test in found["tests"]] == [True, False]
+
+
+def test_live_and_simulated_exclude_each_other(site: Path, run: Run) -> None:
+    assert site.is_dir()
+    assert run("flow", "test", "--live", "--simulated").exit_code == 2
+
+
+def test_pictures_and_pages(site: Path, run: Run) -> None:
+    assert run("flow", "graph", "views").output.startswith("<svg ")
+    assert run("flow", "graph", "views", "--format", "mermaid").output.startswith("flowchart TD")
+    assert run("flow", "graph", "views", "-o", "views.svg").exit_code == 0
+    assert (site / "views.svg").read_text().endswith("</svg>\n")
+    assert run("flow", "graph", "views", "-o", "views.mmd").exit_code == 0
+    assert (site / "views.mmd").read_text().startswith("flowchart")
+    assert run("flow", "docs", "views").output.startswith("# views\n")
+
+
+def test_executors_and_what_they_take(run: Run) -> None:
+    assert "document_extractor" in run("flow", "executors").output
+    assert "ended_at" in run("flow", "executors", "wait").output
+    found = json.loads(run("flow", "executors", "wait", "--json").output)
+    assert set(found["config"]["properties"]) == {"seconds", "until"}
+    done = run("flow", "executors", "wiat")
+    assert (done.exit_code, "did you mean 'wait'" in done.output) == (2, True)
+
+
+def test_the_schema_is_one(run: Run) -> None:
+    assert json.loads(run("flow", "schema").output)["title"] == "a flow"
+
+
+def test_a_caret_stands_under_the_column() -> None:
+    assert code_frame(["a: 1", "bb: 2"], 2, 5) == "  1 | a: 1\n  2 | bb: 2\n    |     ^"
+    assert code_frame(["\tx"], 1, 2) == "  1 | \tx\n    | \t^"
+    assert code_frame([], 1, 1) == ""
+    assert code_frame(["x" * 1000], 1, 900).count("x") == 160
