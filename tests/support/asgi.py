@@ -13,9 +13,9 @@ from quorate.core.clock import Clock, SystemClock
 from quorate.engine.catalog import Catalog, ModelCard, ModelKind
 from quorate.model import Model
 from quorate.model.run import RunRecord
-from quorate.server.app import App
 from quorate.server.inbound import Message
 from quorate.server.relays import Relays
+from quorate.server.router import App
 from quorate.server.services import Services
 
 Headers = list[tuple[bytes, bytes]]

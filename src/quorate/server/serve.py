@@ -21,10 +21,11 @@ from quorate.config.server_section import Auth
 from quorate.core.errors import Misconfigured
 from quorate.core.listening import cannot_listen, is_loopback
 from quorate.core.secret import Secret
-from quorate.server.app import App, Gateway
+from quorate.server.app import Gateway
 from quorate.server.compose import Opened, open_gateway, running
 from quorate.server.draining_server import DrainingServer
 from quorate.server.guarded_protocol import GuardedProtocol
+from quorate.server.router import App
 from quorate.server.services import Services
 from quorate.server.workers import supervise
 
