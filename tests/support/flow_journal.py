@@ -124,11 +124,15 @@ class KeptJournal:
     async def set_timer(self, lease: Lease, path: str, wake_at: datetime) -> datetime:
         return self._held(lease).timers.setdefault(path, wake_at)
 
-    async def finish(self, lease: Lease, result: FlowResult, event: bytes | None = None) -> None:
+    async def finish(
+        self, lease: Lease, result: FlowResult, event: bytes | None = None, *, entries: Sequence[Entry] = ()
+    ) -> tuple[int, ...]:
+        numbers = await self.put(lease, entries) if entries else ()
         row = self._held(lease)
         row.status, row.result, row.lease = result.status, result, None
         if event is not None:
             row.events.append(event)
+        return numbers
 
     async def events(self, run: RunId, *, after: int = 0, limit: int = 1000) -> Sequence[JournalEvent]:
         events = self._row(run).events[after : after + limit]

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+import msgspec
+
 from quorate.core.errors import QuorateError
 from quorate.core.secret import Secret
 from quorate.engine.catalog import Catalog
@@ -68,8 +70,7 @@ class FlowServices:
     models: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepContext:
+class StepContext(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt of a step, as its executor sees it.
 
     `path` is the step's path in the run, `key` an idempotency key that is the same for all its attempts. `call` has the
@@ -90,7 +91,7 @@ class StepContext:
     sleep: Callable[[float], Awaitable[None]]
     run_flow: RunFlow
     values: Callable[[object], Value]
-    secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
+    secrets: Mapping[str, Secret] = msgspec.field(default_factory=dict[str, Secret])
     needs: tuple[str, ...] = ()
 
     def file(self, ref: FileRef) -> Path:

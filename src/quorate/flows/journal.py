@@ -168,8 +168,10 @@ class Journal(Protocol):
         """Keep until when a step waits; return the time that holds: a timer that is set already stays as it is."""
         ...
 
-    async def finish(self, lease: Lease, result: FlowResult, event: bytes | None = None) -> None:
-        """End the run, give up the lease; raise `LeaseLost`."""
+    async def finish(
+        self, lease: Lease, result: FlowResult, event: bytes | None = None, *, entries: Sequence[Entry] = ()
+    ) -> tuple[int, ...]:
+        """End the run, give up the lease; keep `entries` with it, as `put` does. Raises `LeaseLost`."""
         ...
 
     async def events(self, run: RunId, *, after: int = 0, limit: int = 1000) -> Sequence[JournalEvent]:

@@ -155,14 +155,16 @@ class JournalFacade(ABC):
             )
         )
 
-    async def finish(self, lease: Lease, result: FlowResult, event: bytes | None = None) -> None:
-        """End the run."""
+    async def finish(
+        self, lease: Lease, result: FlowResult, event: bytes | None = None, *, entries: Sequence[Entry] = ()
+    ) -> tuple[int, ...]:
+        """Keep what is left, and end the run."""
         if not result.status.is_final:
             raise ValueError(f"a run cannot end as {result.status}")
-        now, data = self._now(), packed(result)
-        await self._change(
+        now, data, ready = self._now(), packed(result), [operations.pack_entry(entry) for entry in entries]
+        return await self._change(
             Operation(
-                do=lambda pages: operations.finish(pages, lease, data, result.status, event, now),
+                do=lambda pages: operations.finish(pages, lease, ready, data, result.status, event, now),
                 runs=(lease.run,),
                 tells=(lease.run,),
                 strict=lease.strict,

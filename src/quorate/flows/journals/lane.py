@@ -1,4 +1,8 @@
-"""A thread that does what callers of an event loop ask for, in order; all that wait together are one batch."""
+"""A thread that does what callers of an event loop ask for, in order; all that wait together are one batch.
+
+What is asked for within one turn of the loop is handed over together at its end: steps that end side by side share a
+commit, and the thread is woken once for all of them.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
@@ -8,7 +12,7 @@ from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
-#: So many are done in one batch at most: the first one of it waits for the last one.
+#: Nothing is added to a batch of so many: the first one of it waits for the last one.
 MAX_BATCH = 256
 
 
@@ -44,7 +48,8 @@ class Lane(Generic[T]):
         self._work = work
         self._close = close
         self._abandoned = abandoned
-        self._queue: SimpleQueue[Job[T] | None] = SimpleQueue()
+        self._queue: SimpleQueue[Sequence[Job[T]] | None] = SimpleQueue()
+        self._gathered: dict[asyncio.AbstractEventLoop, list[Job[T]]] = {}
         self._thread: Thread | None = None
         self._closed = False
 
@@ -53,15 +58,28 @@ class Lane(Generic[T]):
         if self._closed:
             raise RuntimeError(f"{self._name} is closed")
         job = Job(work)
-        self._queue.put(job)
+        gathered = self._gathered.get(job.loop)
+        if gathered is None:
+            self._gathered[job.loop] = [job]
+            job.loop.call_soon(self._hand_over, job.loop)
+        else:
+            gathered.append(job)
+        return job.future
+
+    def _hand_over(self, loop: asyncio.AbstractEventLoop) -> None:
+        gathered = self._gathered.pop(loop, None)
+        if not gathered:
+            return
+        self._queue.put(gathered)
         if self._thread is None:
             self._thread = Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
-        return job.future
 
     async def close(self) -> None:
         """Do what was submitted, then end the thread."""
         self._closed = True
+        for loop in tuple(self._gathered):
+            self._hand_over(loop)
         if self._thread is not None:
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
@@ -83,16 +101,16 @@ class Lane(Generic[T]):
         first = self._queue.get()
         if first is None:
             return None
-        batch = [first]
+        batch = list(first)
         while len(batch) < MAX_BATCH:
             try:
-                job = self._queue.get_nowait()
+                more = self._queue.get_nowait()
             except Empty:
                 break
-            if job is None:
+            if more is None:
                 self._queue.put(None)  # the end comes after this batch
                 break
-            batch.append(job)
+            batch += more
         return batch
 
     def _answer(self, batch: Sequence[Job[T]]) -> None:

@@ -94,15 +94,10 @@ def release(pages: Pages, lease: Lease, status: RunStatus, now: int) -> None:
 def put(pages: Pages, lease: Lease, entries: Sequence[PackedEntry], now: int) -> tuple[int, ...]:
     """Keep outcomes and events."""
     row = _fenced(pages, lease)
-    seqs: list[int] = []
-    for entry in entries:
-        if entry.outcome is not None:
-            pages.keep(row.id, entry.path, entry.cost_microusd, entry.outcome)
-        if entry.event is not None:
-            seqs.append(_told(pages, row, entry.event))
+    seqs = _kept(pages, row, entries)
     row.updated_at = now
     pages.changed(row)
-    return tuple(seqs)
+    return seqs
 
 
 def put_attempt(
@@ -121,9 +116,18 @@ def set_timer(pages: Pages, lease: Lease, path: str, wake_at: datetime) -> datet
     return from_us(pages.set_timer(row.id, path, to_us(wake_at)))
 
 
-def finish(pages: Pages, lease: Lease, result: bytes, status: RunStatus, event: bytes | None, now: int) -> None:
-    """End a run."""
+def finish(
+    pages: Pages,
+    lease: Lease,
+    entries: Sequence[PackedEntry],
+    result: bytes,
+    status: RunStatus,
+    event: bytes | None,
+    now: int,
+) -> tuple[int, ...]:
+    """Keep what is left, and end a run."""
     row = _fenced(pages, lease)
+    seqs = _kept(pages, row, entries)
     if event is not None:
         _told(pages, row, event)
     row.let_go(status)
@@ -131,6 +135,7 @@ def finish(pages: Pages, lease: Lease, result: bytes, status: RunStatus, event: 
     pages.end(row.id, result)
     pages.changed(row)
     _to_call_back(pages, row, now)
+    return seqs
 
 
 def request_cancel(pages: Pages, run: RunId, now: int) -> bool:
@@ -229,6 +234,16 @@ def _taken(pages: Pages, row: RunRow, owner: str, lease_us: int, now: int) -> Le
     row.updated_at = now
     pages.changed(row)
     return lease
+
+
+def _kept(pages: Pages, row: RunRow, entries: Sequence[PackedEntry]) -> tuple[int, ...]:
+    seqs: list[int] = []
+    for entry in entries:
+        if entry.outcome is not None:
+            pages.keep(row.id, entry.path, entry.cost_microusd, entry.outcome)
+        if entry.event is not None:
+            seqs.append(_told(pages, row, entry.event))
+    return tuple(seqs)
 
 
 def _told(pages: Pages, row: RunRow, event: bytes) -> int:

@@ -81,6 +81,19 @@ class Block:
         """Whether nothing new starts here."""
         return self.failure is not None or (self.above is not None and self.above.is_stopped)
 
+    @property
+    def ends_run(self) -> bool:
+        """Whether the run ends at once when the step that ends now has succeeded: it is the last of everything."""
+        course = self.course
+        return (
+            len(self.outcomes) == len(self.steps) - 1
+            and self.prefix == ""
+            and not self.is_stopped
+            and not course.plan.finally_
+            and course.plan.cache is None
+            and not any(output.value.slow for output in course.plan.outputs)
+        )
+
     async def run(self) -> None:
         """Run all steps; raise `StepFailed` for the first failure, `RunStopped` if one outside kept some back."""
         first = [step for name, step in self.steps.items() if not self._counts[name]]

@@ -1,11 +1,15 @@
 """Where the time of a run went."""
 
+import re
 from collections.abc import Iterable, Mapping
 
 from quorate.flows.outcome import Latency, StepOutcome, StepStatus
 from quorate.flows.path import joined
 from quorate.flows.plan import FlowPlan, StepPlan
 from quorate.flows.run.mocks import ancestors
+
+#: Whether a path is below another one.
+_is_inside = re.compile(r"[/\[#]").search
 
 
 def latency_of(plan: FlowPlan, outcomes: Mapping[str, StepOutcome], *, prefix: str, total_s: float) -> Latency:
@@ -14,7 +18,7 @@ def latency_of(plan: FlowPlan, outcomes: Mapping[str, StepOutcome], *, prefix: s
     Work is that of executed steps, not of what is made of others. The critical path is the longest chain of steps that
     wait for each other, by the time that each has taken. O(n log n) in the number of outcomes.
     """
-    made = {above for path in outcomes for above in ancestors(path)}
+    made = {above for path in outcomes if _is_inside(path) for above in ancestors(path)}
     ran = {path: each for path, each in outcomes.items() if each.status is not StepStatus.SKIPPED}
     spans = [
         (each.started_s, each.started_s + each.latency_s)
@@ -56,18 +60,14 @@ def _critical_path_s(steps: Iterable[StepPlan], ran: Mapping[str, StepOutcome], 
     waiting = list(reversed(by_name))
     while waiting:
         name = waiting[-1]
-        before_s = 0.0
-        ready = True
-        for need in by_name[name].needs:
-            if need in longest:
-                before_s = max(before_s, longest[need])
-            elif need in by_name:
-                waiting.append(need)
-                ready = False
-        if ready:
-            waiting.pop()
-            own = ran.get(joined(prefix, name))
-            longest[name] = before_s + (own.latency_s if own is not None else 0.0)
+        needs = [need for need in by_name[name].needs if need in by_name]
+        if open_needs := [need for need in needs if need not in longest]:
+            waiting += open_needs
+            continue
+        waiting.pop()
+        own = ran.get(joined(prefix, name))
+        before_s = max([longest[need] for need in needs], default=0.0)
+        longest[name] = before_s + (own.latency_s if own is not None else 0.0)
     return max(longest.values(), default=0.0)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -47,12 +48,14 @@ class LiveRun:
 
     def __init__(self, course: Course) -> None:
         self._course = course
-        self._task: asyncio.Task[FlowResult] | None = None
+        self._task: asyncio.Task[Any] | None = None
+        self._cancels = 0
         self._lost: LeaseLost | None = None
 
     def cancel(self) -> None:
         """Have the run end as cancelled."""
         if self._task is not None:
+            self._cancels += 1
             self._task.cancel()
 
     def lose(self, lost: LeaseLost) -> None:
@@ -75,22 +78,13 @@ class LiveRun:
         course = self._course
         if course.run.tells:
             await course.run.record.begin(_started(course, resumed=resumed), at_once=course.run.is_watched())
-        interrupted: asyncio.CancelledError | None = None
-        try:
-            async with background(interpret(course)) as self._task:
-                await asyncio.wait((self._task,))
-        except asyncio.CancelledError as error:
-            interrupted = error
-        assert self._task is not None
+        result, interrupted = await self._interpreted()
         if self._lost is not None:
             raise self._lost
-        if not self._task.cancelled():
-            if (error := self._task.exception()) is not None:
-                raise lease_lost(error) or error
-            result = self._task.result()
-        elif interrupted is not None and not await is_cancelled():
+        if result is None and interrupted is not None and not await is_cancelled():
+            await course.run.record.flush()
             raise interrupted
-        else:
+        if result is None:
             async with background(self._cancelled()) as closing:
                 await asyncio.wait((closing,))
             result = closing.result()
@@ -100,6 +94,30 @@ class LiveRun:
         if interrupted is not None:
             raise interrupted
         return result
+
+    async def _interpreted(self) -> tuple[FlowResult | None, asyncio.CancelledError | None]:
+        """Return the result (none after `cancel` or an interruption) and the interruption of whoever waits, if any.
+
+        It runs in the task of whoever waits: one of its own would cost a run as much as two steps.
+        """
+        self._task = task = asyncio.current_task()
+        assert task is not None
+        before = task.cancelling()
+        result = interrupted = None
+        try:
+            result = await interpret(self._course)
+            if self._cancels:  # by the run itself, too late: else what waits would be interrupted instead
+                await asyncio.sleep(0)
+        except asyncio.CancelledError as error:
+            interrupted = error
+        except BaseExceptionGroup as errors:
+            raise lease_lost(errors) or errors from None
+        finally:
+            self._task = None
+        for _ in range(self._cancels):
+            task.uncancel()
+        is_from_outside = not self._cancels or task.cancelling() > before
+        return result, interrupted if is_from_outside else None
 
     async def _cancelled(self) -> FlowResult:
         course = self._course

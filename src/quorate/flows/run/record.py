@@ -14,6 +14,8 @@ from quorate.model.event import Event
 T = TypeVar("T")
 #: Passes an event on to whoever watches, with its number in the journal if it is kept.
 Tell = Callable[[Event, int | None], None]
+#: Outcomes with the events that tell of them.
+_Ends = Sequence[tuple[StepOutcome | None, Event | None]]
 _encode = msgspec.json.Encoder().encode
 #: Why a step was skipped that would have run if nothing had failed.
 UPSTREAM_FAILED = "upstream failed"
@@ -46,7 +48,7 @@ class Record:
         self.timers: dict[str, datetime] = dict(timers or {})
         self.unkept: dict[str, StepOutcome] = {}
         self.lost: LeaseLost | None = None
-        self._first: list[tuple[StepOutcome | None, Event | None]] = []
+        self._held_back: list[tuple[StepOutcome | None, Event | None]] = []
         self._errors = [(path, each.error) for path, each in self.outcomes.items() if each.error is not None]
 
     @property
@@ -56,21 +58,35 @@ class Record:
 
     async def begin(self, event: Event, *, at_once: bool) -> None:
         """Keep that the run begins: now, or, if nobody waits to hear of it, together with what is kept next."""
-        self._first = [(None, event)]
+        self._held_back.append((None, event))
         if at_once or self._journal is None:
+            await self.flush()
+
+    def hold_back(self, outcome: StepOutcome, event: Event | None) -> None:
+        """Keep the end of the last step together with how the run ends, which follows at once."""
+        self.outcomes[outcome.path] = outcome
+        self._held_back.append((outcome, event))
+
+    async def flush(self) -> None:
+        """Keep what was held back."""
+        if self._held_back:
             await self.put(())
 
-    async def put(self, ends: Sequence[tuple[StepOutcome | None, Event | None]]) -> None:
+    async def put(self, ends: _Ends) -> None:
         """Keep ends of steps and tell of them. An outcome without an event, or the other way round, is fine."""
-        if self._first:
-            ends, self._first = (*self._first, *ends), []
+        ends = self._with_held_back(ends)
         if self._journal is None or self._lease is None:
             self._remember(ends, ())
-            return
-        entries = [Entry(outcome=outcome, event=None if event is None else _encode(event)) for outcome, event in ends]
-        self._remember(ends, await self._held(self._journal.put(self._lease, entries)))
+        else:
+            self._remember(ends, await self._held(self._journal.put(self._lease, _entries(ends))))
 
-    def _remember(self, ends: Sequence[tuple[StepOutcome | None, Event | None]], numbers: Sequence[int]) -> None:
+    def _with_held_back(self, ends: _Ends) -> _Ends:
+        if not self._held_back:
+            return ends
+        held_back, self._held_back = self._held_back, []
+        return (*held_back, *ends)
+
+    def _remember(self, ends: _Ends, numbers: Sequence[int]) -> None:
         left = iter(numbers)
         for outcome, event in ends:
             if outcome is not None:
@@ -97,10 +113,12 @@ class Record:
 
     async def finish(self, result: FlowResult, event: Event) -> None:
         """Keep how the run ended, and tell."""
-        if self._first:
-            await self.put(())
-        if self._journal is not None and self._lease is not None:
-            await self._held(self._journal.finish(self._lease, result, _encode(event)))
+        ends = self._with_held_back(())
+        if self._journal is None or self._lease is None:
+            self._remember(ends, ())
+        else:
+            finishing = self._journal.finish(self._lease, result, _encode(event), entries=_entries(ends))
+            self._remember(ends, await self._held(finishing))
         self._tell(event, None)
 
     async def _held(self, writing: Coroutine[Any, Any, T]) -> T:
@@ -116,6 +134,10 @@ class Record:
     def errors_below(self, path: str) -> list[StepError]:
         """Return the errors of outcomes below a path that were there when the run was taken up."""
         return [error for each, error in self._errors if each != path and is_below(each, path)]
+
+
+def _entries(ends: _Ends) -> list[Entry]:
+    return [Entry(outcome=outcome, event=None if event is None else _encode(event)) for outcome, event in ends]
 
 
 def is_broken(outcome: StepOutcome) -> bool:

@@ -140,7 +140,10 @@ class _StepRun:
         event = end_event(course, outcome, self._share) if run.tells else None
         # Taken up again, it finds out anew how it ends, from what is inside of it.
         is_open = self._tally.has_inside and outcome.status is StepStatus.FAILED and not outcome.handled_by
-        await run.record.put([(None if is_open else outcome, event)])
+        if self._block.ends_run and outcome.status is StepStatus.SUCCEEDED:
+            run.record.hold_back(outcome, event)
+        else:
+            await run.record.put([(None if is_open else outcome, event)])
         if is_open:
             run.record.unkept[outcome.path] = outcome
         _show(course, self._step, self._path, self._block.scope, outcome)
