@@ -29,6 +29,7 @@ class Block:
     """
 
     __slots__ = (
+        "_broken",
         "_counts",
         "_dependents",
         "_needs",
@@ -61,6 +62,7 @@ class Block:
         self.above = above
         self.errors: list[StepError] = []
         self.failure: StepFailed | None = None
+        self._broken = set[str]()
         self.outcomes: dict[str, StepOutcome] = {}
         self.run_step = run_step
         self.steps = {step.name: step for step in steps if not step.fallback_only}
@@ -122,8 +124,10 @@ class Block:
         if outcome is None:
             return []
         self.outcomes[step.name] = outcome
-        if is_broken(outcome) and outcome.error is not None and self.failure is None:
-            self.failure = StepFailed(outcome.error)
+        if is_broken(outcome):
+            self._broken.add(step.name)
+            if outcome.error is not None and self.failure is None:
+                self.failure = StepFailed(outcome.error)
         freed: list[StepPlan] = []
         for name in self._dependents[step.name]:
             self._counts[name] -= 1
@@ -133,8 +137,9 @@ class Block:
 
     async def _outcome(self, step: StepPlan) -> StepOutcome | None:
         path = joined(self.prefix, step.name)
-        if path in self.course.run.record.outcomes or (reason := self._why_not(step)) is None:
-            if self.is_stopped and path not in self.course.run.record.outcomes:
+        is_known = path in self.course.run.record.outcomes
+        if is_known or (reason := self._why_not(step)) is None:
+            if self.is_stopped and not is_known:
                 return None
             outcome = await self.run_step(self, step, path, self._shares[step.name])
             return None if outcome.reason == RUN_STOPPED else outcome
@@ -144,12 +149,13 @@ class Block:
 
     def _why_not(self, step: StepPlan) -> str | None:
         """Return why a step whose needs have ended does not start, `None` if it does."""
-        needs = [self.outcomes[name] for name in self._needs[step.name]]
+        needs = self._needs[step.name]
         match step.require:
             case Require.ALL:
-                return UPSTREAM_FAILED if any(is_broken(need) for need in needs) else None
+                return None if self._broken.isdisjoint(needs) else UPSTREAM_FAILED
             case Require.ANY:
-                return None if not needs or any(succeeded(need) for need in needs) else _NONE_SUCCEEDED
+                has_one = not needs or any(succeeded(self.outcomes[need]) for need in needs)
+                return None if has_one else _NONE_SUCCEEDED
             case Require.DONE:
                 return None
             case _:
@@ -186,7 +192,7 @@ class Block:
 
     def _behind_failures(self) -> set[str]:
         behind = set[str]()
-        waiting = [name for name, outcome in self.outcomes.items() if is_broken(outcome)]
+        waiting = list(self._broken)
         while waiting:
             for name in self._dependents[waiting.pop()]:
                 if name not in behind:

@@ -59,15 +59,18 @@ def _critical_path_s(steps: Iterable[StepPlan], ran: Mapping[str, StepOutcome], 
     # Depth first without recursion: a chain of steps may be longer than Python's stack.
     waiting = list(reversed(by_name))
     while waiting:
-        name = waiting[-1]
-        needs = [need for need in by_name[name].needs if need in by_name]
-        if open_needs := [need for need in needs if need not in longest]:
-            waiting += open_needs
-            continue
-        waiting.pop()
-        own = ran.get(joined(prefix, name))
-        before_s = max([longest[need] for need in needs], default=0.0)
-        longest[name] = before_s + (own.latency_s if own is not None else 0.0)
+        name, before_s = waiting[-1], 0.0
+        for need in by_name[name].needs:
+            need_s = longest.get(need)
+            if need_s is not None:
+                before_s = need_s if need_s > before_s else before_s
+            elif need in by_name:
+                waiting.append(need)
+                break
+        else:
+            waiting.pop()
+            own = ran.get(joined(prefix, name))
+            longest[name] = before_s + (own.latency_s if own is not None else 0.0)
     return max(longest.values(), default=0.0)
 
 
