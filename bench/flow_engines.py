@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -12,19 +13,20 @@ _HERE = Path(__file__).resolve().parent
 _ENVIRONMENT = "QUORATE_BENCH_ENGINES"
 _PROGRAMS = {"DBOS": "dbos_flow.py", "Prefect": "prefect_flow.py"}
 #: Prefect: a first start makes its database, and takes longer than it waits for itself on a busy machine.
+#: One that has not answered by then is ended: Prefect's server has come to a stand on a busy machine.
+_PATIENCE_S = 180.0
 _SETTINGS = {"PREFECT_LOGGING_LEVEL": "ERROR", "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120"}
 
 
 class Engine:
-    """A process that runs flows when it is told to; live."""
+    """A process that runs flows when it is told to; live. One that takes too long is ended, and says nothing more."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
 
     def is_ready(self) -> bool:
         """Wait for it; whether it came up."""
-        assert self._process.stdout is not None
-        return any(line.startswith('{"ready"') for line in self._process.stdout)
+        return bool(self._line('{"ready"'))
 
     def alone_ms(self, count: int) -> list[float]:
         """Return how long each of so many flows took, one after the other."""
@@ -36,13 +38,31 @@ class Engine:
 
     def _asked(self, command: str) -> list[float]:
         assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(f"{command}\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise EngineEnded(command) from None
+        if not (line := self._line('{"seconds"')):
+            raise EngineEnded(command)
+        return json.loads(line)["seconds"]
+
+    def _line(self, beginning: str) -> str:
+        """Return the next line that begins so; nothing if the process has ended, or is ended for taking too long."""
         assert self._process.stdout is not None
-        self._process.stdin.write(f"{command}\n")
-        self._process.stdin.flush()
-        for line in self._process.stdout:
-            if line.startswith('{"seconds"'):
-                return json.loads(line)["seconds"]
-        raise RuntimeError(f"the engine ended at {command!r}")
+        timer = threading.Timer(_PATIENCE_S, self._process.kill)
+        timer.start()
+        try:
+            return next((line for line in self._process.stdout if line.startswith(beginning)), "")
+        finally:
+            timer.cancel()
+
+
+class EngineEnded(Exception):
+    """An engine did not do what it was told to."""
+
+    def __init__(self, command: str) -> None:
+        super().__init__(f"it ended, or took more than {_PATIENCE_S:g} s, at {command!r}")
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Run flows one after another, each with the outputs of the one before."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Annotated, Any
 
 import msgspec
@@ -63,7 +62,7 @@ class FlowPipeline(Executor[FlowPipelineConfig, OpenOutputs]):
         done: list[FlowOutputs] = []
         for index, stage in enumerate(config.flows):
             given = _inputs(stage, done[-1].outputs) if done else {**config.inputs, **stage.inputs}
-            at = replace(step, path=path.item(step.path, index), key=path.item(step.key, index))
+            at = msgspec.structs.replace(step, path=path.item(step.path, index), key=path.item(step.key, index))
             done.append(await run_nested(stage.flow_name, stage.version, given, at))
         last = done[-1]
         partial = any(each.status == RunStatus.PARTIAL for each in done)
