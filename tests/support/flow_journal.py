@@ -31,6 +31,7 @@ class KeptJournal:
     """Keeps runs in memory. After `dies_at` writes of steps it is dead: the next one never returns.
 
     `died` is set then. `keeps_last`: the write at which it dies is kept, although nobody hears of that.
+    `ended_with` are the steps that were kept together with the end of the last run.
     """
 
     def __init__(self, *, dies_at: int | None = None, keeps_last: bool = False) -> None:
@@ -39,6 +40,7 @@ class KeptJournal:
         self.keeps_last = keeps_last
         self.died = asyncio.Event()
         self.puts: list[tuple[str, ...]] = []
+        self.ended_with: tuple[str, ...] = ()
 
     async def begin(
         self, header: RunHeader, *, status: RunStatus = RunStatus.QUEUED, owner: str | None = None, lease_s: float = 15
@@ -128,6 +130,7 @@ class KeptJournal:
         self, lease: Lease, result: FlowResult, event: bytes | None = None, *, entries: Sequence[Entry] = ()
     ) -> tuple[int, ...]:
         numbers = await self.put(lease, entries) if entries else ()
+        self.ended_with = self.puts[-1] if entries else ()
         row = self._held(lease)
         row.status, row.result, row.lease = result.status, result, None
         if event is not None:

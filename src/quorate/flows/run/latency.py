@@ -63,7 +63,7 @@ def _critical_path_s(steps: Iterable[StepPlan], ran: Mapping[str, StepOutcome], 
         for need in by_name[name].needs:
             need_s = longest.get(need)
             if need_s is not None:
-                before_s = need_s if need_s > before_s else before_s
+                before_s = max(before_s, need_s)
             elif need in by_name:
                 waiting.append(need)
                 break

@@ -83,7 +83,12 @@ class Hand:
             "put": lambda: journal.put(lease, [entry(path, which, cost=which, event=b"1"), entry("a", cost=None)]),
             "attempt": lambda: journal.put_attempt(lease, path, which, wake_at=after(which * 9), spent_microusd=which),
             "timer": lambda: journal.set_timer(lease, path, after(which * 7)),
-            "finish": lambda: journal.finish(lease, result(header(lease.run), status, cost=which), b"end"),
+            "finish": lambda: journal.finish(
+                lease,
+                result(header(lease.run), status, cost=which),
+                b"end",
+                entries=[entry(path, event=b"2")][which % 2 :],
+            ),
             "cancel": lambda: journal.request_cancel(run),
             "reopen": lambda: journal.reopen(run, forget=[path]),
             "delete": lambda: journal.delete_before(after(which * 8)),

@@ -92,7 +92,8 @@ def test_a_strict_commit_is_synced_and_others_are_not(tmp_path: Path) -> None:
     assert levels == [1, 2, 2, 1]  # NORMAL, FULL, FULL, NORMAL
 
 
-async def test_a_strict_run_has_strict_commits(tmp_path: Path) -> None:
+def watched_journal(file: Path) -> tuple[StoredJournal, list[bool]]:
+    """A journal, and for each of its commits whether it was strict."""
     seen: list[bool] = []
 
     class Watched(SqliteSession):
@@ -100,7 +101,11 @@ async def test_a_strict_run_has_strict_commits(tmp_path: Path) -> None:
             seen.append(strict)
             super().begin(strict=strict)
 
-    journal = StoredJournal(lambda: Watched(tmp_path / "flows.db", strict=False), is_away=lambda _: False)
+    return StoredJournal(lambda: Watched(file, strict=False), is_away=lambda _: False), seen
+
+
+async def test_a_strict_run_has_strict_commits(tmp_path: Path) -> None:
+    journal, seen = watched_journal(tmp_path / "flows.db")
     strict = await journal.begin(header(durability=Durability.STRICT), owner="one")
     durable = await journal.begin(header(), owner="one")
     assert strict is not None
@@ -112,6 +117,17 @@ async def test_a_strict_run_has_strict_commits(tmp_path: Path) -> None:
     heir = await journal.claim_next("two", lease_s=15, now=SystemClock().now())
     assert heir is not None
     assert heir.strict
+    await journal.close()
+
+
+async def test_what_ends_in_one_turn_of_the_loop_is_one_commit(tmp_path: Path) -> None:
+    journal, seen = watched_journal(tmp_path / "flows.db")
+    lease = await journal.begin(header(), owner="one")
+    assert lease is not None
+    before = len(seen)
+    await asyncio.gather(*(journal.put(lease, [entry(name)]) for name in "abc"))
+    assert len(seen) - before == 1
+    assert list((await journal.load(lease.run)).outcomes) == ["a", "b", "c"]
     await journal.close()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 
 from flow_journal import KeptJournal
@@ -49,6 +50,23 @@ def test_a_run_goes_on_where_its_worker_died() -> None:
     result, site = run_virtual(go())
     assert result.outputs == {"a": "a", "b": "b", "c": "a"}
     assert site.do.ran.count("a") == 1
+
+
+@pytest.mark.parametrize(("finally_", "ended_with"), [((), ("b",)), ((step("clean"),), ())])
+def test_the_last_step_is_kept_with_the_end_of_the_run(finally_: tuple[Any, ...], ended_with: tuple[str, ...]) -> None:
+    async def go() -> tuple[FlowResult, FlowSite]:
+        site = FlowSite(flow(step("a"), step("b", "a"), finally_=finally_))
+        return await site.run(durability=Durability.DURABLE), site
+
+    result, site = run_virtual(go())
+    assert result.outputs == {"a": "a", "b": "b"}
+    assert site.journal.ended_with == ended_with
+    ((_, row),) = site.journal.rows.items()
+    assert [msgspec.json.decode(event).get("step") for event in row.events][-2:] == [
+        ("clean" if finally_ else "b"),
+        None,
+    ]
+    assert set(row.outcomes) >= {"a", "b"}
 
 
 def test_a_cancelled_run_does_what_finally_says_and_keeps_that() -> None:
