@@ -17,7 +17,6 @@ from quorate.flows.callbacks import CALLBACK, Callbacks
 from quorate.flows.dispatcher import Work
 from quorate.flows.executor import FlowServices
 from quorate.flows.follow import Follower, Told
-from quorate.flows.inputs import check_inputs
 from quorate.flows.journal import JournalEvent, RunView
 from quorate.flows.local_dispatcher import LocalDispatcher
 from quorate.flows.outcome import FlowResult
@@ -103,49 +102,22 @@ class Flows:
         labels: Mapping[str, str] | None = None,
         priority: int | None = None,
     ) -> bool:
-        """Run a run whose inputs are checked beside everything else here, or put it in the queue.
+        """Run a run whose inputs are checked beside everything else here, or put it in the queue; its id is `call.id`.
 
-        Return whether it runs here. It ends whether anybody waits for it or not. Raises `QueueFull`, `InvalidRequest`
+        Return whether it runs here. It ends whether anybody waits for it or not; one that is `fast` is durable here.
+        Raises `QueueFull`, `InvalidRequest`
         for a callback that cannot be.
         """
         labels = self.callbacks.labels(plan, labels)
-        kept = durability or plan.limits.durability
         header = await self.runner.header(
             plan,
             inputs,
-            call,
-            durability=Durability.DURABLE if kept is Durability.FAST else kept,
-            labels=labels,
-            priority=priority,
-        )
-        return await self.dispatcher.begin(header)
-
-    async def start(
-        self,
-        plan: FlowPlan,
-        inputs: Mapping[str, Any],
-        call: Call,
-        *,
-        durability: Durability | None = None,
-        labels: Mapping[str, str] | None = None,
-        priority: int | None = None,
-    ) -> RunId:
-        """Put a run in the queue and return its id (`call.id`); a flow that says `fast` is durable here.
-
-        Raises for inputs and a callback that the flow does not accept, and `QueueFull`.
-        """
-        given = check_inputs(plan, inputs)
-        labels = self.callbacks.labels(plan, labels)
-        header = await self.runner.header(
-            plan,
-            given,
             call,
             durability=_kept(durability or plan.limits.durability),
             labels=labels,
             priority=priority,
         )
-        await self.dispatcher.submit(header)
-        return header.id
+        return await self.dispatcher.begin(header)
 
     async def wait(self, run: RunId, *, timeout_s: float | None = None) -> RunView:
         """Return a run when it has ended or the time is over, whichever is first; raise `NotFound`."""
