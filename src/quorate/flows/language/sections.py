@@ -91,12 +91,12 @@ class RetrySection(Section):
     """How the delay grows from one attempt to the next."""
     delay: Duration = 1.0
     """How long it waits before the second attempt."""
-    max_delay: Duration = 60.0
-    """The longest delay."""
+    max_delay: Duration | None = None
+    """The longest delay; not given: a minute, or `delay` where that is longer."""
     factor: Annotated[float, Field(ge=1, le=100)] = 2.0
     """What an exponential delay is multiplied by each time."""
-    jitter: Jitter = Jitter.FULL
-    """How much of a delay is drawn: none of it, half of it, or all."""
+    jitter: Jitter | None = None
+    """How much of a delay is drawn: none of it, half of it, or all; not given: none of a `fixed` one, else all."""
     on: tuple[str, ...] = ()
     """Only errors of these codes; none named: all that may pass."""
     never_on: tuple[str, ...] = ()
