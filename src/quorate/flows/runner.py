@@ -19,7 +19,7 @@ from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import Durability, FlowPlan
 from quorate.flows.registry import Executors
 from quorate.flows.run.course import CheckInputs, Course, FlowNamed, Machinery, Run
-from quorate.flows.run.header import call_of, new_header
+from quorate.flows.run.header import call_of, new_header, queue_key
 from quorate.flows.run.interpret import interpret
 from quorate.flows.run.live_run import Audience, LiveRun
 from quorate.flows.run.live_runs import LiveRuns
@@ -110,7 +110,9 @@ class FlowRunner:
         if lease is None:
             await self._journal.request_cancel(header.id)
             raise QueueFull(f"as many runs of the flow {plan.name!r} as it allows are under way: {plan.limits.runs}")
-        return await self._run_on(lease, Start(plan=plan, inputs=given, call=call, mocks=answers))
+        return await self._run_on(
+            lease, Start(plan=plan, inputs=given, call=call, mocks=answers, queue_key=header.queue_key)
+        )
 
     async def header(
         self,
@@ -149,7 +151,9 @@ class FlowRunner:
             result = not_begun(view, error)
             await self._journal.finish(lease, result, end_event(result, header.created_at, self._clock.now()))
             return result
-        start = Start(plan=plan, inputs=header.inputs, call=call or self.call_of(header), view=view)
+        start = Start(
+            plan=plan, inputs=header.inputs, call=call or self.call_of(header), view=view, queue_key=header.queue_key
+        )
 
         async def is_cancelled() -> bool:
             return (await self._journal.load(header.id)).cancel_requested
@@ -169,6 +173,7 @@ class FlowRunner:
             inputs=view.header.inputs,
             call=self.call_of(view.header),
             view=view,
+            queue_key=view.header.queue_key,
         )
         return await self._run_on(lease, start)
 
@@ -262,7 +267,14 @@ class FlowRunner:
     async def _run_in_memory(
         self, plan: FlowPlan, inputs: Mapping[str, Any], call: Call, mocks: Mocks | None
     ) -> FlowResult:
-        return await self._to_its_end(Start(plan=plan, inputs=inputs, call=call, mocks=mocks), None, _always)
+        most = plan.limits.runs
+        if most is None or mocks is not None:  # what a test runs takes nobody's place
+            start = Start(plan=plan, inputs=inputs, call=call, mocks=mocks)
+            return await self._to_its_end(start, None, _always)
+        key = await queue_key(plan, inputs)
+        start = Start(plan=plan, inputs=inputs, call=call, queue_key=key)
+        async with self._machinery.run_places.one_of(key, most, plan.name):
+            return await self._to_its_end(start, None, _always)
 
     async def _run_on(self, lease: Lease, start: Start) -> FlowResult:
         """Run a run of which this process has the lease, and renew that."""
@@ -317,11 +329,11 @@ class FlowRunner:
             tell=audience.tell,
             is_watched=audience.__bool__,
             interpret=interpret,
-            concurrency=plan.limits.concurrency,
             mocks=start.mocks,
             before_s=before_s,
         )
-        return Course(run=run, plan=plan, call=call, inputs=start.inputs)
+        keys = frozenset((start.queue_key,) if start.queue_key else ())
+        return Course(run=run, plan=plan, call=call, inputs=start.inputs, run_keys=keys)
 
     def call_of(self, header: RunHeader) -> Call:
         """Return the call under which a run is taken up: its id, tenant, limit, seed, and what is left of its time."""

@@ -15,6 +15,7 @@ from quorate.flows.run.hidden import Hidden
 from quorate.flows.run.mocks import Mocks
 from quorate.flows.run.places import StepPlaces
 from quorate.flows.run.record import Record
+from quorate.flows.run.run_places import RunPlaces
 from quorate.flows.run.view import result_fields, view_of
 from quorate.flows.step_cache import StepCache
 from quorate.model import Call
@@ -41,6 +42,7 @@ class Machinery:
     check_inputs: CheckInputs
     cache: StepCache | None = None
     step_places: StepPlaces = field(default_factory=StepPlaces)
+    run_places: RunPlaces = field(default_factory=RunPlaces)
 
     def view(self, step: StepPlan, outcome: StepOutcome) -> dict[str, Any]:
         """Return how expressions see a step that has ended."""
@@ -69,7 +71,6 @@ class Run:
         "is_watched",
         "machinery",
         "mocks",
-        "places",
         "record",
         "steps_begun",
         "tell",
@@ -85,7 +86,6 @@ class Run:
         tell: Callable[[Event, int | None], None],
         is_watched: Callable[[], bool],
         interpret: "Callable[[Course], Awaitable[FlowResult]]",
-        concurrency: int,
         mocks: Mocks | None = None,
         before_s: float = 0.0,
     ) -> None:
@@ -96,7 +96,6 @@ class Run:
         self.tell = tell
         self.is_watched = is_watched
         self.interpret = interpret
-        self.places = asyncio.Semaphore(concurrency)
         self.mocks = mocks
         self._monotonic = call.clock.monotonic
         self._zero_s = call.started_s - before_s
@@ -127,10 +126,25 @@ class Run:
 class Course:
     """One flow on its way within a run: the run's own, or one that a step runs; a live object.
 
-    `prefix` is the path it stands below, `held` the steps in whose places it runs (they take no second one).
+    `prefix` is the path it stands below, `held` the steps in whose places it runs (they take no second one). `places`
+    are those that its steps take, its own before those of what is around it; `run_keys` are the queue keys of it and of
+    the flows around it.
     """
 
-    __slots__ = ("_by_name", "call", "depth", "held", "hidden", "plan", "prefix", "run", "scope", "secrets")
+    __slots__ = (
+        "_by_name",
+        "call",
+        "depth",
+        "held",
+        "hidden",
+        "places",
+        "plan",
+        "prefix",
+        "run",
+        "run_keys",
+        "scope",
+        "secrets",
+    )
 
     def __init__(
         self,
@@ -142,6 +156,8 @@ class Course:
         prefix: str = "",
         above: "Course | None" = None,
         held: frozenset[str] = frozenset(),
+        outer: tuple[asyncio.Semaphore, ...] = (),
+        run_keys: frozenset[str] = frozenset(),
     ) -> None:
         self.run = run
         self.plan = plan
@@ -149,6 +165,8 @@ class Course:
         self.prefix = prefix
         self.depth = 1 if above is None else above.depth + 1
         self.held = held
+        self.places = (asyncio.Semaphore(plan.limits.concurrency), *outer)
+        self.run_keys = run_keys
         known = run.machinery.services.secrets
         self.secrets = {name: known[name] for name in plan.secrets if name in known}
         self.hidden = Hidden((*self.secrets.values(), *(() if above is None else above.secrets.values())))

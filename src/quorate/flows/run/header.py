@@ -27,11 +27,8 @@ async def new_header(
     limits = plan.limits
     left_s = call.deadline.capped(limits.timeout_s).remaining_s()
     told = {**(labels or {}), **({} if limits.auto_resume else {"auto_resume": "false"})}
-    key = ""
     if limits.runs is not None:
         told["max_runs"] = str(limits.runs)
-        per = "" if limits.key is None else await rendered(limits.key, {"inputs": inputs, "steps": {}})
-        key = f"{plan.name}:{per}"
     return RunHeader(
         id=call.id,
         flow=plan.name,
@@ -47,9 +44,18 @@ async def new_header(
         seed=call.seed,
         limit_microusd=call.budget.limit_microusd,
         deadline_at=None if left_s is None else now + timedelta(seconds=left_s),
-        queue_key=key,
+        queue_key=await queue_key(plan, inputs),
         labels=told,
     )
+
+
+async def queue_key(plan: FlowPlan, inputs: Mapping[str, Any]) -> str:
+    """Return what runs of which only so many go on at once have in common; empty where any number may."""
+    limits = plan.limits
+    if limits.runs is None:
+        return ""
+    per = "" if limits.key is None else await rendered(limits.key, {"inputs": inputs, "steps": {}})
+    return f"{plan.name}:{per}"
 
 
 def call_of(header: RunHeader, clock: Clock) -> Call:

@@ -1,6 +1,7 @@
 """A flow that a step runs: a course of its own below the step's path."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -8,6 +9,8 @@ import msgspec
 from quorate.flows.executor import StepRejected
 from quorate.flows.plan import FlowPlan, StepPlan
 from quorate.flows.run.course import MOST_DEPTH, Course, Machinery
+from quorate.flows.run.header import queue_key
+from quorate.flows.run.places import Place
 from quorate.model import Call
 
 
@@ -19,8 +22,9 @@ def nested_course(
     flow: str,
     version: str | None,
     inputs: Mapping[str, Any],
+    place: Place,
 ) -> Course:
-    """Return the course of a flow below a step.
+    """Return the course of a flow below a step, which has a place.
 
     The version that a weighted choice gives is the same for the whole run. Raises `NotFound`, what checking the inputs
     raises, and `StepRejected` beyond the depth.
@@ -41,8 +45,23 @@ def nested_course(
         inputs=run.machinery.check_inputs(plan, inputs),
         prefix=prefix,
         above=course,
+        outer=place.outer,
+        run_keys=course.run_keys,
         held=course.held if step.concurrency is None else course.held | {f"{course.plan.name}/{step.name}"},
     )
+
+
+@asynccontextmanager
+async def run_place(course: Course) -> AsyncGenerator[None]:
+    """Have a place among the runs of a nested flow, if that allows only so many; see `RunPlaces.one_of`."""
+    most = course.plan.limits.runs
+    if most is None:
+        yield
+        return
+    key = await queue_key(course.plan, course.scope["inputs"])
+    async with course.run.machinery.run_places.one_of(key, most, course.plan.name, held=course.run_keys):
+        course.run_keys |= {key}
+        yield
 
 
 def limited(call: Call, plan: FlowPlan) -> Call:

@@ -14,13 +14,17 @@ from quorate.model.usage import Charge, Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """With what a run is begun or taken up (`view`); `outcomes` are those that a replay begins with."""
+    """With what a run is begun or taken up (`view`); `outcomes` are those that a replay begins with.
+
+    `queue_key`: in a place of that it goes on; empty where any number may.
+    """
 
     plan: FlowPlan
     inputs: Mapping[str, Any]
     call: Call
     view: RunView | None = None
     mocks: Mocks | None = None
+    queue_key: str = ""
     outcomes: Mapping[str, StepOutcome] = field(default_factory=dict[str, StepOutcome])
 
 

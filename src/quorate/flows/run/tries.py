@@ -79,7 +79,7 @@ class Tries:
 
     async def _execute(self, number: int) -> Any:
         course, step = self._course, self._step
-        place = Place(course.run.places, self._step_places())
+        place = Place(self._block.places, self._step_places())
         await place.take()
         branch = base_path(course.branch(self._path), number)
         call = course.call.child(branch)
@@ -116,6 +116,7 @@ class Tries:
         return {"case": taken.name, **block.outputs()}
 
     def _inner(self, steps: tuple[StepPlan, ...], number: int) -> Block:
+        places, most = self._block.places, self._step.concurrency
         return Block(
             self._course,
             steps,
@@ -124,6 +125,7 @@ class Tries:
             share=self._share,
             run_step=self._block.run_step,
             above=self._block,
+            places=places if most is None else (asyncio.Semaphore(most), *places),
         )
 
     async def _run(self, block: Block) -> None:
