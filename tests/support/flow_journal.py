@@ -25,6 +25,13 @@ class _Row:
     result: FlowResult | None = None
     cancel_requested: bool = False
     spent: int = 0
+    retries: int = 0
+    retry_at: datetime | None = None
+
+    def forget(self, paths: Sequence[str]) -> None:
+        self.outcomes = {
+            path: each for path, each in self.outcomes.items() if not any(is_below(path, gone) for gone in paths)
+        }
 
 
 class KeptJournal:
@@ -91,6 +98,8 @@ class KeptJournal:
             spent_microusd=row.spent,
             updated_at=row.header.created_at,
             lease=row.lease,
+            retries=row.retries,
+            retry_at=row.retry_at,
         )
 
     async def put(self, lease: Lease, entries: Sequence[Entry]) -> tuple[int, ...]:
@@ -121,6 +130,16 @@ class KeptJournal:
         if wake_at is not None:
             row.timers[path] = wake_at
 
+    async def try_again(
+        self, lease: Lease, retry: int, *, forget: Sequence[str], wake_at: datetime, event: bytes
+    ) -> int:
+        row = self._held(lease)
+        row.forget(forget)
+        row.retries, row.retry_at = retry, wake_at
+        row.events.append(event)
+        await asyncio.sleep(0)
+        return len(row.events)
+
     async def set_timer(self, lease: Lease, path: str, wake_at: datetime) -> datetime:
         return self._held(lease).timers.setdefault(path, wake_at)
 
@@ -141,9 +160,7 @@ class KeptJournal:
 
     async def reopen(self, run: RunId, *, forget: Sequence[str] = ()) -> None:
         row = self._row(run)
-        row.outcomes = {
-            path: each for path, each in row.outcomes.items() if not any(is_below(path, gone) for gone in forget)
-        }
+        row.forget(forget)
         row.status, row.result, row.cancel_requested = RunStatus.QUEUED, None, False
 
     async def runs(

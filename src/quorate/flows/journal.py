@@ -86,7 +86,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     """A run as it stands: `outcomes` by path, `spent_microusd` what its finished attempts have cost until now.
 
     `attempts` are the failed ones of steps that have not ended, by path. `timers` are when steps that wait go on.
-    `events` is the `seq` of the last event.
+    `events` is the `seq` of the last event. `retries`: so often the run was taken up again by itself, the last time to
+    go on at `retry_at`.
     """
 
     header: RunHeader
@@ -100,6 +101,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     events: int = 0
     lease: Lease | None = None
+    retries: int = 0
+    retry_at: datetime | None = None
 
 
 class Callback(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,6 +165,15 @@ class Journal(Protocol):
         self, lease: Lease, path: str, attempt: int, *, wake_at: datetime | None, spent_microusd: int
     ) -> None:
         """Keep that attempt number `attempt` of a step failed, what it cost, and when the next one is due."""
+        ...
+
+    async def try_again(
+        self, lease: Lease, retry: int, *, forget: Sequence[str], wake_at: datetime, event: bytes
+    ) -> int:
+        """Keep that the run goes on at `wake_at` for the `retry`th time by itself; return the `seq` of the event.
+
+        The outcomes at `forget` and below them go; what they have cost stays counted. Raises `LeaseLost`.
+        """
         ...
 
     async def set_timer(self, lease: Lease, path: str, wake_at: datetime) -> datetime:

@@ -320,6 +320,8 @@ class FlowRunner:
             outcomes=start.outcomes if view is None else view.outcomes,
             attempts=None if view is None else view.attempts,
             timers=None if view is None else view.timers,
+            retries=0 if view is None else view.retries,
+            retry_at=None if view is None else view.retry_at,
         )
         run = Run(
             id=call.id,

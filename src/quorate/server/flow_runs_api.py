@@ -12,6 +12,7 @@ from quorate.flows.event import (
     CallbackFailed,
     CallbackSent,
     FlowFinished,
+    FlowRetry,
     FlowStarted,
     StepFailed,
     StepFinished,
@@ -37,7 +38,7 @@ _EVENTS_ABOUT = (
 )
 
 KeptKinds: TypeAlias = (
-    FlowStarted | StepFinished | StepFailed | StepSkipped | FlowFinished | CallbackSent | CallbackFailed
+    FlowStarted | FlowRetry | StepFinished | StepFailed | StepSkipped | FlowFinished | CallbackSent | CallbackFailed
 )
 _kept = msgspec.json.Decoder(KeptKinds).decode
 

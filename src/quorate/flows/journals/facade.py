@@ -145,6 +145,21 @@ class JournalFacade(ABC):
             )
         )
 
+    async def try_again(
+        self, lease: Lease, retry: int, *, forget: Sequence[str], wake_at: datetime, event: bytes
+    ) -> int:
+        """Keep that the run goes on by itself."""
+        now, paths = self._now(), tuple(forget)
+        return await self._change(
+            Operation(
+                do=lambda pages: operations.try_again(
+                    pages, lease, retry, forget=paths, wake_at=wake_at, event=event, now=now
+                ),
+                runs=(lease.run,),
+                strict=lease.strict,
+            )
+        )
+
     async def set_timer(self, lease: Lease, path: str, wake_at: datetime) -> datetime:
         """Keep until when a step waits, if nothing is set."""
         return await self._change(

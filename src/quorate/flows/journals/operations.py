@@ -21,6 +21,9 @@ from quorate.flows.journals.run_row import RunRow
 from quorate.flows.journals.spending import spent_microusd
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 
+#: The path of the run itself among failed attempts: that of retry n has number n. Numbers below 0 are the times that
+#: somebody reopened it. Both hold what the outcomes have cost that were forgotten then.
+_RUN = ""
 #: Of an id that does not exist an error repeats so much.
 _SHOWN_CHARACTERS = 80
 
@@ -115,6 +118,18 @@ def put_attempt(
     pages.changed(row)
 
 
+def try_again(
+    pages: Pages, lease: Lease, retry: int, *, forget: Sequence[str], wake_at: datetime, event: bytes, now: int
+) -> int:
+    """Forget what failed, and keep when the run goes on."""
+    row = _fenced(pages, lease)
+    _forget(pages, row.id, forget, attempt=retry, wake_at=to_us(wake_at))
+    seq = _told(pages, row, event)
+    row.updated_at = now
+    pages.changed(row)
+    return seq
+
+
 def set_timer(pages: Pages, lease: Lease, path: str, wake_at: datetime) -> datetime:
     """Keep until when a step waits."""
     row = _fenced(pages, lease)
@@ -152,7 +167,8 @@ def reopen(pages: Pages, run: RunId, forget: Sequence[str], now: int) -> None:
     row = found(pages, run)
     if not row.status.is_final:
         raise Conflict(f"run {run} is {row.status}: only one that has ended can be taken up again")
-    pages.reopen(run, forget)
+    times = min((attempt for path, attempt, _, _ in pages.attempts(run) if path == _RUN), default=0)
+    _forget(pages, run, forget, attempt=min(times, 0) - 1, wake_at=None)
     row.let_go(RunStatus.QUEUED)
     row.cancel_requested = False
     row.updated_at = now
@@ -193,7 +209,10 @@ def view(pages: Pages, row: RunRow, outcomes: Mapping[str, StepOutcome] | None, 
     """Return a row as others see it."""
     result = pages.result(row.id) if row.status.is_final else None
     ended_costs = pages.costs(row.id)
-    failed = [each for each in pages.attempts(row.id) if each[0] not in ended_costs]
+    attempts = pages.attempts(row.id)
+    failed = [each for each in attempts if each[0] not in ended_costs and each[0] != _RUN]
+    retries = [(attempt, wake_at) for path, attempt, wake_at, _ in attempts if path == _RUN and attempt > 0]
+    retried, retry_at = retries[-1] if retries else (0, None)
     spent = result.cost_microusd if result is not None else None
     return RunView(
         header=pages.header(row.id),
@@ -207,6 +226,8 @@ def view(pages: Pages, row: RunRow, outcomes: Mapping[str, StepOutcome] | None, 
         updated_at=from_us(row.updated_at),
         events=row.events,
         lease=row.lease() if row.is_held(now) else None,
+        retries=retried,
+        retry_at=None if retry_at is None else from_us(retry_at),
     )
 
 
@@ -256,7 +277,7 @@ def _wake_ups(pages: Pages, run: RunId) -> dict[str, int]:
     costs = pages.costs(run)
     found_at = dict(pages.timers(run))
     for path, _, wake_at, _ in pages.attempts(run):
-        if wake_at is not None:
+        if wake_at is not None and path != _RUN:
             found_at[path] = max(wake_at, found_at.get(path, 0))
     return {path: at for path, at in found_at.items() if path not in costs}
 
@@ -265,7 +286,16 @@ def _spent(pages: Pages, run: RunId) -> int:
     failed: dict[str, int] = {}
     for path, _, _, cost in pages.attempts(run):
         failed[path] = failed.get(path, 0) + cost
-    return spent_microusd(pages.costs(run), failed)
+    return spent_microusd(pages.costs(run), failed) + failed.get(_RUN, 0)
+
+
+def _forget(pages: Pages, run: RunId, paths: Sequence[str], *, attempt: int, wake_at: int | None) -> None:
+    """Forget outcomes, but not what they have cost."""
+    before = _spent(pages, run)
+    pages.reopen(run, paths)
+    lost = before - _spent(pages, run)
+    if lost or wake_at is not None:
+        pages.keep_attempt(run, _RUN, attempt, wake_at, lost)
 
 
 def _shown(run: str) -> str:

@@ -8,6 +8,7 @@ from quorate.core.clock import Deadline
 from quorate.flows.outcome import FlowResult, RunStatus, StepError
 from quorate.flows.path import is_below, joined
 from quorate.flows.plan import StepPlan
+from quorate.flows.run.again import try_again, wait_until_due
 from quorate.flows.run.block import Block
 from quorate.flows.run.course import Course, as_data
 from quorate.flows.run.failure import RunStopped, StepFailed
@@ -24,6 +25,8 @@ _CLEANING_UP_S = 30.0
 async def interpret(course: Course) -> FlowResult:
     """Run a flow, unless its outputs are kept: its steps, `catch` after a failure, `finally` always, then its outputs.
 
+    A run that failed for what may pass is tried again before those two, if it may.
+
     Failures of steps are in the result; what is raised has ended the whole run (`LeaseLost`, `CancelledError`). Who
     interrupts it calls `clean_up` for what `finally` says.
     """
@@ -33,7 +36,11 @@ async def interpret(course: Course) -> FlowResult:
     if (known := await kept.outcome()) is not None:
         result = result_of(course, RunStatus.SUCCEEDED, known.output, errors, began_s=began_s)
         return msgspec.structs.replace(result, simulated=known.simulated)
+    await wait_until_due(course)
     failure = await _block(course, course.plan.steps, "", course.scope, errors, Share(1.0))
+    while failure is not None and await try_again(course, failure):
+        errors.clear()
+        failure = await _block(course, course.plan.steps, "", course.scope, errors, Share(1.0))
     if failure is not None and course.plan.catch:
         seen = {"error": as_data(failure), "errors": [as_data(error) for error in _once(errors)]}
         _allow_time(course)
@@ -81,6 +88,7 @@ def result_of(
         prompt_tokens=spend.usage.prompt_tokens,
         completion_tokens=spend.usage.completion_tokens,
         simulated=any(each.simulated for each in outcomes.values()),
+        retries=0 if course.prefix else run.record.retries,
     )
 
 

@@ -7,18 +7,19 @@ import msgspec
 
 from quorate.core.clock import Deadline
 from quorate.core.tasks import background
-from quorate.flows.event import FlowFinished, FlowStarted, StepEnded
+from quorate.flows.event import FlowFinished, FlowRetry, FlowStarted, StepEnded
 from quorate.flows.journal import LeaseLost
 from quorate.flows.outcome import FlowResult, RunStatus, StepError
 from quorate.flows.run.course import Course
 from quorate.flows.run.failure import lease_lost
 from quorate.flows.run.interpret import clean_up, interpret, result_of
+from quorate.flows.run.started import started
 from quorate.flows.run.watch import Seen, Watch
 from quorate.model.event import Event, EventSink, deliver, ignore_events
 
 #: What `finally` has after a run was cancelled.
 _CLEANING_UP_S = 30.0
-_KEPT = (FlowStarted, StepEnded, FlowFinished)
+_KEPT = (FlowStarted, FlowRetry, StepEnded, FlowFinished)
 
 
 class Audience:
@@ -74,7 +75,7 @@ class LiveRun:
         """
         course = self._course
         if course.run.tells:
-            await course.run.record.begin(_started(course, resumed=resumed), at_once=course.run.is_watched())
+            await course.run.record.begin(started(course, resumed=resumed), at_once=course.run.is_watched())
         interrupted: asyncio.CancelledError | None = None
         try:
             async with background(interpret(course)) as self._task:
@@ -111,22 +112,6 @@ class LiveRun:
         await clean_up(course, RunStatus.CANCELLED, errors)
         nothing = dict.fromkeys(output.name for output in course.plan.outputs)
         return result_of(course, RunStatus.CANCELLED, nothing, errors)
-
-
-def _started(course: Course, *, resumed: bool) -> FlowStarted:
-    run, plan = course.run, course.plan
-    steps = [step for step in plan.steps if not step.fallback_only]
-    whole = sum(step.weight for step in steps) or 1.0
-    return FlowStarted(
-        call_id=run.id,
-        at_s=run.at_s,
-        flow=plan.name,
-        version=plan.version,
-        digest=plan.digest,
-        steps=tuple(step.name for step in steps),
-        weights=tuple(step.weight / whole for step in steps),
-        resumed=resumed,
-    )
 
 
 def _finished(course: Course, result: FlowResult) -> FlowFinished:

@@ -66,7 +66,7 @@ def test_a_run_more_than_a_flow_allows_is_refused_and_later_not(durability: Dura
         first, other = asyncio.create_task(run("a")), asyncio.create_task(run("b"))
         await asyncio.sleep(0.5)
         if durability is Durability.FAST:  # the journal of this test counts nothing
-            with pytest.raises(QueueFull, match="'flow'.*1"):
+            with pytest.raises(QueueFull, match="'flow'"):
                 await run("a")
         assert {(await each).status for each in (first, other)} == {RunStatus.SUCCEEDED}
         assert (await run("a")).status is RunStatus.SUCCEEDED
