@@ -18,6 +18,8 @@ from quorate.flows.plan import Durability
 
 #: A worker that is silent for so long has lost its runs.
 DEFAULT_LEASE_S = 15.0
+#: So many workers may fall silent with a run, one after the other, before nobody takes it over any more.
+DEFAULT_TAKEOVERS = 5
 
 
 class LeaseLost(Conflict):
@@ -50,6 +52,15 @@ class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
     queue_key: str = ""
     parent: RunId | None = None
     labels: Mapping[str, str] = {}
+
+
+class PinnedFlow(msgspec.Struct, frozen=True, kw_only=True):
+    """A flow that a step runs, as the run saw it first: it stays that for the whole run."""
+
+    flow: str
+    version: str
+    digest: str
+    document: Mapping[str, Any]
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,10 +146,13 @@ class Journal(Protocol):
         """Take the run, with the next epoch, if nobody holds it at `now` and it has not ended; else `None`."""
         ...
 
-    async def claim_next(self, owner: str, *, lease_s: float, now: datetime) -> Lease | None:
+    async def claim_next(
+        self, owner: str, *, lease_s: float, now: datetime, max_takeovers: int = DEFAULT_TAKEOVERS
+    ) -> Lease | None:
         """Take the run that should go first, by priority, then age; `None` if there is none.
 
-        It is queued, or the timer it waits for is due, or its lease ran out and it may be taken up again.
+        It is queued, or the timer it waits for is due, or its lease ran out and it may be taken up again. One that was
+        taken over `max_takeovers` times without anything in it having ended fails with `worker_lost` instead.
         """
         ...
 
@@ -178,6 +192,14 @@ class Journal(Protocol):
 
     async def set_timer(self, lease: Lease, path: str, wake_at: datetime) -> datetime:
         """Keep until when a step waits; return the time that holds: a timer that is set already stays as it is."""
+        ...
+
+    async def pin(self, lease: Lease, name: str, flow: PinnedFlow) -> PinnedFlow:
+        """Keep which flow a name means in the run; return the one that holds: what is kept already stays as it is."""
+        ...
+
+    async def pins(self, run: RunId) -> Mapping[str, PinnedFlow]:
+        """Return what names of flows mean in a run."""
         ...
 
     async def finish(self, lease: Lease, result: FlowResult, event: bytes | None = None) -> None:

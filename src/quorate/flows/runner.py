@@ -78,6 +78,7 @@ class FlowRunner:
             executors=executors,
             services=services,
             flow_named=flow_named,
+            plan_of=plan_of,
             check_inputs=check_inputs,
             cache=step_cache,
         )
@@ -223,6 +224,8 @@ class FlowRunner:
         if kept:
             outcomes = [msgspec.structs.replace(each, output=handed_over(each.output, run, new)) for each in kept]
             await self._journal.put(lease, [Entry(outcome=outcome) for outcome in outcomes])
+        for name, flow in (await self._journal.pins(run)).items():
+            await self._journal.pin(lease, name, flow)
         await self._journal.release(lease)
         return new
 

@@ -12,7 +12,7 @@ import msgspec
 
 from quorate.core.errors import Conflict, NotFound
 from quorate.core.ids import RunId
-from quorate.flows.journal import Callback, Entry, Lease, RunView
+from quorate.flows.journal import Callback, Entry, Lease, PinnedFlow, RunView
 from quorate.flows.journals import ended
 from quorate.flows.journals.moment import from_us, seconds_to_us, to_us
 from quorate.flows.journals.packing import packed
@@ -68,12 +68,18 @@ def claim(pages: Pages, run: RunId, owner: str, *, lease_us: int, now: int) -> L
     return _taken(pages, row, owner, lease_us, now)
 
 
-def claim_next(pages: Pages, owner: str, *, lease_us: int, now: int) -> Lease | None:
-    """Take the run that goes first; those that nobody may take up by themselves end on the way."""
+def claim_next(pages: Pages, owner: str, *, lease_us: int, now: int, max_takeovers: int) -> Lease | None:
+    """Take the run that goes first; those that nobody may take up by themselves, or not once more, end on the way."""
     while (row := pages.next_row(now)) is not None:
-        if row.status is not RunStatus.RUNNING or row.auto_resume or not row.owner:
+        is_lost = row.status is RunStatus.RUNNING and bool(row.owner)
+        if not is_lost or (row.auto_resume and row.takeovers < max_takeovers):
             return _taken(pages, row, owner, lease_us, now)
-        lost = ended.worker_lost(pages.header(row.id), pages.outcomes(row.id), _spent(pages, row.id))
+        lost = ended.worker_lost(
+            pages.header(row.id),
+            pages.outcomes(row.id),
+            _spent(pages, row.id),
+            takeovers=row.takeovers if row.auto_resume else None,
+        )
         _end(pages, row, lost, now)
     return None
 
@@ -100,6 +106,7 @@ def put(pages: Pages, lease: Lease, entries: Sequence[PackedEntry], now: int) ->
     seqs: list[int] = []
     for entry in entries:
         if entry.outcome is not None:
+            row.takeovers = 0
             pages.keep(row.id, entry.path, entry.cost_microusd, entry.outcome)
         if entry.event is not None:
             seqs.append(_told(pages, row, entry.event))
@@ -114,6 +121,7 @@ def put_attempt(
     """Keep a failed attempt."""
     row = _fenced(pages, lease)
     pages.keep_attempt(row.id, path, attempt, None if wake_at is None else to_us(wake_at), spent)
+    row.takeovers = 0
     row.updated_at = now
     pages.changed(row)
 
@@ -124,6 +132,7 @@ def try_again(
     """Forget what failed, and keep when the run goes on."""
     row = _fenced(pages, lease)
     _forget(pages, row.id, forget, attempt=retry, wake_at=to_us(wake_at))
+    row.takeovers = 0
     seq = _told(pages, row, event)
     row.updated_at = now
     pages.changed(row)
@@ -134,6 +143,12 @@ def set_timer(pages: Pages, lease: Lease, path: str, wake_at: datetime) -> datet
     """Keep until when a step waits."""
     row = _fenced(pages, lease)
     return from_us(pages.set_timer(row.id, path, to_us(wake_at)))
+
+
+def pin(pages: Pages, lease: Lease, name: str, flow: bytes) -> PinnedFlow:
+    """Keep which flow a name means in a run."""
+    row = _fenced(pages, lease)
+    return pages.pin(row.id, name, flow)
 
 
 def finish(pages: Pages, lease: Lease, result: bytes, status: RunStatus, event: bytes | None, now: int) -> None:
@@ -171,6 +186,7 @@ def reopen(pages: Pages, run: RunId, forget: Sequence[str], now: int) -> None:
     _forget(pages, run, forget, attempt=min(times, 0) - 1, wake_at=None)
     row.let_go(RunStatus.QUEUED)
     row.cancel_requested = False
+    row.takeovers = 0
     row.updated_at = now
     pages.changed(row)
 

@@ -14,7 +14,7 @@ class RunRow:
     """A live row. `max_runs`: so many runs of its `queue_key` may be held at once; `None` for any number.
 
     `calls_back`: somebody is to be told of its end. `owner` is empty while nobody holds it. `events` counts those that
-    were kept.
+    were kept. `takeovers`: so many workers fell silent with it since something in it last ended.
     """
 
     id: RunId
@@ -34,6 +34,7 @@ class RunRow:
     wake_at: int = 0
     cancel_requested: bool = False
     events: int = 0
+    takeovers: int = 0
     updated_at: int
 
     @property
@@ -58,6 +59,7 @@ class RunRow:
     def take(self, owner: str, lease_us: int, now: int) -> Lease:
         """Give it to a worker, with the next epoch."""
         taken_over = self.status is RunStatus.RUNNING and bool(self.owner)
+        self.takeovers += taken_over
         self.owner = owner
         self.epoch += 1
         self.lease_until = now + lease_us

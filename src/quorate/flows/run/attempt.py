@@ -114,7 +114,9 @@ class Attempt:
             prefix = base_path(self._path, self._number)
             if self.nested:
                 prefix = item(prefix, len(self.nested))
-            below = nested_course(self._course, self._step, self._call, prefix, flow, version, inputs, self._place)
+            below = await nested_course(
+                self._course, self._step, self._call, prefix, flow, version, inputs, self._place
+            )
             async with self._place.lent(), run_place(below):
                 result = await self._course.run.interpret(below)
             self.nested.append(result)

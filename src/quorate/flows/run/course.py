@@ -8,6 +8,7 @@ from typing import Any
 
 from quorate.core.ids import RunId
 from quorate.flows.executor import FlowServices, StepRejected
+from quorate.flows.journal import RunHeader
 from quorate.flows.outcome import FlowResult, StepError, StepOutcome
 from quorate.flows.plan import FlowPlan, StepPlan
 from quorate.flows.registry import Executors
@@ -39,6 +40,7 @@ class Machinery:
     executors: Executors
     services: FlowServices
     flow_named: FlowNamed
+    plan_of: Callable[[RunHeader], FlowPlan]
     check_inputs: CheckInputs
     cache: StepCache | None = None
     step_places: StepPlaces = field(default_factory=StepPlaces)

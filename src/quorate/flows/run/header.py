@@ -7,7 +7,8 @@ from typing import Any
 import msgspec
 
 from quorate.core.clock import Clock, Deadline
-from quorate.flows.journal import RunHeader
+from quorate.core.ids import RunId
+from quorate.flows.journal import PinnedFlow, RunHeader
 from quorate.flows.plan import Durability, FlowPlan
 from quorate.flows.run.rendering import rendered
 from quorate.model import Call, new_call
@@ -56,6 +57,20 @@ async def queue_key(plan: FlowPlan, inputs: Mapping[str, Any]) -> str:
         return ""
     per = "" if limits.key is None else await rendered(limits.key, {"inputs": inputs, "steps": {}})
     return f"{plan.name}:{per}"
+
+
+def pinned_header(flow: PinnedFlow, run: RunId, call: Call) -> RunHeader:
+    """Return what a run of a pinned flow would begin with: from it comes the plan."""
+    return RunHeader(
+        id=run,
+        flow=flow.flow,
+        version=flow.version,
+        digest=flow.digest,
+        document=flow.document,
+        inputs={},
+        created_at=call.clock.now(),
+        tenant=call.tenant,
+    )
 
 
 def call_of(header: RunHeader, clock: Clock) -> Call:

@@ -7,14 +7,15 @@ from typing import Any
 import msgspec
 
 from quorate.flows.executor import StepRejected
+from quorate.flows.journal import PinnedFlow
 from quorate.flows.plan import FlowPlan, StepPlan
 from quorate.flows.run.course import MOST_DEPTH, Course, Machinery
-from quorate.flows.run.header import queue_key
+from quorate.flows.run.header import pinned_header, queue_key
 from quorate.flows.run.places import Place
 from quorate.model import Call
 
 
-def nested_course(
+async def nested_course(
     course: Course,
     step: StepPlan,
     call: Call,
@@ -26,8 +27,9 @@ def nested_course(
 ) -> Course:
     """Return the course of a flow below a step, which has a place.
 
-    The version that a weighted choice gives is the same for the whole run. Raises `NotFound`, what checking the inputs
-    raises, and `StepRejected` beyond the depth.
+    What a name means (`latest`, a range, a weighted choice) is the same for the whole run, also when it is taken up
+    after the files have changed. Raises `BadConfiguration` if that flow no longer compiles, `NotFound`, what checking
+    the inputs raises, and `StepRejected` beyond the depth.
     """
     if course.depth > MOST_DEPTH:
         raise StepRejected(
@@ -36,7 +38,7 @@ def nested_course(
             hint="a flow that runs itself needs a condition under which it does not",
         )
     run = course.run
-    plan = run.machinery.flow_named(flow, version, run.id)
+    plan = await _plan(course, flow, version)
     require_secrets(plan, run.machinery)
     return Course(
         run=run,
@@ -49,6 +51,21 @@ def nested_course(
         run_keys=course.run_keys,
         held=course.held if step.concurrency is None else course.held | {f"{course.plan.name}/{step.name}"},
     )
+
+
+async def _plan(course: Course, flow: str, version: str | None) -> FlowPlan:
+    run, machinery = course.run, course.run.machinery
+    chosen: list[FlowPlan] = []
+
+    def choose() -> PinnedFlow:
+        plan = machinery.flow_named(flow, version, run.id)
+        chosen.append(plan)
+        return PinnedFlow(flow=plan.name, version=plan.version, digest=plan.digest, document=plan.document)
+
+    pinned = await run.record.pin(flow if version is None else f"{flow}@{version}", choose)
+    if chosen and chosen[0].digest == pinned.digest:
+        return chosen[0]
+    return machinery.plan_of(pinned_header(pinned, run.id, course.call))
 
 
 @asynccontextmanager

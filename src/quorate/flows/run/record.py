@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from quorate.flows.journal import Entry, Journal, Lease, LeaseLost
+from quorate.flows.journal import Entry, Journal, Lease, LeaseLost, PinnedFlow
 from quorate.flows.outcome import FlowResult, StepError, StepOutcome, StepStatus
 from quorate.flows.path import is_below
 from quorate.model.event import Event
@@ -51,6 +51,8 @@ class Record:
         self.retries = retries
         self.retry_at = retry_at
         self.lost: LeaseLost | None = None
+        self._pins: dict[str, PinnedFlow] = {}
+        self._knows_pins = False
         self._first: list[tuple[StepOutcome | None, Event | None]] = []
         self._note_errors()
 
@@ -120,6 +122,18 @@ class Record:
             wake_at = await self._held(self._journal.set_timer(self._lease, path, wake_at))
         self.timers[path] = wake_at
         return wake_at
+
+    async def pin(self, name: str, choose: Callable[[], PinnedFlow]) -> PinnedFlow:
+        """Return the flow that a name means in this run: what was kept, else what `choose` gives; that is kept."""
+        if not self._knows_pins and self._journal is not None and self._lease is not None:
+            self._pins.update(await self._journal.pins(self._lease.run))
+            self._knows_pins = True
+        if (known := self._pins.get(name)) is not None:
+            return known
+        flow = choose()
+        if self._journal is not None and self._lease is not None:
+            flow = await self._held(self._journal.pin(self._lease, name, flow))
+        return self._pins.setdefault(name, flow)
 
     async def finish(self, result: FlowResult, event: Event) -> None:
         """Keep how the run ended, and tell."""

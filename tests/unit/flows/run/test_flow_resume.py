@@ -292,7 +292,7 @@ def test_a_queued_run_whose_document_is_no_flow_here_ends_as_failed() -> None:
     async def go() -> FlowResult:
         site = FlowSite(flow(step("a"), name="gone"))
         run = await site.begun()
-        site.plans.clear()
+        site.known.clear()
         return await site.work(run)
 
     result = run_virtual(go())
