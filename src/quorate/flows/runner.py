@@ -112,7 +112,15 @@ class FlowRunner:
             await self._journal.request_cancel(header.id)
             raise QueueFull(f"as many runs of the flow {plan.name!r} as it allows are under way: {plan.limits.runs}")
         return await self._run_on(
-            lease, Start(plan=plan, inputs=given, call=call, mocks=answers, queue_key=header.queue_key)
+            lease,
+            Start(
+                plan=plan,
+                inputs=given,
+                call=call,
+                mocks=answers,
+                queue_key=header.queue_key,
+                started_at=header.created_at,
+            ),
         )
 
     async def header(
@@ -153,7 +161,12 @@ class FlowRunner:
             await self._journal.finish(lease, result, end_event(result, header.created_at, self._clock.now()))
             return result
         start = Start(
-            plan=plan, inputs=header.inputs, call=call or self.call_of(header), view=view, queue_key=header.queue_key
+            plan=plan,
+            inputs=header.inputs,
+            call=call or self.call_of(header),
+            view=view,
+            queue_key=header.queue_key,
+            started_at=header.created_at,
         )
 
         async def is_cancelled() -> bool:
@@ -175,6 +188,7 @@ class FlowRunner:
             call=self.call_of(view.header),
             view=view,
             queue_key=view.header.queue_key,
+            started_at=view.header.created_at,
         )
         return await self._run_on(lease, start)
 
@@ -243,7 +257,14 @@ class FlowRunner:
         known = {**({} if view.result is None else view.result.steps), **view.outcomes}
         above = {each for path in known for each in ancestors(path)}
         skips = {path: each for path, each in known.items() if each.attempts == 0 and path not in above}
-        start = Start(plan=plan, inputs=header.inputs, call=call, mocks=recorded_answers(known), outcomes=skips)
+        start = Start(
+            plan=plan,
+            inputs=header.inputs,
+            call=call,
+            mocks=recorded_answers(known),
+            outcomes=skips,
+            started_at=header.created_at,
+        )
         # Whoever watches the run, or cancels it, means the other one.
         course = self._course(start, None, Audience(ignore_events, ()))
         return await LiveRun(course).to_its_end(resumed=False, is_cancelled=_always)
@@ -335,6 +356,7 @@ class FlowRunner:
             is_watched=audience.__bool__,
             interpret=interpret,
             mocks=start.mocks,
+            started_at=start.started_at or self._clock.now(),
             before_s=before_s,
         )
         keys = frozenset((start.queue_key,) if start.queue_key else ())

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from quorate.core.ids import RunId
@@ -59,8 +59,8 @@ class Machinery:
 class Run:
     """One run on its way, with all flows inside it; a live object.
 
-    `before_s` is the time from its beginning until its call here was made. `interrupted` are the steps that were under
-    way when it was cancelled.
+    `started_at` is when it began, wherever that was; `before_s` is the time from then until its call here was made.
+    `interrupted` are the steps that were under way when it was cancelled.
     """
 
     __slots__ = (
@@ -74,6 +74,7 @@ class Run:
         "machinery",
         "mocks",
         "record",
+        "started_at",
         "steps_begun",
         "tell",
     )
@@ -89,6 +90,7 @@ class Run:
         is_watched: Callable[[], bool],
         interpret: "Callable[[Course], Awaitable[FlowResult]]",
         mocks: Mocks | None = None,
+        started_at: datetime,
         before_s: float = 0.0,
     ) -> None:
         self.id = id
@@ -99,6 +101,7 @@ class Run:
         self.is_watched = is_watched
         self.interpret = interpret
         self.mocks = mocks
+        self.started_at = started_at
         self._monotonic = call.clock.monotonic
         self._zero_s = call.started_s - before_s
         self.steps_begun = 0
@@ -182,6 +185,8 @@ class Course:
             "version": self.plan.version,
             "tenant": self.call.tenant,
             "attempt": 1,
+            "started_at": self.run.started_at.isoformat(),
+            "seed": self.run.call.seed,
         }
 
     def step_named(self, name: str) -> StepPlan:

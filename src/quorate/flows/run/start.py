@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from quorate.flows.journal import RunView
@@ -16,7 +17,8 @@ from quorate.model.usage import Charge, Usage
 class Start:
     """With what a run is begun or taken up (`view`); `outcomes` are those that a replay begins with.
 
-    `queue_key`: in a place of that it goes on; empty where any number may.
+    `queue_key`: in a place of that it goes on; empty where any number may. `started_at`: when it began;
+    `None`: now.
     """
 
     plan: FlowPlan
@@ -25,6 +27,7 @@ class Start:
     view: RunView | None = None
     mocks: Mocks | None = None
     queue_key: str = ""
+    started_at: datetime | None = None
     outcomes: Mapping[str, StepOutcome] = field(default_factory=dict[str, StepOutcome])
 
 
