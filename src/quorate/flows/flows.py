@@ -10,7 +10,7 @@ from typing import Any
 
 from quorate.core.clock import Clock
 from quorate.core.errors import QuorateError
-from quorate.core.ids import RunId
+from quorate.core.ids import RunId, TenantId
 from quorate.core.tasks import background
 from quorate.flows.book import FlowBook
 from quorate.flows.callbacks import CALLBACK, Callbacks
@@ -163,9 +163,14 @@ class Flows:
         await self.runner.reopen(run, forget=forget)
         await self.dispatcher.take_up(run)
 
-    async def fork(self, run: RunId, from_step: str) -> RunId:
-        """Put a new run in the queue that has the outcomes of everything not at or behind a step; return its id."""
-        new = await self.runner.fork(run, from_step)
+    async def fork(
+        self, run: RunId, from_step: str, *, tenant: TenantId | None = None, principal: str | None = None
+    ) -> RunId:
+        """Put a new run in the queue that has the outcomes of everything not at or behind a step; return its id.
+
+        It is whose it is said to be, else whose the old one is: see `FlowRunner.fork`.
+        """
+        new = await self.runner.fork(run, from_step, tenant=tenant, principal=principal)
         await self.dispatcher.take_up(new)
         return new
 

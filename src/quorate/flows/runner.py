@@ -9,7 +9,7 @@ import msgspec
 
 from quorate.core.clock import Clock, SystemClock
 from quorate.core.errors import Conflict, QueueFull, QuorateError
-from quorate.core.ids import RunId, new_id
+from quorate.core.ids import RunId, TenantId, new_id
 from quorate.core.tasks import background
 from quorate.flows.executor import FlowServices
 from quorate.flows.files import handed_over
@@ -19,7 +19,7 @@ from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import Durability, FlowPlan
 from quorate.flows.registry import Executors
 from quorate.flows.run.course import CheckInputs, Course, FlowNamed, Machinery, Run
-from quorate.flows.run.header import call_of, new_header, queue_key
+from quorate.flows.run.header import call_of, new_header, owned_by, queue_key
 from quorate.flows.run.interpret import interpret
 from quorate.flows.run.live_run import Audience, LiveRun
 from quorate.flows.run.live_runs import LiveRuns
@@ -215,10 +215,14 @@ class FlowRunner:
                 f"the run {run!r} is {view.status}: nothing is forgotten before it has ended; cancel it first"
             )
 
-    async def fork(self, run: RunId, from_step: str) -> RunId:
+    async def fork(
+        self, run: RunId, from_step: str, *, tenant: TenantId | None = None, principal: str | None = None
+    ) -> RunId:
         """Begin a new run with the outcomes of everything not at or behind a step, and return its id: it is queued.
 
         `from_step` is a path or a name. It has the inputs and the document of the old one, and a deadline of none.
+        It is `tenant`'s and charged to `principal` (not given: those of the old one); if that is somebody else, the
+        label `forked_from_principal` says whose the old one was, and nobody is called back.
         """
         view = await self._journal.load(run)
         kept = kept_before(self._plan_of(view.header), view.outcomes, from_step)
@@ -232,6 +236,7 @@ class FlowRunner:
             deadline_at=None,
             inputs=handed_over(view.header.inputs, run, new),
         )
+        header = owned_by(header, tenant or header.tenant, principal or header.principal)
         # Waiting for no timer, it is nobody's to take until it is whole.
         await self._journal.begin(header, status=RunStatus.WAITING)
         lease = await self._claimed(new)

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from quorate.core.clock import Clock, Deadline
-from quorate.core.ids import RunId
+from quorate.core.ids import RunId, TenantId
 from quorate.flows.journal import PinnedFlow, RunHeader
 from quorate.flows.plan import Durability, FlowPlan
 from quorate.flows.run.rendering import rendered
@@ -71,6 +71,18 @@ def pinned_header(flow: PinnedFlow, run: RunId, call: Call) -> RunHeader:
         created_at=call.clock.now(),
         tenant=call.tenant,
     )
+
+
+def owned_by(header: RunHeader, tenant: TenantId, principal: str) -> RunHeader:
+    """Return what a fork begins with that is somebody's.
+
+    If the old run was somebody else's, a label says whose, and nobody is told of the end: the address was theirs.
+    """
+    if (tenant, principal) == (header.tenant, header.principal):
+        return header
+    labels = {name: value for name, value in header.labels.items() if name != "callback"}
+    labels["forked_from_principal"] = header.principal
+    return msgspec.structs.replace(header, tenant=tenant, principal=principal, labels=labels)
 
 
 def call_of(header: RunHeader, clock: Clock) -> Call:
