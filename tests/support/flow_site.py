@@ -170,11 +170,12 @@ class FlowSite:
         cache: StepCache | None = None,
         owner: str = "here",
         lease_s: float = 30.0,
+        do: Do | None = None,
     ) -> None:
         self.plans = {plan.name: plan for plan in plans}
         self.known = {plan.digest: plan for plan in plans}
         self.journal: Any = KeptJournal() if journal is None else journal
-        self.do = Do()
+        self.do = do or Do()
         self.sink = RecordingSink()
         self.clock = VirtualClock()
         nothing = cast("Any", None)

@@ -36,7 +36,7 @@ class Tries:
     async def output(self) -> Any:
         """Return the output of the first attempt that has one; raise `StepFailed`, or `RunStopped` before the first."""
         output = await self._found()
-        self._tally.simulated = self._is_simulated(output)
+        self._tally.simulated |= self._is_simulated(output)
         return output
 
     async def _found(self) -> Any:
@@ -96,6 +96,7 @@ class Tries:
             place.free()
             self._tally.add(call.budget.spend)
             self._tally.cached = attempt.was_cached
+            self._tally.simulated = any(result.simulated for result in attempt.nested)
             for result in attempt.nested:
                 self._tally.has_inside = True
                 self._tally.errors.extend(result.errors)
