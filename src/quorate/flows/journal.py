@@ -135,7 +135,7 @@ class Journal(Protocol):
         owner: str | None = None,
         lease_s: float = DEFAULT_LEASE_S,
     ) -> Lease | None:
-        """Keep a new run; raise `Conflict` if the id is taken.
+        """Keep a new run; raise `Conflict` if the id is taken. One that begins as `waiting` has to be claimed by id.
 
         With an `owner` it is claimed in the same breath, and the lease is returned; `None` if the limit of its queue
         key is reached: then it is queued.

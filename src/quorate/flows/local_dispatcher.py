@@ -162,7 +162,11 @@ class LocalDispatcher:
             while True:
                 await self._places.acquire()
                 came.clear()
-                lease = await self._next()
+                try:
+                    lease = await self._next()
+                except BaseException:
+                    self._places.release()
+                    raise
                 if lease is None:
                     self._places.release()
                     await heard(came, look_s)

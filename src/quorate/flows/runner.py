@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from quorate.core.clock import Clock, SystemClock
-from quorate.core.errors import Conflict, QueueFull, QuorateError
+from quorate.core.errors import Conflict, NotFound, QueueFull, QuorateError
 from quorate.core.ids import RunId, TenantId, new_id
 from quorate.core.tasks import background
 from quorate.flows.executor import FlowServices
@@ -384,9 +384,16 @@ class FlowRunner:
             live = self._live.get(lease.run)
             try:
                 lease = await self._journal.renew(lease, lease_s=self._lease_s, now=self._clock.now())
-            except LeaseLost as lost:
+            except (LeaseLost, NotFound) as error:
                 if live is not None:
-                    live.lose(lost)
+                    live.lose(error if isinstance(error, LeaseLost) else LeaseLost(error.message))
+                return
+            except QuorateError as error:
+                # The journal may be back before the lease is over; if not, somebody else may have the run by now.
+                if self._clock.now() < lease.expires_at:
+                    continue
+                if live is not None:
+                    live.lose(LeaseLost(f"the lease of run {lease.run} could not be renewed: {error.message}"))
                 return
             if live is not None and lease.cancel_requested:
                 live.cancel()

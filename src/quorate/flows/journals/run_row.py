@@ -8,6 +8,9 @@ from quorate.flows.journals.moment import from_us, to_us
 from quorate.flows.outcome import RunStatus
 from quorate.flows.plan import Durability
 
+#: When a run goes on that waits for no timer: it has to be claimed by its id.
+NEVER = 2**62
+
 
 @dataclass(slots=True, kw_only=True)
 class RunRow:
@@ -105,5 +108,6 @@ def new_row(header: RunHeader, status: RunStatus, now: int, limit: int | None) -
         auto_resume=header.labels.get("auto_resume") != "false",
         strict=header.durability is Durability.STRICT,
         calls_back="callback" in header.labels,
+        wake_at=NEVER if status is RunStatus.WAITING else 0,
         updated_at=now,
     )

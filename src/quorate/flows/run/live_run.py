@@ -11,7 +11,7 @@ from quorate.flows.event import FlowFinished, FlowRetry, FlowStarted, StepEnded
 from quorate.flows.journal import LeaseLost
 from quorate.flows.outcome import FlowResult, RunStatus, StepError
 from quorate.flows.run.course import Course
-from quorate.flows.run.failure import lease_lost
+from quorate.flows.run.failure import run_lost
 from quorate.flows.run.interpret import clean_up, interpret, result_of
 from quorate.flows.run.started import started
 from quorate.flows.run.watch import Seen, Watch
@@ -50,9 +50,11 @@ class LiveRun:
         self._course = course
         self._task: asyncio.Task[FlowResult] | None = None
         self._lost: LeaseLost | None = None
+        self._is_cancelled = False
 
     def cancel(self) -> None:
         """Have the run end as cancelled."""
+        self._is_cancelled = True
         if self._task is not None:
             self._task.cancel()
 
@@ -79,6 +81,8 @@ class LiveRun:
         interrupted: asyncio.CancelledError | None = None
         try:
             async with background(interpret(course)) as self._task:
+                if self._is_cancelled:  # that was asked for while the beginning was kept
+                    self._task.cancel()
                 await asyncio.wait((self._task,))
         except asyncio.CancelledError as error:
             interrupted = error
@@ -87,7 +91,7 @@ class LiveRun:
             raise self._lost
         if not self._task.cancelled():
             if (error := self._task.exception()) is not None:
-                raise lease_lost(error) or error
+                raise run_lost(error) or error
             result = self._task.result()
         elif interrupted is not None and not await is_cancelled():
             raise interrupted

@@ -49,6 +49,7 @@ class LiveRuns:
         try:
             yield live
         finally:
-            del self._runs[run]
-            for watch in self._watches.pop(run, ()):
-                watch.close()
+            if self._runs.get(run) is live:  # else it has come back here while this one was ending
+                del self._runs[run]
+                for watch in self._watches.pop(run, ()):
+                    watch.close()
