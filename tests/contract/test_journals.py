@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from flow_runs import NOW, after, entry, header, outcome, result
 from quorate.core.clock import ManualClock
 from quorate.core.errors import Conflict, NotFound
 from quorate.core.ids import RunId, TenantId
-from quorate.flows.journal import Entry, Lease, LeaseLost, RunHeader
+from quorate.flows.journal import Entry, Lease, LeaseLost, PinnedFlow, RunHeader
 from quorate.flows.journals.bell import CANCEL, WORK
 from quorate.flows.journals.memory import MemoryJournal
 from quorate.flows.journals.postgres import PostgresJournal
@@ -372,6 +373,69 @@ async def test_a_lost_run_that_nobody_may_take_up_fails_and_can_be_resumed(journ
     assert view.spent_microusd == 4
     await journal.reopen(lease.run)
     assert await taken(journal, "two", 16) == lease.run
+
+
+async def test_a_run_whose_workers_all_fall_silent_is_given_up(journal: QueueJournal) -> None:
+    lease = await begun(journal)
+    await journal.put(lease, [entry("a", cost=4, event=b"1")])
+    for takeover in range(1, 4):
+        heir = await journal.claim_next("two", lease_s=LEASE_S, now=after(takeover * LEASE_S), max_takeovers=3)
+        assert heir is not None
+        assert heir.taken_over
+        await journal.put(heir, [Entry(event=b"2")])
+    assert await journal.claim_next("two", lease_s=LEASE_S, now=after(4 * LEASE_S), max_takeovers=3) is None
+    view = await journal.load(lease.run)
+    assert view.result is not None
+    assert [(error.code, bool(error.hint)) for error in view.result.errors] == [("worker_lost", True)]
+    assert "4 one after the other" in view.result.errors[0].message
+    assert (view.status, view.spent_microusd) == (RunStatus.FAILED, 4)
+    await journal.reopen(lease.run)
+    assert await taken(journal, "two", 5 * LEASE_S) == lease.run
+    assert await taken(journal, "two", 6 * LEASE_S) == lease.run
+
+
+async def test_what_ends_between_takeovers_makes_them_count_anew(journal: QueueJournal) -> None:
+    await begun(journal)
+    for takeover in range(1, 9):
+        heir = await journal.claim_next("two", lease_s=LEASE_S, now=after(takeover * LEASE_S), max_takeovers=1)
+        assert heir is not None
+        await journal.put(heir, [entry(f"a{takeover}")])
+
+
+async def test_a_run_that_is_given_back_is_taken_up_as_often_as_you_like(journal: QueueJournal) -> None:
+    await journal.release(await begun(journal))
+    for _ in range(9):
+        lease = await journal.claim_next("two", lease_s=LEASE_S, now=NOW, max_takeovers=0)
+        assert lease is not None
+        await journal.release(lease)
+
+
+async def test_a_try_of_a_run_forgets_what_failed_but_not_its_cost(journal: QueueJournal) -> None:
+    lease = await begun(journal)
+    await journal.put(lease, [entry("a", cost=4, event=b"1"), entry("b", cost=3)])
+    assert await journal.try_again(lease, 1, forget=["b"], wake_at=after(9), event=b"2") == 2
+    view = await journal.load(lease.run)
+    assert (list(view.outcomes), view.spent_microusd) == (["a"], 7)
+    assert (view.retries, view.retry_at, view.attempts, view.timers) == (1, after(9), {}, {})
+    await journal.put(lease, [entry("b", cost=1)])
+    assert (await journal.load(lease.run)).spent_microusd == 8
+    with pytest.raises(LeaseLost):
+        await journal.try_again(msgspec.structs.replace(lease, epoch=9), 2, forget=[], wake_at=NOW, event=b"3")
+
+
+async def test_what_the_name_of_a_flow_means_stays(journal: QueueJournal) -> None:
+    lease = await begun(journal)
+    first = PinnedFlow(flow="f", version="1.0.0", digest="d1", document={"steps": []})
+    second = msgspec.structs.replace(first, version="2.0.0", digest="d2")
+    assert await journal.pin(lease, "f@latest", first) == first
+    assert await journal.pin(lease, "f@latest", second) == first
+    assert await journal.pin(lease, "f", second) == second
+    assert await journal.pins(lease.run) == {"f@latest": first, "f": second}
+    with pytest.raises(LeaseLost):
+        await journal.pin(msgspec.structs.replace(lease, epoch=9), "g", first)
+    await journal.finish(lease, result(header()))
+    assert await journal.delete_before(after(1)) == 1
+    assert await journal.pins(lease.run) == {}
 
 
 async def test_runs_come_newest_first_page_by_page(journal: QueueJournal) -> None:

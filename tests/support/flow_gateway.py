@@ -19,6 +19,7 @@ from quorate.core.tasks import background
 from quorate.flows.callbacks import Callbacks, CallbackTarget
 from quorate.flows.executor import FlowServices
 from quorate.flows.flows import Flows
+from quorate.flows.inputs import check_inputs
 from quorate.flows.journals.sqlite import SqliteJournal
 from quorate.flows.local_dispatcher import LocalDispatcher
 from quorate.flows.outcome import RunStatus
@@ -123,9 +124,10 @@ class FlowGateway:
         return await self.stored.key(tenant, *(scopes or (Scope.FLOWS,)))
 
     async def start(self, name: str = "flow", tenant: str = "acme", **labels: str) -> RunId:
-        """Put a run in the queue."""
-        inputs = {"text": "a secret of theirs"}
-        return await self.flows.start(self.plans[name], inputs, self.call(tenant), labels=labels)
+        """Begin a run, or put it in the queue."""
+        plan, call = self.plans[name], self.call(tenant)
+        await self.flows.begin(plan, check_inputs(plan, {"text": "a secret of theirs"}), call, labels=labels)
+        return call.id
 
     def call(self, tenant: str = "acme") -> Call:
         """A call of a tenant."""

@@ -1,13 +1,13 @@
 """A journal in memory for tests of the interpreter, which can stand still at any write, as a machine that dies does."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from quorate.core.errors import Conflict, NotFound
 from quorate.core.ids import RunId, TenantId
-from quorate.flows.journal import Entry, JournalEvent, Lease, LeaseLost, RunHeader, RunView
+from quorate.flows.journal import Entry, JournalEvent, Lease, LeaseLost, PinnedFlow, RunHeader, RunView
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 from quorate.flows.path import is_below
 
@@ -25,6 +25,14 @@ class _Row:
     result: FlowResult | None = None
     cancel_requested: bool = False
     spent: int = 0
+    pins: dict[str, PinnedFlow] = field(default_factory=dict[str, PinnedFlow])
+    retries: int = 0
+    retry_at: datetime | None = None
+
+    def forget(self, paths: Sequence[str]) -> None:
+        self.outcomes = {
+            path: each for path, each in self.outcomes.items() if not any(is_below(path, gone) for gone in paths)
+        }
 
 
 class KeptJournal:
@@ -59,7 +67,7 @@ class KeptJournal:
         row.lease = Lease(run=run, owner=owner, epoch=row.epoch, expires_at=now + timedelta(seconds=lease_s))
         return row.lease
 
-    async def claim_next(self, owner: str, *, lease_s: float, now: datetime) -> Lease | None:
+    async def claim_next(self, owner: str, *, lease_s: float, now: datetime, max_takeovers: int = 5) -> Lease | None:
         for run, row in self.rows.items():
             if row.status is RunStatus.QUEUED:
                 return await self.claim(RunId(run), owner, lease_s=lease_s, now=now)
@@ -93,6 +101,8 @@ class KeptJournal:
             spent_microusd=row.spent,
             updated_at=row.header.created_at,
             lease=row.lease,
+            retries=row.retries,
+            retry_at=row.retry_at,
         )
 
     async def put(self, lease: Lease, entries: Sequence[Entry]) -> tuple[int, ...]:
@@ -123,8 +133,24 @@ class KeptJournal:
         if wake_at is not None:
             row.timers[path] = wake_at
 
+    async def try_again(
+        self, lease: Lease, retry: int, *, forget: Sequence[str], wake_at: datetime, event: bytes
+    ) -> int:
+        row = self._held(lease)
+        row.forget(forget)
+        row.retries, row.retry_at = retry, wake_at
+        row.events.append(event)
+        await asyncio.sleep(0)
+        return len(row.events)
+
     async def set_timer(self, lease: Lease, path: str, wake_at: datetime) -> datetime:
         return self._held(lease).timers.setdefault(path, wake_at)
+
+    async def pin(self, lease: Lease, name: str, flow: PinnedFlow) -> PinnedFlow:
+        return self._held(lease).pins.setdefault(name, flow)
+
+    async def pins(self, run: RunId) -> Mapping[str, PinnedFlow]:
+        return dict(self._row(run).pins)
 
     async def finish(
         self, lease: Lease, result: FlowResult, event: bytes | None = None, *, entries: Sequence[Entry] = ()
@@ -148,9 +174,7 @@ class KeptJournal:
 
     async def reopen(self, run: RunId, *, forget: Sequence[str] = ()) -> None:
         row = self._row(run)
-        row.outcomes = {
-            path: each for path, each in row.outcomes.items() if not any(is_below(path, gone) for gone in forget)
-        }
+        row.forget(forget)
         row.status, row.result, row.cancel_requested = RunStatus.QUEUED, None, False
 
     async def runs(

@@ -12,7 +12,7 @@ from quorate.core.errors import NotFound, QuorateError, Unavailable
 from quorate.core.ids import RunId
 from quorate.core.secret import Secret
 from quorate.flows.executor import Executor, FlowServices, StepContext, StepRejected
-from quorate.flows.journal import Journal
+from quorate.flows.journal import Journal, RunHeader
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import Durability, FlowPlan, OutputPlan, StepKind, StepPlan
 from quorate.flows.registry import Executors
@@ -170,10 +170,12 @@ class FlowSite:
         cache: StepCache | None = None,
         owner: str = "here",
         lease_s: float = 30.0,
+        do: Do | None = None,
     ) -> None:
         self.plans = {plan.name: plan for plan in plans}
+        self.known = {plan.digest: plan for plan in plans}
         self.journal: Any = KeptJournal() if journal is None else journal
-        self.do = Do()
+        self.do = do or Do()
         self.sink = RecordingSink()
         self.clock = VirtualClock()
         nothing = cast("Any", None)
@@ -187,7 +189,7 @@ class FlowSite:
                 secrets={name: Secret(value) for name, value in (secrets or {}).items()},
             ),
             journal=self.journal,
-            plan_of=lambda header: self._named(header.flow, None, None),
+            plan_of=self._plan_of,
             flow_named=self._named,
             check_inputs=lambda plan, given: dict(given),
             owner=owner,
@@ -195,6 +197,11 @@ class FlowSite:
             clock=self.clock,
             lease_s=lease_s,
         )
+
+    def _plan_of(self, header: RunHeader) -> FlowPlan:
+        if header.digest not in self.known:
+            raise NotFound(f"no flow {header.flow!r}")
+        return self.known[header.digest]
 
     def _named(self, name: str, version: str | None, sticky: str | None) -> FlowPlan:
         if name not in self.plans:

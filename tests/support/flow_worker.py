@@ -80,6 +80,7 @@ async def work(url: str, log: Path, owner: str) -> None:
         lease_s=LEASE_S,
         renew_s=LEASE_S / 4,
         look_s=LEASE_S / 4,
+        max_takeovers=1000,  # workers are killed on purpose, many times, and no run is to blame
     )
     await dispatcher.serve(flows.runner(journal, lease_s=LEASE_S).work)
 

@@ -41,6 +41,9 @@ class FlowsSection(Section):
     """How large a file may be that comes with a run."""
     lease_s: Seconds = 15.0
     """After so many seconds without a sign of life, another worker takes a run over."""
+    max_takeovers: Annotated[int, Field(ge=0, le=1000)] = 5
+    """How often a run is taken over from a worker that fell silent, one after the other, without a step having ended;
+    then it fails with `worker_lost`."""
     keep_days: Annotated[int, Field(ge=1, le=3650)] | None = 30
     """Days after which ended runs are deleted from the journal; `null`: never."""
     keep_files_s: Annotated[float, Field(ge=0, le=31_622_400)] = 86_400

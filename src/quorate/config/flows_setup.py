@@ -104,6 +104,7 @@ def _dispatcher(section: FlowsSection, journal: QueueJournal, owner: str, clock:
         max_queued=section.max_queued,
         lease_s=section.lease_s,
         renew_s=section.lease_s / 3,
+        max_takeovers=section.max_takeovers,
     )
 
 

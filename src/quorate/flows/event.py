@@ -14,6 +14,18 @@ class FlowStarted(Event, frozen=True, kw_only=True, tag="flow.started"):
     resumed: bool = False
 
 
+class FlowRetry(Event, frozen=True, kw_only=True, tag="flow.retry"):
+    """The run failed for something that may pass; after `delay_s` its failed steps are tried the `retry`th time more.
+
+    `code` and `message` say why it failed.
+    """
+
+    retry: int
+    delay_s: float
+    code: str
+    message: str
+
+
 class StepEvent(Event, frozen=True, kw_only=True):
     """What all events of a step have in common."""
 

@@ -10,14 +10,13 @@ from typing import Any
 
 from quorate.core.clock import Clock
 from quorate.core.errors import QuorateError
-from quorate.core.ids import RunId
+from quorate.core.ids import RunId, TenantId
 from quorate.core.tasks import background
 from quorate.flows.book import FlowBook
 from quorate.flows.callbacks import CALLBACK, Callbacks
 from quorate.flows.dispatcher import Work
 from quorate.flows.executor import FlowServices
 from quorate.flows.follow import Follower, Told
-from quorate.flows.inputs import check_inputs
 from quorate.flows.journal import JournalEvent, RunView
 from quorate.flows.local_dispatcher import LocalDispatcher
 from quorate.flows.outcome import FlowResult
@@ -103,49 +102,22 @@ class Flows:
         labels: Mapping[str, str] | None = None,
         priority: int | None = None,
     ) -> bool:
-        """Run a run whose inputs are checked beside everything else here, or put it in the queue.
+        """Run a run whose inputs are checked beside everything else here, or put it in the queue; its id is `call.id`.
 
-        Return whether it runs here. It ends whether anybody waits for it or not. Raises `QueueFull`, `InvalidRequest`
+        Return whether it runs here. It ends whether anybody waits for it or not; one that is `fast` is durable here.
+        Raises `QueueFull`, `InvalidRequest`
         for a callback that cannot be.
         """
         labels = self.callbacks.labels(plan, labels)
-        kept = durability or plan.limits.durability
         header = await self.runner.header(
             plan,
             inputs,
-            call,
-            durability=Durability.DURABLE if kept is Durability.FAST else kept,
-            labels=labels,
-            priority=priority,
-        )
-        return await self.dispatcher.begin(header)
-
-    async def start(
-        self,
-        plan: FlowPlan,
-        inputs: Mapping[str, Any],
-        call: Call,
-        *,
-        durability: Durability | None = None,
-        labels: Mapping[str, str] | None = None,
-        priority: int | None = None,
-    ) -> RunId:
-        """Put a run in the queue and return its id (`call.id`); a flow that says `fast` is durable here.
-
-        Raises for inputs and a callback that the flow does not accept, and `QueueFull`.
-        """
-        given = check_inputs(plan, inputs)
-        labels = self.callbacks.labels(plan, labels)
-        header = await self.runner.header(
-            plan,
-            given,
             call,
             durability=_kept(durability or plan.limits.durability),
             labels=labels,
             priority=priority,
         )
-        await self.dispatcher.submit(header)
-        return header.id
+        return await self.dispatcher.begin(header)
 
     async def wait(self, run: RunId, *, timeout_s: float | None = None) -> RunView:
         """Return a run when it has ended or the time is over, whichever is first; raise `NotFound`."""
@@ -191,9 +163,14 @@ class Flows:
         await self.runner.reopen(run, forget=forget)
         await self.dispatcher.take_up(run)
 
-    async def fork(self, run: RunId, from_step: str) -> RunId:
-        """Put a new run in the queue that has the outcomes of everything not at or behind a step; return its id."""
-        new = await self.runner.fork(run, from_step)
+    async def fork(
+        self, run: RunId, from_step: str, *, tenant: TenantId | None = None, principal: str | None = None
+    ) -> RunId:
+        """Put a new run in the queue that has the outcomes of everything not at or behind a step; return its id.
+
+        It is whose it is said to be, else whose the old one is: see `FlowRunner.fork`.
+        """
+        new = await self.runner.fork(run, from_step, tenant=tenant, principal=principal)
         await self.dispatcher.take_up(new)
         return new
 

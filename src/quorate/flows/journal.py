@@ -18,6 +18,8 @@ from quorate.flows.plan import Durability
 
 #: A worker that is silent for so long has lost its runs.
 DEFAULT_LEASE_S = 15.0
+#: So many workers may fall silent with a run, one after the other, before nobody takes it over any more.
+DEFAULT_TAKEOVERS = 5
 
 
 class LeaseLost(Conflict):
@@ -50,6 +52,15 @@ class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
     queue_key: str = ""
     parent: RunId | None = None
     labels: Mapping[str, str] = {}
+
+
+class PinnedFlow(msgspec.Struct, frozen=True, kw_only=True):
+    """A flow that a step runs, as the run saw it first: it stays that for the whole run."""
+
+    flow: str
+    version: str
+    digest: str
+    document: Mapping[str, Any]
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,7 +97,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     """A run as it stands: `outcomes` by path, `spent_microusd` what its finished attempts have cost until now.
 
     `attempts` are the failed ones of steps that have not ended, by path. `timers` are when steps that wait go on.
-    `events` is the `seq` of the last event.
+    `events` is the `seq` of the last event. `retries`: so often the run was taken up again by itself, the last time to
+    go on at `retry_at`.
     """
 
     header: RunHeader
@@ -100,6 +112,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: datetime
     events: int = 0
     lease: Lease | None = None
+    retries: int = 0
+    retry_at: datetime | None = None
 
 
 class Callback(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +135,7 @@ class Journal(Protocol):
         owner: str | None = None,
         lease_s: float = DEFAULT_LEASE_S,
     ) -> Lease | None:
-        """Keep a new run; raise `Conflict` if the id is taken.
+        """Keep a new run; raise `Conflict` if the id is taken. One that begins as `waiting` has to be claimed by id.
 
         With an `owner` it is claimed in the same breath, and the lease is returned; `None` if the limit of its queue
         key is reached: then it is queued.
@@ -132,10 +146,13 @@ class Journal(Protocol):
         """Take the run, with the next epoch, if nobody holds it at `now` and it has not ended; else `None`."""
         ...
 
-    async def claim_next(self, owner: str, *, lease_s: float, now: datetime) -> Lease | None:
+    async def claim_next(
+        self, owner: str, *, lease_s: float, now: datetime, max_takeovers: int = DEFAULT_TAKEOVERS
+    ) -> Lease | None:
         """Take the run that should go first, by priority, then age; `None` if there is none.
 
-        It is queued, or the timer it waits for is due, or its lease ran out and it may be taken up again.
+        It is queued, or the timer it waits for is due, or its lease ran out and it may be taken up again. One that was
+        taken over `max_takeovers` times without anything in it having ended fails with `worker_lost` instead.
         """
         ...
 
@@ -164,8 +181,25 @@ class Journal(Protocol):
         """Keep that attempt number `attempt` of a step failed, what it cost, and when the next one is due."""
         ...
 
+    async def try_again(
+        self, lease: Lease, retry: int, *, forget: Sequence[str], wake_at: datetime, event: bytes
+    ) -> int:
+        """Keep that the run goes on at `wake_at` for the `retry`th time by itself; return the `seq` of the event.
+
+        The outcomes at `forget` and below them go; what they have cost stays counted. Raises `LeaseLost`.
+        """
+        ...
+
     async def set_timer(self, lease: Lease, path: str, wake_at: datetime) -> datetime:
         """Keep until when a step waits; return the time that holds: a timer that is set already stays as it is."""
+        ...
+
+    async def pin(self, lease: Lease, name: str, flow: PinnedFlow) -> PinnedFlow:
+        """Keep which flow a name means in the run; return the one that holds: what is kept already stays as it is."""
+        ...
+
+    async def pins(self, run: RunId) -> Mapping[str, PinnedFlow]:
+        """Return what names of flows mean in a run."""
         ...
 
     async def finish(

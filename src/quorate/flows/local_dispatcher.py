@@ -8,7 +8,7 @@ from quorate.core.clock import Clock
 from quorate.core.errors import NotFound, QueueFull, QuorateError
 from quorate.core.ids import RunId
 from quorate.flows.dispatcher import Work
-from quorate.flows.journal import DEFAULT_LEASE_S, Lease, LeaseLost, RunHeader, RunView
+from quorate.flows.journal import DEFAULT_LEASE_S, DEFAULT_TAKEOVERS, Lease, LeaseLost, RunHeader, RunView
 from quorate.flows.journals.bell import CANCEL, WORK, heard
 from quorate.flows.journals.ended import broken, end_event
 from quorate.flows.journals.errors import JournalUnavailable
@@ -46,7 +46,8 @@ class LocalDispatcher:
 
     At most `max_runs` run here at once; of the queue that all processes share, at most about `max_queued` wait. A lease
     lasts `lease_s` and is renewed every `renew_s`: a worker that falls silent loses its runs after that to whoever
-    looks. Who finds nothing looks again when the journal's bell rings, and every `look_s` at the latest.
+    looks, `max_takeovers` times in a row at most. Who finds nothing looks again when the journal's bell rings, and
+    every `look_s` at the latest.
 
     The work's task is cancelled with the message `CANCEL_REQUESTED` (it should end the run as cancelled; if it does
     not, that is done here), `LEASE_LOST` (it must write nothing), or none, when `serve` ends: then the run goes back
@@ -64,6 +65,7 @@ class LocalDispatcher:
         lease_s: float = DEFAULT_LEASE_S,
         renew_s: float = DEFAULT_LEASE_S / 3,
         look_s: float = 1.0,
+        max_takeovers: int = DEFAULT_TAKEOVERS,
     ) -> None:
         self._journal = journal
         self._owner = owner
@@ -72,6 +74,7 @@ class LocalDispatcher:
         self._lease_s = lease_s
         self._renew_s = renew_s
         self._look_s = look_s
+        self._max_takeovers = max_takeovers
         self._places = asyncio.Semaphore(max_runs)
         self._held: dict[RunId, _Held] = {}
         self._serving: tuple[asyncio.TaskGroup, Work] | None = None
@@ -159,7 +162,11 @@ class LocalDispatcher:
             while True:
                 await self._places.acquire()
                 came.clear()
-                lease = await self._next()
+                try:
+                    lease = await self._next()
+                except BaseException:
+                    self._places.release()
+                    raise
                 if lease is None:
                     self._places.release()
                     await heard(came, look_s)
@@ -170,7 +177,9 @@ class LocalDispatcher:
 
     async def _next(self) -> Lease | None:
         try:
-            return await self._journal.claim_next(self._owner, lease_s=self._lease_s, now=self._clock.now())
+            return await self._journal.claim_next(
+                self._owner, lease_s=self._lease_s, now=self._clock.now(), max_takeovers=self._max_takeovers
+            )
         except QuorateError as error:
             _log.warning("no run of a flow can be taken up: %s", error.message)
             await asyncio.sleep(_TRY_AGAIN_S)

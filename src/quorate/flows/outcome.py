@@ -89,7 +89,7 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
 class FlowResult(msgspec.Struct, frozen=True, kw_only=True):
     """How a run ended: outputs as far as they could be made, every error, every step's outcome by path.
 
-    `simulated`: a step's answer came from no real model.
+    `simulated`: a step's answer came from no real model. `retries`: so often it was taken up again by itself.
     """
 
     run_id: str
@@ -105,3 +105,4 @@ class FlowResult(msgspec.Struct, frozen=True, kw_only=True):
     prompt_tokens: int = 0
     completion_tokens: int = 0
     simulated: bool = False
+    retries: int = 0

@@ -2,39 +2,37 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from datetime import timedelta
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from quorate.core.clock import Clock, Deadline, SystemClock
-from quorate.core.errors import Conflict, QueueFull, QuorateError
-from quorate.core.ids import RunId, new_id
+from quorate.core.clock import Clock, SystemClock
+from quorate.core.errors import Conflict, NotFound, QueueFull, QuorateError
+from quorate.core.ids import RunId, TenantId, new_id
 from quorate.core.tasks import background
 from quorate.flows.executor import FlowServices
 from quorate.flows.files import handed_over
 from quorate.flows.journal import Entry, Journal, Lease, LeaseLost, RunHeader, RunView
 from quorate.flows.journals.ended import end_event
-from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
+from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import Durability, FlowPlan
 from quorate.flows.registry import Executors
 from quorate.flows.run.course import CheckInputs, Course, FlowNamed, Machinery, Run
+from quorate.flows.run.header import call_of, new_header, owned_by, queue_key
 from quorate.flows.run.interpret import interpret
 from quorate.flows.run.live_run import Audience, LiveRun
+from quorate.flows.run.live_runs import LiveRuns
 from quorate.flows.run.mocks import Mocks, ancestors, recorded_answers
 from quorate.flows.run.nested import limited, require_secrets
 from quorate.flows.run.not_begun import not_begun
 from quorate.flows.run.record import Record
-from quorate.flows.run.rendering import rendered
 from quorate.flows.run.restart import kept_before, to_forget
+from quorate.flows.run.start import Start, charge_before
 from quorate.flows.run.watch import Watch
 from quorate.flows.step_cache import StepCache
-from quorate.model import Call, new_call
+from quorate.model import Call
 from quorate.model.event import ignore_events
-from quorate.model.usage import Charge, Usage
 
 #: How long a run stays this process's after its last sign of life.
 _LEASE_S = 30.0
@@ -75,12 +73,12 @@ class FlowRunner:
         self._owner = owner
         self._clock = clock or SystemClock()
         self._lease_s = lease_s
-        self._live: dict[str, LiveRun] = {}
-        self._watches: dict[str, list[Watch]] = {}
+        self._live = LiveRuns()
         self._machinery = Machinery(
             executors=executors,
             services=services,
             flow_named=flow_named,
+            plan_of=plan_of,
             check_inputs=check_inputs,
             cache=step_cache,
         )
@@ -113,7 +111,17 @@ class FlowRunner:
         if lease is None:
             await self._journal.request_cancel(header.id)
             raise QueueFull(f"as many runs of the flow {plan.name!r} as it allows are under way: {plan.limits.runs}")
-        return await self._run_on(lease, _Start(plan=plan, inputs=given, call=call, mocks=answers))
+        return await self._run_on(
+            lease,
+            Start(
+                plan=plan,
+                inputs=given,
+                call=call,
+                mocks=answers,
+                queue_key=header.queue_key,
+                started_at=header.created_at,
+            ),
+        )
 
     async def header(
         self,
@@ -126,32 +134,8 @@ class FlowRunner:
         priority: int | None = None,
     ) -> RunHeader:
         """Return what a new run begins with, to be put in a queue; `inputs` are checked already."""
-        limits = plan.limits
-        now, left_s = self._clock.now(), call.deadline.capped(limits.timeout_s).remaining_s()
-        told = {**(labels or {}), **({} if limits.auto_resume else {"auto_resume": "false"})}
-        key = ""
-        if limits.runs is not None:
-            told["max_runs"] = str(limits.runs)
-            per = "" if limits.key is None else await rendered(limits.key, {"inputs": inputs, "steps": {}})
-            key = f"{plan.name}:{per}"
-        return RunHeader(
-            id=call.id,
-            flow=plan.name,
-            version=plan.version,
-            digest=plan.digest,
-            document=plan.document,
-            inputs=inputs,
-            created_at=now,
-            tenant=call.tenant,
-            principal=call.principal,
-            durability=durability or limits.durability,
-            priority=limits.priority if priority is None else priority,
-            seed=call.seed,
-            limit_microusd=call.budget.limit_microusd,
-            deadline_at=None if left_s is None else now + timedelta(seconds=left_s),
-            queue_key=key,
-            labels=told,
-        )
+        now = self._clock.now()
+        return await new_header(plan, inputs, call, now=now, durability=durability, labels=labels, priority=priority)
 
     def plan_of(self, header: RunHeader) -> FlowPlan:
         """Return the plan that a run began with; raise `BadConfiguration` if it no longer compiles here."""
@@ -176,7 +160,14 @@ class FlowRunner:
             result = not_begun(view, error)
             await self._journal.finish(lease, result, end_event(result, header.created_at, self._clock.now()))
             return result
-        start = _Start(plan=plan, inputs=header.inputs, call=call or self.call_of(header), view=view)
+        start = Start(
+            plan=plan,
+            inputs=header.inputs,
+            call=call or self.call_of(header),
+            view=view,
+            queue_key=header.queue_key,
+            started_at=header.created_at,
+        )
 
         async def is_cancelled() -> bool:
             return (await self._journal.load(header.id)).cancel_requested
@@ -191,11 +182,13 @@ class FlowRunner:
         await self.reopen(run)
         lease = await self._claimed(run)
         view = await self._journal.load(run)
-        start = _Start(
+        start = Start(
             plan=self._plan_of(view.header),
             inputs=view.header.inputs,
             call=self.call_of(view.header),
             view=view,
+            queue_key=view.header.queue_key,
+            started_at=view.header.created_at,
         )
         return await self._run_on(lease, start)
 
@@ -222,10 +215,14 @@ class FlowRunner:
                 f"the run {run!r} is {view.status}: nothing is forgotten before it has ended; cancel it first"
             )
 
-    async def fork(self, run: RunId, from_step: str) -> RunId:
+    async def fork(
+        self, run: RunId, from_step: str, *, tenant: TenantId | None = None, principal: str | None = None
+    ) -> RunId:
         """Begin a new run with the outcomes of everything not at or behind a step, and return its id: it is queued.
 
         `from_step` is a path or a name. It has the inputs and the document of the old one, and a deadline of none.
+        It is `tenant`'s and charged to `principal` (not given: those of the old one); if that is somebody else, the
+        label `forked_from_principal` says whose the old one was, and nobody is called back.
         """
         view = await self._journal.load(run)
         kept = kept_before(self._plan_of(view.header), view.outcomes, from_step)
@@ -239,12 +236,15 @@ class FlowRunner:
             deadline_at=None,
             inputs=handed_over(view.header.inputs, run, new),
         )
+        header = owned_by(header, tenant or header.tenant, principal or header.principal)
         # Waiting for no timer, it is nobody's to take until it is whole.
         await self._journal.begin(header, status=RunStatus.WAITING)
         lease = await self._claimed(new)
         if kept:
             outcomes = [msgspec.structs.replace(each, output=handed_over(each.output, run, new)) for each in kept]
             await self._journal.put(lease, [Entry(outcome=outcome) for outcome in outcomes])
+        for name, flow in (await self._journal.pins(run)).items():
+            await self._journal.pin(lease, name, flow)
         await self._journal.release(lease)
         return new
 
@@ -262,7 +262,14 @@ class FlowRunner:
         known = {**({} if view.result is None else view.result.steps), **view.outcomes}
         above = {each for path in known for each in ancestors(path)}
         skips = {path: each for path, each in known.items() if each.attempts == 0 and path not in above}
-        start = _Start(plan=plan, inputs=header.inputs, call=call, mocks=recorded_answers(known), outcomes=skips)
+        start = Start(
+            plan=plan,
+            inputs=header.inputs,
+            call=call,
+            mocks=recorded_answers(known),
+            outcomes=skips,
+            started_at=header.created_at,
+        )
         # Whoever watches the run, or cancels it, means the other one.
         course = self._course(start, None, Audience(ignore_events, ()))
         return await LiveRun(course).to_its_end(resumed=False, is_cancelled=_always)
@@ -280,43 +287,42 @@ class FlowRunner:
 
         At most `room` events that are not kept wait to be read. Call `unwatch` when done.
         """
-        watch = Watch(room=room)
-        self._watches.setdefault(run, []).append(watch)
-        return watch
+        return self._live.watch(run, room=room)
 
     def unwatch(self, run: RunId, watch: Watch) -> None:
         """Stop watching."""
-        watch.close()
-        watches = self._watches.get(run, [])
-        if watch in watches:
-            watches.remove(watch)
-        # A run under way goes on telling the list that it has.
-        if not watches and run not in self._live:
-            self._watches.pop(run, None)
+        self._live.unwatch(run, watch)
 
     async def _run_in_memory(
         self, plan: FlowPlan, inputs: Mapping[str, Any], call: Call, mocks: Mocks | None
     ) -> FlowResult:
-        return await self._to_its_end(_Start(plan=plan, inputs=inputs, call=call, mocks=mocks), None, _always)
+        most = plan.limits.runs
+        if most is None or mocks is not None:  # what a test runs takes nobody's place
+            start = Start(plan=plan, inputs=inputs, call=call, mocks=mocks)
+            return await self._to_its_end(start, None, _always)
+        key = await queue_key(plan, inputs)
+        start = Start(plan=plan, inputs=inputs, call=call, queue_key=key)
+        async with self._machinery.run_places.one_of(key, most, plan.name):
+            return await self._to_its_end(start, None, _always)
 
-    async def _run_on(self, lease: Lease, start: "_Start") -> FlowResult:
+    async def _run_on(self, lease: Lease, start: Start) -> FlowResult:
         """Run a run of which this process has the lease, and renew that."""
         async with background(self._keep_alive(lease)):
             return await self._to_its_end(start, lease, _always)
 
     async def _to_its_end(
-        self, start: "_Start", lease: Lease | None, is_cancelled: Callable[[], Awaitable[bool]]
+        self, start: Start, lease: Lease | None, is_cancelled: Callable[[], Awaitable[bool]]
     ) -> FlowResult:
-        audience = Audience(start.call.sink, self._watches.setdefault(start.call.id, []))
+        audience = self._live.audience(start.call.id, start.call.sink)
         course = self._course(start, lease, audience)
-        async with self._lives(course) as live:
+        with self._live.going_on(course) as live:
             return await live.to_its_end(
                 resumed=start.view is not None,
                 is_cancelled=is_cancelled,
                 on_end=lambda result: self._tell_end(start, result, is_kept=lease is not None),
             )
 
-    def _tell_end(self, start: "_Start", result: FlowResult, *, is_kept: bool) -> None:
+    def _tell_end(self, start: Start, result: FlowResult, *, is_kept: bool) -> None:
         if start.mocks is not None:
             return
         if is_kept:
@@ -328,25 +334,14 @@ class FlowRunner:
         if self.on_end is not None:
             self.on_end(start.plan, result, () if start.view is None else start.view.outcomes)
 
-    @asynccontextmanager
-    async def _lives(self, course: Course) -> AsyncGenerator[LiveRun]:
-        run = course.run.id
-        live = self._live[run] = LiveRun(course)
-        try:
-            yield live
-        finally:
-            del self._live[run]
-            for watch in self._watches.pop(run, ()):
-                watch.close()
-
-    def _course(self, start: "_Start", lease: Lease | None, audience: Audience) -> Course:
+    def _course(self, start: Start, lease: Lease | None, audience: Audience) -> Course:
         call, plan, view = start.call, start.plan, start.view
         sink = ignore_events if lease is None and not audience else audience.tell
         call = limited(msgspec.structs.replace(call, sink=sink), plan)
         before_s = 0.0
         if view is not None:
             before_s = max(0.0, (self._clock.now() - view.header.created_at).total_seconds())
-            call.budget.add(_spent(view))
+            call.budget.add(charge_before(view))
         record = Record(
             None if lease is None else self._journal,
             lease,
@@ -354,6 +349,8 @@ class FlowRunner:
             outcomes=start.outcomes if view is None else view.outcomes,
             attempts=None if view is None else view.attempts,
             timers=None if view is None else view.timers,
+            retries=0 if view is None else view.retries,
+            retry_at=None if view is None else view.retry_at,
         )
         run = Run(
             id=call.id,
@@ -363,25 +360,16 @@ class FlowRunner:
             tell=audience.tell,
             is_watched=audience.__bool__,
             interpret=interpret,
-            concurrency=plan.limits.concurrency,
             mocks=start.mocks,
+            started_at=start.started_at or self._clock.now(),
             before_s=before_s,
         )
-        return Course(run=run, plan=plan, call=call, inputs=start.inputs)
+        keys = frozenset((start.queue_key,) if start.queue_key else ())
+        return Course(run=run, plan=plan, call=call, inputs=start.inputs, run_keys=keys)
 
     def call_of(self, header: RunHeader) -> Call:
         """Return the call under which a run is taken up: its id, tenant, limit, seed, and what is left of its time."""
-        call = new_call(
-            clock=self._clock,
-            limit_microusd=header.limit_microusd,
-            seed=header.seed,
-            tenant=header.tenant,
-            principal=header.principal,
-        )
-        if header.deadline_at is None:
-            return msgspec.structs.replace(call, id=header.id)
-        left_s = (header.deadline_at - self._clock.now()).total_seconds()
-        return msgspec.structs.replace(call, id=header.id, deadline=Deadline.after(self._clock, left_s))
+        return call_of(header, self._clock)
 
     async def _claimed(self, run: RunId) -> Lease:
         lease = await self._journal.claim(run, self._owner, lease_s=self._lease_s, now=self._clock.now())
@@ -396,40 +384,20 @@ class FlowRunner:
             live = self._live.get(lease.run)
             try:
                 lease = await self._journal.renew(lease, lease_s=self._lease_s, now=self._clock.now())
-            except LeaseLost as lost:
+            except (LeaseLost, NotFound) as error:
                 if live is not None:
-                    live.lose(lost)
+                    live.lose(error if isinstance(error, LeaseLost) else LeaseLost(error.message))
+                return
+            except QuorateError as error:
+                # The journal may be back before the lease is over; if not, somebody else may have the run by now.
+                if self._clock.now() < lease.expires_at:
+                    continue
+                if live is not None:
+                    live.lose(LeaseLost(f"the lease of run {lease.run} could not be renewed: {error.message}"))
                 return
             if live is not None and lease.cancel_requested:
                 live.cancel()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Start:
-    """With what a run is begun or taken up (`view`)."""
-
-    plan: FlowPlan
-    inputs: Mapping[str, Any]
-    call: Call
-    view: RunView | None = None
-    mocks: Mocks | None = None
-    outcomes: Mapping[str, StepOutcome] = field(default_factory=dict[str, StepOutcome])
-
-
 async def _always() -> bool:
     return True
-
-
-def _spent(view: RunView) -> Charge:
-    """Return what a run has used before it was taken up: the outermost outcomes count for what is inside of them."""
-    outermost = [
-        each for path, each in view.outcomes.items() if not any(above in view.outcomes for above in ancestors(path))
-    ]
-    unpriced = any(each.cost_microusd is None for each in outermost)
-    return Charge(
-        usage=Usage(
-            prompt_tokens=sum(each.prompt_tokens for each in outermost),
-            completion_tokens=sum(each.completion_tokens for each in outermost),
-        ),
-        cost_microusd=None if unpriced else view.spent_microusd,
-    )

@@ -39,7 +39,7 @@ class FlowRun(msgspec.Struct, frozen=True, kw_only=True):
     `percent` is the progress, 0 to 100. `steps` are those that have ended, by path; `failing` counts the failed
     attempts of those that have not, `timers` are when those go on that wait. `parent` is the run it was forked from.
     `simulated`: a step's answer came from no real model. `inputs` and `outputs` are there for keys that permit
-    `flows.read`. `latency` says where the time went.
+    `flows.read`. `latency` says where the time went. `retries`: so often the run was taken up again by itself.
     """
 
     id: str
@@ -59,6 +59,7 @@ class FlowRun(msgspec.Struct, frozen=True, kw_only=True):
     failing: Mapping[str, int]
     timers: Mapping[str, datetime]
     simulated: bool = False
+    retries: int = 0
     errors: tuple[StepError, ...] = ()
     latency: Latency | None = None
     inputs: Mapping[str, Any] | None = None
@@ -101,6 +102,7 @@ def flow_run(view: RunView, percent: float, *, contents: bool, step_outputs: boo
         failing=view.attempts,
         timers=view.timers,
         simulated=any(each.simulated for each in outcomes.values()) or (result is not None and result.simulated),
+        retries=view.retries,
         errors=() if result is None else result.errors,
         latency=None if result is None else result.latency,
         inputs=header.inputs if contents else None,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import msgspec
 
+from quorate.access.authorize import Asked, authorize
 from quorate.access.permission import Permission
 from quorate.core.errors import Conflict, InvalidRequest
 from quorate.core.ids import RunId
@@ -12,6 +13,7 @@ from quorate.flows.event import (
     CallbackFailed,
     CallbackSent,
     FlowFinished,
+    FlowRetry,
     FlowStarted,
     StepFailed,
     StepFinished,
@@ -19,6 +21,7 @@ from quorate.flows.event import (
 )
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.server.event_stream import PING, EventStream
+from quorate.server.flow_names import model_name
 from quorate.server.flow_run_access import found_run
 from quorate.server.flow_run_view import FlowRunSummary, summary
 from quorate.server.route import Answer, Exchange, Route
@@ -37,7 +40,7 @@ _EVENTS_ABOUT = (
 )
 
 KeptKinds: TypeAlias = (
-    FlowStarted | StepFinished | StepFailed | StepSkipped | FlowFinished | CallbackSent | CallbackFailed
+    FlowStarted | FlowRetry | StepFinished | StepFailed | StepSkipped | FlowFinished | CallbackSent | CallbackFailed
 )
 _kept = msgspec.json.Decoder(KeptKinds).decode
 
@@ -202,12 +205,15 @@ async def resume_run(exchange: Exchange) -> Answer:
 
 
 async def fork_run(exchange: Exchange) -> Answer:
-    """Put a new run in the queue that begins at a step of an old one."""
+    """Put a new run in the queue that begins at a step of an old one; it is whose key asks for it."""
     query: ForkQuery = exchange.query
     flows, view = await found_run(exchange, Permission.FLOWS_RUN)
     if not query.from_:
         raise InvalidRequest("the query does not say from which step; use ?from=STEP", param="from")
-    return await _stands(flows, await flows.fork(view.header.id, query.from_))
+    principal = exchange.principal
+    authorize(principal, Permission.FLOWS_RUN, Asked(model=model_name(view.header.flow)))
+    new = await flows.fork(view.header.id, query.from_, tenant=principal.tenant, principal=principal.key_id or "local")
+    return await _stands(flows, new)
 
 
 async def replay_run(exchange: Exchange) -> Answer:

@@ -89,7 +89,7 @@ def executor_step(
         scope={
             "inputs": dict(inputs or {}),
             "steps": seen,
-            "run": {"id": "run", "flow": "test", "version": "1.0.0", "tenant": "local", "attempt": 1},
+            "run": {"id": "run", "flow": "test", "version": "1.0.0", "tenant": "local", "attempt": 1, "seed": 0},
         },
         services=services or FlowServices(catalog=Catalog(), prompts=nobody, files=nobody, outgoing=nobody),
         say=_say_nothing,

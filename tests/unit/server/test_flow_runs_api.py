@@ -235,6 +235,21 @@ async def test_forking_from_a_step(tmp_path: Path) -> None:
     assert (missing.status, missing.json["code"]) == (400, "invalid_request")
 
 
+async def test_a_fork_belongs_to_whoever_asks_for_it(tmp_path: Path) -> None:
+    async with flow_gateway(tmp_path, CHAIN) as gateway:
+        run, key, operator = await gateway.start(), await gateway.key(), await gateway.key("operator", Scope.ADMIN)
+        await gateway.ended(run)
+        forks = [(await gateway.ask("POST", f"{RUNS}/{run}/fork?from=c", each)).json["id"] for each in (key, operator)]
+        headers = [(await gateway.flows.view(new)).header for new in forks]
+        for new in forks:
+            assert await gateway.ended(new) is RunStatus.SUCCEEDED
+        again = (await gateway.ask("POST", f"{RUNS}/{forks[0]}/fork?from=c", key)).json["id"]
+        assert (await gateway.flows.view(again)).header.principal == headers[0].principal
+    assert [header.tenant for header in headers] == ["acme", "operator"]
+    assert "local" not in {header.principal for header in headers}
+    assert {header.labels["forked_from_principal"] for header in headers} == {"local"}
+
+
 async def test_replaying_executes_nothing(tmp_path: Path) -> None:
     async with flow_gateway(tmp_path, CHAIN) as gateway:
         run, key = await gateway.start(), await gateway.key()

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 
 from quorate.flows.compiler.draft import Draft
 from quorate.flows.language.sections import CallbacksSection, LimitsSection, RetrySection, TestSection
-from quorate.flows.plan import Callbacks, Case, FlowLimits, FlowTest, RetryRule, StepKind, StepPlan
+from quorate.flows.plan import (
+    Backoff,
+    Callbacks,
+    Case,
+    FlowLimits,
+    FlowTest,
+    Jitter,
+    RetryRule,
+    StepKind,
+    StepPlan,
+)
 from quorate.source.explain import Written
 from quorate.source.section import microusd
 from quorate.templating.value import Value
@@ -60,13 +70,15 @@ def retry_rule(section: RetrySection | None) -> RetryRule:
     """Return how often a step is tried: once, unless something else is written."""
     if section is None:
         return RetryRule()
+    fixed = section.backoff_strategy is Backoff.FIXED
+    most_s = max(section.delay, RetryRule().most_s) if section.max_delay is None else section.max_delay
     return RetryRule(
         max_attempts=section.max_attempts,
         backoff=section.backoff_strategy,
         initial_s=section.delay,
-        most_s=section.max_delay,
+        most_s=most_s,
         factor=section.factor,
-        jitter=section.jitter,
+        jitter=section.jitter or (Jitter.NONE if fixed else Jitter.FULL),
         only=section.on,
         never=section.never_on,
     )

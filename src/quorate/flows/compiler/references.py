@@ -11,7 +11,7 @@ from quorate.source.place import KeyPath, did_you_mean, listed
 from quorate.templating.value import Reference
 
 #: What `run` and `loop` show; the status is known when a run ends.
-RUN_FIELDS = ("id", "flow", "version", "tenant", "attempt", "started_at", "status")
+RUN_FIELDS = ("id", "flow", "version", "tenant", "attempt", "started_at", "seed", "status")
 LOOP_FIELDS = ("index", "first", "last", "length")
 #: What a file looks like in an expression.
 FILE_FIELDS = ("kind", "run", "sha256", "name", "media_type", "size")

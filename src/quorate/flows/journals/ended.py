@@ -18,14 +18,25 @@ def cancelled(header: RunHeader, outcomes: Mapping[str, StepOutcome], cost_micro
     return _ended(header, outcomes, cost_microusd, RunStatus.CANCELLED, error)
 
 
-def worker_lost(header: RunHeader, outcomes: Mapping[str, StepOutcome], cost_microusd: int) -> FlowResult:
-    """Return how a run ends whose worker went silent and that is not taken up by itself (`auto_resume: false`)."""
-    error = StepError(
-        stage="",
-        code="worker_lost",
-        message="the worker of the run went silent, and the flow says that nobody takes it up by itself",
-        hint="resume the run: the steps that have ended are not executed again",
-    )
+def worker_lost(
+    header: RunHeader, outcomes: Mapping[str, StepOutcome], cost_microusd: int, *, takeovers: int | None
+) -> FlowResult:
+    """Return how a run ends whose worker went silent and that is not taken up by itself.
+
+    `takeovers`: so often it was, one after the other, and nothing in it ended; `None`: its flow says that nobody does
+    (`auto_resume: false`).
+    """
+    message = "the worker of the run went silent, and the flow says that nobody takes it up by itself"
+    hint = "resume the run: the steps that have ended are not executed again"
+    if takeovers is not None:
+        message = (
+            f"every worker of the run went silent: {takeovers + 1} one after the other, and no step ended meanwhile"
+        )
+        hint = (
+            "a step of it may use up the memory or kill the process: look at the logs of the workers, mend that and "
+            "resume the run; the steps that have ended are not executed again"
+        )
+    error = StepError(stage="", code="worker_lost", message=message, hint=hint)
     return _ended(header, outcomes, cost_microusd, RunStatus.FAILED, error)
 
 

@@ -1,14 +1,24 @@
 """The calls of a `Journal`, in terms of operations; a kind of journal says only where and when they are done."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
 from quorate.core.clock import Clock, SystemClock
 from quorate.core.ids import RunId, TenantId
-from quorate.flows.journal import DEFAULT_LEASE_S, Callback, Entry, JournalEvent, Lease, RunHeader, RunView
+from quorate.flows.journal import (
+    DEFAULT_LEASE_S,
+    DEFAULT_TAKEOVERS,
+    Callback,
+    Entry,
+    JournalEvent,
+    Lease,
+    PinnedFlow,
+    RunHeader,
+    RunView,
+)
 from quorate.flows.journals import operations
 from quorate.flows.journals.bell import CANCEL, WORK, Bell
 from quorate.flows.journals.moment import to_us
@@ -88,12 +98,17 @@ class JournalFacade(ABC):
             )
         )
 
-    async def claim_next(self, owner: str, *, lease_s: float, now: datetime) -> Lease | None:
+    async def claim_next(
+        self, owner: str, *, lease_s: float, now: datetime, max_takeovers: int = DEFAULT_TAKEOVERS
+    ) -> Lease | None:
         """Take the run that should go first."""
         now_us, lease_us = to_us(now), operations.lease_length(lease_s)
         return await self._change(
             Operation(
-                do=lambda pages: operations.claim_next(pages, owner, lease_us=lease_us, now=now_us), gives_lease=True
+                do=lambda pages: operations.claim_next(
+                    pages, owner, lease_us=lease_us, now=now_us, max_takeovers=max_takeovers
+                ),
+                gives_lease=True,
             )
         )
 
@@ -145,6 +160,21 @@ class JournalFacade(ABC):
             )
         )
 
+    async def try_again(
+        self, lease: Lease, retry: int, *, forget: Sequence[str], wake_at: datetime, event: bytes
+    ) -> int:
+        """Keep that the run goes on by itself."""
+        now, paths = self._now(), tuple(forget)
+        return await self._change(
+            Operation(
+                do=lambda pages: operations.try_again(
+                    pages, lease, retry, forget=paths, wake_at=wake_at, event=event, now=now
+                ),
+                runs=(lease.run,),
+                strict=lease.strict,
+            )
+        )
+
     async def set_timer(self, lease: Lease, path: str, wake_at: datetime) -> datetime:
         """Keep until when a step waits, if nothing is set."""
         return await self._change(
@@ -154,6 +184,17 @@ class JournalFacade(ABC):
                 strict=lease.strict,
             )
         )
+
+    async def pin(self, lease: Lease, name: str, flow: PinnedFlow) -> PinnedFlow:
+        """Keep which flow a name means, if nothing is kept."""
+        data = packed(flow)
+        return await self._change(
+            Operation(do=lambda pages: operations.pin(pages, lease, name, data), runs=(lease.run,), strict=lease.strict)
+        )
+
+    async def pins(self, run: RunId) -> Mapping[str, PinnedFlow]:
+        """Return what names of flows mean."""
+        return await self._look(lambda pages: pages.pins(run))
 
     async def finish(
         self, lease: Lease, result: FlowResult, event: bytes | None = None, *, entries: Sequence[Entry] = ()

@@ -9,7 +9,7 @@ import msgspec
 
 from quorate.core.clock import Clock
 from quorate.core.ids import RunId, TenantId
-from quorate.flows.journal import JournalEvent, RunHeader
+from quorate.flows.journal import JournalEvent, PinnedFlow, RunHeader
 from quorate.flows.journals.facade import JournalFacade, Operation
 from quorate.flows.journals.packing import unpacked
 from quorate.flows.journals.pages import Pages
@@ -20,6 +20,7 @@ from quorate.flows.path import is_below
 T = TypeVar("T")
 
 _header = msgspec.json.Decoder(RunHeader)
+_pinned = msgspec.json.Decoder(PinnedFlow)
 _outcome = msgspec.json.Decoder(StepOutcome)
 _result = msgspec.json.Decoder(FlowResult)
 
@@ -35,6 +36,7 @@ class _Kept:
     attempts: dict[tuple[str, int], tuple[int | None, int]] = field(
         default_factory=dict[tuple[str, int], tuple[int | None, int]]
     )
+    pins: dict[str, bytes] = field(default_factory=dict[str, bytes])
     timers: dict[str, int] = field(default_factory=dict[str, int])
     events: list[JournalEvent] = field(default_factory=list[JournalEvent])
     result: bytes | None = None
@@ -96,6 +98,15 @@ class MemoryPages:
     def set_timer(self, run: RunId, path: str, wake_at: int) -> int:
         """Keep a timer unless there is one."""
         return self._runs[run].timers.setdefault(path, wake_at)
+
+    def pin(self, run: RunId, name: str, flow: bytes) -> PinnedFlow:
+        """Keep a flow's meaning unless there is one."""
+        return unpacked(self._runs[run].pins.setdefault(name, flow), _pinned)
+
+    def pins(self, run: RunId) -> Mapping[str, PinnedFlow]:
+        """Return them."""
+        kept = self._runs.get(run)
+        return {} if kept is None else {name: unpacked(data, _pinned) for name, data in kept.pins.items()}
 
     def end(self, run: RunId, result: bytes) -> None:
         """Keep a result."""

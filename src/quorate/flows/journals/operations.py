@@ -12,7 +12,7 @@ import msgspec
 
 from quorate.core.errors import Conflict, NotFound
 from quorate.core.ids import RunId
-from quorate.flows.journal import Callback, Entry, Lease, RunView
+from quorate.flows.journal import Callback, Entry, Lease, PinnedFlow, RunView
 from quorate.flows.journals import ended
 from quorate.flows.journals.moment import from_us, seconds_to_us, to_us
 from quorate.flows.journals.packing import packed
@@ -21,6 +21,9 @@ from quorate.flows.journals.run_row import RunRow
 from quorate.flows.journals.spending import spent_microusd
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 
+#: The path of the run itself among failed attempts: that of retry n has number n. Numbers below 0 are the times that
+#: somebody reopened it. Both hold what the outcomes have cost that were forgotten then.
+_RUN = ""
 #: Of an id that does not exist an error repeats so much.
 _SHOWN_CHARACTERS = 80
 
@@ -65,12 +68,18 @@ def claim(pages: Pages, run: RunId, owner: str, *, lease_us: int, now: int) -> L
     return _taken(pages, row, owner, lease_us, now)
 
 
-def claim_next(pages: Pages, owner: str, *, lease_us: int, now: int) -> Lease | None:
-    """Take the run that goes first; those that nobody may take up by themselves end on the way."""
+def claim_next(pages: Pages, owner: str, *, lease_us: int, now: int, max_takeovers: int) -> Lease | None:
+    """Take the run that goes first; those that nobody may take up by themselves, or not once more, end on the way."""
     while (row := pages.next_row(now)) is not None:
-        if row.status is not RunStatus.RUNNING or row.auto_resume or not row.owner:
+        is_lost = row.status is RunStatus.RUNNING and bool(row.owner)
+        if not is_lost or (row.auto_resume and row.takeovers < max_takeovers):
             return _taken(pages, row, owner, lease_us, now)
-        lost = ended.worker_lost(pages.header(row.id), pages.outcomes(row.id), _spent(pages, row.id))
+        lost = ended.worker_lost(
+            pages.header(row.id),
+            pages.outcomes(row.id),
+            _spent(pages, row.id),
+            takeovers=row.takeovers if row.auto_resume else None,
+        )
         _end(pages, row, lost, now)
     return None
 
@@ -106,14 +115,34 @@ def put_attempt(
     """Keep a failed attempt."""
     row = _fenced(pages, lease)
     pages.keep_attempt(row.id, path, attempt, None if wake_at is None else to_us(wake_at), spent)
+    row.takeovers = 0
     row.updated_at = now
     pages.changed(row)
+
+
+def try_again(
+    pages: Pages, lease: Lease, retry: int, *, forget: Sequence[str], wake_at: datetime, event: bytes, now: int
+) -> int:
+    """Forget what failed, and keep when the run goes on."""
+    row = _fenced(pages, lease)
+    _forget(pages, row.id, forget, attempt=retry, wake_at=to_us(wake_at))
+    row.takeovers = 0
+    seq = _told(pages, row, event)
+    row.updated_at = now
+    pages.changed(row)
+    return seq
 
 
 def set_timer(pages: Pages, lease: Lease, path: str, wake_at: datetime) -> datetime:
     """Keep until when a step waits."""
     row = _fenced(pages, lease)
     return from_us(pages.set_timer(row.id, path, to_us(wake_at)))
+
+
+def pin(pages: Pages, lease: Lease, name: str, flow: bytes) -> PinnedFlow:
+    """Keep which flow a name means in a run."""
+    row = _fenced(pages, lease)
+    return pages.pin(row.id, name, flow)
 
 
 def finish(
@@ -157,9 +186,11 @@ def reopen(pages: Pages, run: RunId, forget: Sequence[str], now: int) -> None:
     row = found(pages, run)
     if not row.status.is_final:
         raise Conflict(f"run {run} is {row.status}: only one that has ended can be taken up again")
-    pages.reopen(run, forget)
+    times = min((attempt for path, attempt, _, _ in pages.attempts(run) if path == _RUN), default=0)
+    _forget(pages, run, forget, attempt=min(times, 0) - 1, wake_at=None)
     row.let_go(RunStatus.QUEUED)
     row.cancel_requested = False
+    row.takeovers = 0
     row.updated_at = now
     pages.changed(row)
 
@@ -198,7 +229,10 @@ def view(pages: Pages, row: RunRow, outcomes: Mapping[str, StepOutcome] | None, 
     """Return a row as others see it."""
     result = pages.result(row.id) if row.status.is_final else None
     ended_costs = pages.costs(row.id)
-    failed = [each for each in pages.attempts(row.id) if each[0] not in ended_costs]
+    attempts = pages.attempts(row.id)
+    failed = [each for each in attempts if each[0] not in ended_costs and each[0] != _RUN]
+    retries = [(attempt, wake_at) for path, attempt, wake_at, _ in attempts if path == _RUN and attempt > 0]
+    retried, retry_at = retries[-1] if retries else (0, None)
     spent = result.cost_microusd if result is not None else None
     return RunView(
         header=pages.header(row.id),
@@ -212,6 +246,8 @@ def view(pages: Pages, row: RunRow, outcomes: Mapping[str, StepOutcome] | None, 
         updated_at=from_us(row.updated_at),
         events=row.events,
         lease=row.lease() if row.is_held(now) else None,
+        retries=retried,
+        retry_at=None if retry_at is None else from_us(retry_at),
     )
 
 
@@ -240,6 +276,7 @@ def _kept(pages: Pages, row: RunRow, entries: Sequence[PackedEntry]) -> tuple[in
     seqs: list[int] = []
     for entry in entries:
         if entry.outcome is not None:
+            row.takeovers = 0
             pages.keep(row.id, entry.path, entry.cost_microusd, entry.outcome)
         if entry.event is not None:
             seqs.append(_told(pages, row, entry.event))
@@ -271,7 +308,7 @@ def _wake_ups(pages: Pages, run: RunId) -> dict[str, int]:
     costs = pages.costs(run)
     found_at = dict(pages.timers(run))
     for path, _, wake_at, _ in pages.attempts(run):
-        if wake_at is not None:
+        if wake_at is not None and path != _RUN:
             found_at[path] = max(wake_at, found_at.get(path, 0))
     return {path: at for path, at in found_at.items() if path not in costs}
 
@@ -280,7 +317,16 @@ def _spent(pages: Pages, run: RunId) -> int:
     failed: dict[str, int] = {}
     for path, _, _, cost in pages.attempts(run):
         failed[path] = failed.get(path, 0) + cost
-    return spent_microusd(pages.costs(run), failed)
+    return spent_microusd(pages.costs(run), failed) + failed.get(_RUN, 0)
+
+
+def _forget(pages: Pages, run: RunId, paths: Sequence[str], *, attempt: int, wake_at: int | None) -> None:
+    """Forget outcomes, but not what they have cost."""
+    before = _spent(pages, run)
+    pages.reopen(run, paths)
+    lost = before - _spent(pages, run)
+    if lost or wake_at is not None:
+        pages.keep_attempt(run, _RUN, attempt, wake_at, lost)
 
 
 def _shown(run: str) -> str:

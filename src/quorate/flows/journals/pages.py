@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from quorate.core.ids import RunId, TenantId
-from quorate.flows.journal import JournalEvent, RunHeader
+from quorate.flows.journal import JournalEvent, PinnedFlow, RunHeader
 from quorate.flows.journals.run_row import RunRow
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 
@@ -46,6 +46,14 @@ class Pages(Protocol):
 
     def set_timer(self, run: RunId, path: str, wake_at: int) -> int:
         """Keep a timer unless the path has one; return the one that holds."""
+        ...
+
+    def pin(self, run: RunId, name: str, flow: bytes) -> PinnedFlow:
+        """Keep which flow (packed) a name means unless there is one; return the one that holds."""
+        ...
+
+    def pins(self, run: RunId) -> Mapping[str, PinnedFlow]:
+        """Return what names of flows mean."""
         ...
 
     def end(self, run: RunId, result: bytes) -> None:

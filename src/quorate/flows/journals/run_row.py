@@ -8,13 +8,16 @@ from quorate.flows.journals.moment import from_us, to_us
 from quorate.flows.outcome import RunStatus
 from quorate.flows.plan import Durability
 
+#: When a run goes on that waits for no timer: it has to be claimed by its id.
+NEVER = 2**62
+
 
 @dataclass(slots=True, kw_only=True)
 class RunRow:
     """A live row. `max_runs`: so many runs of its `queue_key` may be held at once; `None` for any number.
 
     `calls_back`: somebody is to be told of its end. `owner` is empty while nobody holds it. `events` counts those that
-    were kept.
+    were kept. `takeovers`: so many workers fell silent with it since something in it last ended.
     """
 
     id: RunId
@@ -34,6 +37,7 @@ class RunRow:
     wake_at: int = 0
     cancel_requested: bool = False
     events: int = 0
+    takeovers: int = 0
     updated_at: int
 
     @property
@@ -58,6 +62,7 @@ class RunRow:
     def take(self, owner: str, lease_us: int, now: int) -> Lease:
         """Give it to a worker, with the next epoch."""
         taken_over = self.status is RunStatus.RUNNING and bool(self.owner)
+        self.takeovers += taken_over
         self.owner = owner
         self.epoch += 1
         self.lease_until = now + lease_us
@@ -103,5 +108,6 @@ def new_row(header: RunHeader, status: RunStatus, now: int, limit: int | None) -
         auto_resume=header.labels.get("auto_resume") != "false",
         strict=header.durability is Durability.STRICT,
         calls_back="callback" in header.labels,
+        wake_at=NEVER if status is RunStatus.WAITING else 0,
         updated_at=now,
     )

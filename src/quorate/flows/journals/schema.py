@@ -97,8 +97,12 @@ _FIRST = (
     "CREATE INDEX flow_step_cache_age ON flow_step_cache (created_at, key)",
     "CREATE INDEX flow_step_cache_expiry ON flow_step_cache (expires_at) WHERE expires_at IS NOT NULL",
 )
+_SECOND = (
+    "ALTER TABLE flow_runs ADD COLUMN takeovers BIGINT NOT NULL DEFAULT 0",
+    "CREATE TABLE flow_pins (run TEXT NOT NULL, name TEXT NOT NULL, data {blob} NOT NULL, PRIMARY KEY (run, name))",
+)
 #: Step by step; the version is how many there are.
-STEPS = (_FIRST,)
+STEPS = (_FIRST, _SECOND)
 VERSION = len(STEPS)
 #: Everything of a run but its row.
 PARTS = (
@@ -107,6 +111,7 @@ PARTS = (
     "flow_outcomes",
     "flow_attempts",
     "flow_timers",
+    "flow_pins",
     "flow_events",
     "flow_callbacks",
 )

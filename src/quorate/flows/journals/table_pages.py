@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from quorate.core.ids import RunId, TenantId
-from quorate.flows.journal import JournalEvent, RunHeader
+from quorate.flows.journal import JournalEvent, PinnedFlow, RunHeader
 from quorate.flows.journals.packing import unpacked
 from quorate.flows.journals.run_row import RunRow
 from quorate.flows.journals.schema import PARTS
@@ -21,18 +21,19 @@ from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 from quorate.flows.path import is_below
 
 _header = msgspec.json.Decoder(RunHeader)
+_pinned = msgspec.json.Decoder(PinnedFlow)
 _outcome = msgspec.json.Decoder(StepOutcome)
 _result = msgspec.json.Decoder(FlowResult)
 
 _COLUMNS = (
     "id, tenant, flow, status, priority, created_at, queue_key, max_runs, auto_resume, strict, owner, epoch, "
-    "lease_until, wake_at, cancel_requested, events, updated_at, calls_back"
+    "lease_until, wake_at, cancel_requested, events, updated_at, calls_back, takeovers"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM flow_runs"
-_INSERT = f"INSERT INTO flow_runs ({_COLUMNS}, ready_at) VALUES ({', '.join('?' * 19)})"
+_INSERT = f"INSERT INTO flow_runs ({_COLUMNS}, ready_at) VALUES ({', '.join('?' * 20)})"
 _UPDATE = (
     "UPDATE flow_runs SET status = ?, owner = ?, epoch = ?, lease_until = ?, wake_at = ?, cancel_requested = ?, "
-    "events = ?, updated_at = ?, ready_at = ? WHERE id = ?"
+    "events = ?, updated_at = ?, takeovers = ?, ready_at = ? WHERE id = ?"
 )
 _ROOM = (
     "(max_runs IS NULL OR max_runs > (SELECT count(*) FROM flow_runs AS held WHERE held.queue_key = "
@@ -162,6 +163,19 @@ class TablePages:
             "INSERT INTO flow_timers (run, path, wake_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (run, path, wake_at)
         )
         return self._session.rows("SELECT wake_at FROM flow_timers WHERE run = ? AND path = ?", (run, path))[0][0]
+
+    def pin(self, run: RunId, name: str, flow: bytes) -> PinnedFlow:
+        """Insert a flow's meaning unless there is one."""
+        self._session.run(
+            "INSERT INTO flow_pins (run, name, data) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", (run, name, flow)
+        )
+        found = self._session.rows("SELECT data FROM flow_pins WHERE run = ? AND name = ?", (run, name))
+        return unpacked(found[0][0], _pinned)
+
+    def pins(self, run: RunId) -> Mapping[str, PinnedFlow]:
+        """Return them."""
+        found = self._session.rows("SELECT name, data FROM flow_pins WHERE run = ?", (run,))
+        return {name: unpacked(data, _pinned) for name, data in found}
 
     def end(self, run: RunId, result: bytes) -> None:
         """Insert a result."""
@@ -326,6 +340,7 @@ def _row(values: tuple[Any, ...]) -> RunRow:
         events=values[15],
         updated_at=values[16],
         calls_back=bool(values[17]),
+        takeovers=values[18],
     )
 
 
@@ -349,6 +364,7 @@ def _inserted(row: RunRow) -> tuple[Any, ...]:
         row.events,
         row.updated_at,
         int(row.calls_back),
+        row.takeovers,
         row.ready_at,
     )
 
@@ -363,6 +379,7 @@ def _updated(row: RunRow) -> tuple[Any, ...]:
         int(row.cancel_requested),
         row.events,
         row.updated_at,
+        row.takeovers,
         row.ready_at,
         row.id,
     )

@@ -91,12 +91,12 @@ class RetrySection(Section):
     """How the delay grows from one attempt to the next."""
     delay: Duration = 1.0
     """How long it waits before the second attempt."""
-    max_delay: Duration = 60.0
-    """The longest delay."""
+    max_delay: Duration | None = None
+    """The longest delay; not given: a minute, or `delay` where that is longer."""
     factor: Annotated[float, Field(ge=1, le=100)] = 2.0
     """What an exponential delay is multiplied by each time."""
-    jitter: Jitter = Jitter.FULL
-    """How much of a delay is drawn: none of it, half of it, or all."""
+    jitter: Jitter | None = None
+    """How much of a delay is drawn: none of it, half of it, or all; not given: none of a `fixed` one, else all."""
     on: tuple[str, ...] = ()
     """Only errors of these codes; none named: all that may pass."""
     never_on: tuple[str, ...] = ()
@@ -178,7 +178,8 @@ class StepSection(Section):
     on_error: ErrorSection | None = None
     cache: CacheSection | None = None
     concurrency: Annotated[int | None, Field(ge=1)] = None
-    """How many executions of this step may run at once in this process, over all runs."""
+    """How many executions of this step may run at once in this process, over all runs; of a group or a switch: how many
+    of the steps in it, in one run."""
     fallback_only: bool = False
     """Never started by itself, only as the fallback of another step."""
     outputs: tuple[str, ...] = ()
@@ -202,7 +203,9 @@ class LimitsSection(Section):
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 16
     """How many steps of one run may be under way at once."""
     runs: Annotated[int | None, Field(ge=1)] = None
-    """How many runs of this flow may be under way at once, for each `per_key`."""
+    """How many runs of this flow may be under way at once, for each `per_key`.
+    Further runs wait in the queue; one in memory is refused with `queue_full`, and one that a step of another flow runs
+    waits. Those two kinds are counted in each process."""
     per_key: str | None = None
     """A template over `inputs`: runs are counted for each of its values."""
     timeout: Duration | None = None
@@ -218,7 +221,10 @@ class LimitsSection(Section):
     auto_resume: bool = True
     """Whether a run whose worker died is taken up again."""
     max_retries: Annotated[int, Field(ge=0, le=100)] = 0
-    """How often a failed run is taken up again by itself."""
+    """How often a run is taken up again by itself that failed with an error that may pass.
+    What has finished is not done again. It waits before: up to 1 s, 2 s, 4 s and so on, at most a minute, and never
+    beyond the deadline. `catch` and `finally` come after the last time. Of a flow that a step runs this does not count:
+    the step has `retry`."""
 
 
 class CallbacksSection(Section):

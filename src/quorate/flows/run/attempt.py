@@ -18,7 +18,7 @@ from quorate.flows.plan import StepPlan
 from quorate.flows.registry import AnyExecutor
 from quorate.flows.run.course import Course
 from quorate.flows.run.failure import StepFailed
-from quorate.flows.run.nested import nested_course
+from quorate.flows.run.nested import nested_course, run_place
 from quorate.flows.run.places import Place
 from quorate.flows.run.rendering import rendered
 from quorate.flows.step_cache import cache_key
@@ -114,8 +114,10 @@ class Attempt:
             prefix = base_path(self._path, self._number)
             if self.nested:
                 prefix = item(prefix, len(self.nested))
-            below = nested_course(self._course, self._step, self._call, prefix, flow, version, inputs)
-            async with self._place.lent():
+            below = await nested_course(
+                self._course, self._step, self._call, prefix, flow, version, inputs, self._place
+            )
+            async with self._place.lent(), run_place(below):
                 result = await self._course.run.interpret(below)
             self.nested.append(result)
             return result

@@ -25,7 +25,8 @@ class Block:
     A step whose failure nobody handles stops the block: what is under way ends, nothing new starts. `errors` are all
     errors inside, handled or not. `scope` is what the steps see; their views are put into its `steps`. Each step has a
     count of those it still waits for, so that an end costs as much as the step has dependents. Whoever ended goes on
-    with the first step that it set free; only further ones get a task.
+    with the first step that it set free; only further ones get a task. `places` are those that its steps take, from the
+    inside out; not given: those of the flow.
     """
 
     __slots__ = (
@@ -39,6 +40,7 @@ class Block:
         "errors",
         "failure",
         "outcomes",
+        "places",
         "prefix",
         "run_step",
         "scope",
@@ -55,8 +57,10 @@ class Block:
         share: Share,
         run_step: RunStep,
         above: "Block | None" = None,
+        places: tuple[asyncio.Semaphore, ...] | None = None,
     ) -> None:
         self.course = course
+        self.places = course.places if places is None else places
         self.prefix = prefix
         self.scope = scope
         self.above = above

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from quorate.core.ids import RunId
 from quorate.flows.executor import FlowServices, StepRejected
+from quorate.flows.journal import RunHeader
 from quorate.flows.outcome import FlowResult, StepError, StepOutcome
 from quorate.flows.plan import FlowPlan, StepPlan
 from quorate.flows.registry import Executors
@@ -15,6 +16,7 @@ from quorate.flows.run.hidden import Hidden
 from quorate.flows.run.mocks import Mocks
 from quorate.flows.run.places import StepPlaces
 from quorate.flows.run.record import Record
+from quorate.flows.run.run_places import RunPlaces
 from quorate.flows.run.view import result_fields, view_of
 from quorate.flows.step_cache import StepCache
 from quorate.model import Call
@@ -38,9 +40,11 @@ class Machinery:
     executors: Executors
     services: FlowServices
     flow_named: FlowNamed
+    plan_of: Callable[[RunHeader], FlowPlan]
     check_inputs: CheckInputs
     cache: StepCache | None = None
     step_places: StepPlaces = field(default_factory=StepPlaces)
+    run_places: RunPlaces = field(default_factory=RunPlaces)
 
     def view(self, step: StepPlan, outcome: StepOutcome) -> dict[str, Any]:
         """Return how expressions see a step that has ended."""
@@ -55,8 +59,8 @@ class Machinery:
 class Run:
     """One run on its way, with all flows inside it; a live object.
 
-    `before_s` is the time from its beginning until its call here was made. `interrupted` are the steps that were under
-    way when it was cancelled.
+    `started_at` is when it began, wherever that was; `before_s` is the time from then until its call here was made.
+    `interrupted` are the steps that were under way when it was cancelled.
     """
 
     __slots__ = (
@@ -69,8 +73,8 @@ class Run:
         "is_watched",
         "machinery",
         "mocks",
-        "places",
         "record",
+        "started_at",
         "steps_begun",
         "tell",
     )
@@ -85,8 +89,8 @@ class Run:
         tell: Callable[[Event, int | None], None],
         is_watched: Callable[[], bool],
         interpret: "Callable[[Course], Awaitable[FlowResult]]",
-        concurrency: int,
         mocks: Mocks | None = None,
+        started_at: datetime,
         before_s: float = 0.0,
     ) -> None:
         self.id = id
@@ -96,8 +100,8 @@ class Run:
         self.tell = tell
         self.is_watched = is_watched
         self.interpret = interpret
-        self.places = asyncio.Semaphore(concurrency)
         self.mocks = mocks
+        self.started_at = started_at
         self._monotonic = call.clock.monotonic
         self._zero_s = call.started_s - before_s
         self.steps_begun = 0
@@ -127,10 +131,25 @@ class Run:
 class Course:
     """One flow on its way within a run: the run's own, or one that a step runs; a live object.
 
-    `prefix` is the path it stands below, `held` the steps in whose places it runs (they take no second one).
+    `prefix` is the path it stands below, `held` the steps in whose places it runs (they take no second one). `places`
+    are those that its steps take, its own before those of what is around it; `run_keys` are the queue keys of it and of
+    the flows around it.
     """
 
-    __slots__ = ("_by_name", "call", "depth", "held", "hidden", "plan", "prefix", "run", "scope", "secrets")
+    __slots__ = (
+        "_by_name",
+        "call",
+        "depth",
+        "held",
+        "hidden",
+        "places",
+        "plan",
+        "prefix",
+        "run",
+        "run_keys",
+        "scope",
+        "secrets",
+    )
 
     def __init__(
         self,
@@ -142,6 +161,8 @@ class Course:
         prefix: str = "",
         above: "Course | None" = None,
         held: frozenset[str] = frozenset(),
+        outer: tuple[asyncio.Semaphore, ...] = (),
+        run_keys: frozenset[str] = frozenset(),
     ) -> None:
         self.run = run
         self.plan = plan
@@ -149,6 +170,8 @@ class Course:
         self.prefix = prefix
         self.depth = 1 if above is None else above.depth + 1
         self.held = held
+        self.places = (asyncio.Semaphore(plan.limits.concurrency), *outer)
+        self.run_keys = run_keys
         known = run.machinery.services.secrets
         self.secrets = {name: known[name] for name in plan.secrets if name in known}
         self.hidden = Hidden((*self.secrets.values(), *(() if above is None else above.secrets.values())))
@@ -162,6 +185,8 @@ class Course:
             "version": self.plan.version,
             "tenant": self.call.tenant,
             "attempt": 1,
+            "started_at": self.run.started_at.isoformat(),
+            "seed": self.run.call.seed,
         }
 
     def step_named(self, name: str) -> StepPlan:

@@ -7,6 +7,7 @@ from typing import cast
 from quorate.core.errors import QuorateError
 from quorate.flows.executor import StepRejected
 from quorate.flows.journal import LeaseLost
+from quorate.flows.journals.errors import JournalUnavailable
 from quorate.flows.outcome import StepError
 from quorate.flows.run.hidden import Hidden
 from quorate.flows.run.hint import hint_for
@@ -28,11 +29,14 @@ class RunStopped(Exception):
 
 
 def failed(error: Exception, path: str, executor: str, hidden: Hidden) -> StepFailed:
-    """Return the failure of the step at `path`; raise what is no failure of a step (`LeaseLost`, `RunStopped`)."""
+    """Return the failure of the step at `path`.
+
+    Raises what is no failure of a step: `LeaseLost`, `JournalUnavailable`, `RunStopped`.
+    """
     if isinstance(error, StepFailed):
         return error
     for each in _all(error):
-        if isinstance(each, LeaseLost | RunStopped):
+        if isinstance(each, LeaseLost | JournalUnavailable | RunStopped):
             raise each
     known = next((each for each in _all(error) if isinstance(each, QuorateError)), None)
     if known is None:
@@ -49,9 +53,13 @@ def failed(error: Exception, path: str, executor: str, hidden: Hidden) -> StepFa
     )
 
 
-def lease_lost(error: BaseException) -> LeaseLost | None:
-    """Return the loss of the lease that stands in an error or in a group of errors; `None` if there is none."""
-    return next((each for each in _all(error) if isinstance(each, LeaseLost)), None)
+def run_lost(error: BaseException) -> LeaseLost | JournalUnavailable | None:
+    """Return why a run cannot go on here, from an error or a group of errors; `None` if it is something else.
+
+    Its lease is gone, or nothing can be kept: it is for whoever takes it up later.
+    """
+    found = [each for each in _all(error) if isinstance(each, LeaseLost | JournalUnavailable)]
+    return min(found, key=lambda each: not isinstance(each, LeaseLost), default=None)
 
 
 def _internal(error: Exception, path: str, executor: str) -> StepError:

@@ -8,8 +8,10 @@ from quorate.core.clock import Deadline
 from quorate.flows.outcome import FlowResult, RunStatus, StepError
 from quorate.flows.path import is_below, joined
 from quorate.flows.plan import StepPlan
+from quorate.flows.run.again import try_again, wait_until_due
 from quorate.flows.run.block import Block
 from quorate.flows.run.course import Course, as_data
+from quorate.flows.run.error_order import in_order
 from quorate.flows.run.failure import RunStopped, StepFailed
 from quorate.flows.run.kept_result import KeptResult
 from quorate.flows.run.latency import latency_of
@@ -24,6 +26,8 @@ _CLEANING_UP_S = 30.0
 async def interpret(course: Course) -> FlowResult:
     """Run a flow, unless its outputs are kept: its steps, `catch` after a failure, `finally` always, then its outputs.
 
+    A run that failed for what may pass is tried again before those two, if it may.
+
     Failures of steps are in the result; what is raised has ended the whole run (`LeaseLost`, `CancelledError`). Who
     interrupts it calls `clean_up` for what `finally` says.
     """
@@ -33,9 +37,13 @@ async def interpret(course: Course) -> FlowResult:
     if (known := await kept.outcome()) is not None:
         result = result_of(course, RunStatus.SUCCEEDED, known.output, errors, began_s=began_s)
         return msgspec.structs.replace(result, simulated=known.simulated)
+    await wait_until_due(course)
     failure = await _block(course, course.plan.steps, "", course.scope, errors, Share(1.0))
+    while failure is not None and await try_again(course, failure):
+        errors.clear()
+        failure = await _block(course, course.plan.steps, "", course.scope, errors, Share(1.0))
     if failure is not None and course.plan.catch:
-        seen = {"error": as_data(failure), "errors": [as_data(error) for error in _once(errors)]}
+        seen = {"error": as_data(failure), "errors": [as_data(error) for error in in_order(errors, course.plan)]}
         _allow_time(course)
         await _block(course, course.plan.catch, "catch", {**course.scope, **seen}, errors, Share(0.0))
     await clean_up(course, _status(failure, errors), errors)
@@ -53,7 +61,7 @@ async def clean_up(course: Course, status: RunStatus, errors: list[StepError]) -
     if course.plan.finally_:
         _allow_time(course)
         scope = {**course.scope, "run": {**course.scope["run"], "status": str(status)}}
-        scope["errors"] = [as_data(error) for error in _once(errors)]
+        scope["errors"] = [as_data(error) for error in in_order(errors, course.plan)]
         await _block(course, course.plan.finally_, "finally", scope, errors, Share(0.0))
 
 
@@ -74,13 +82,14 @@ def result_of(
         digest=plan.digest,
         status=status,
         outputs=outputs,
-        errors=tuple(_once(errors)),
+        errors=tuple(in_order(errors, course.plan)),
         steps=outcomes,
         latency=latency_of(plan, outcomes, prefix=course.prefix, total_s=run.at_s - began_s),
         cost_microusd=spend.cost_microusd,
         prompt_tokens=spend.usage.prompt_tokens,
         completion_tokens=spend.usage.completion_tokens,
         simulated=any(each.simulated for each in outcomes.values()),
+        retries=0 if course.prefix else run.record.retries,
     )
 
 
@@ -118,8 +127,3 @@ def _status(failure: StepError | None, errors: list[StepError]) -> RunStatus:
     if failure is not None:
         return RunStatus.FAILED
     return RunStatus.PARTIAL if errors else RunStatus.SUCCEEDED
-
-
-def _once(errors: list[StepError]) -> list[StepError]:
-    """Return each error once, in the order in which they came: a step repeats the one of what is inside it."""
-    return list({(error.stage, error.code, error.message): error for error in errors}.values())

@@ -8,18 +8,19 @@ import msgspec
 
 from quorate.core.clock import Deadline
 from quorate.core.tasks import background
-from quorate.flows.event import FlowFinished, FlowStarted, StepEnded
+from quorate.flows.event import FlowFinished, FlowRetry, FlowStarted, StepEnded
 from quorate.flows.journal import LeaseLost
 from quorate.flows.outcome import FlowResult, RunStatus, StepError
 from quorate.flows.run.course import Course
-from quorate.flows.run.failure import lease_lost
+from quorate.flows.run.failure import run_lost
 from quorate.flows.run.interpret import clean_up, interpret, result_of
+from quorate.flows.run.started import started
 from quorate.flows.run.watch import Seen, Watch
 from quorate.model.event import Event, EventSink, deliver, ignore_events
 
 #: What `finally` has after a run was cancelled.
 _CLEANING_UP_S = 30.0
-_KEPT = (FlowStarted, StepEnded, FlowFinished)
+_KEPT = (FlowStarted, FlowRetry, StepEnded, FlowFinished)
 
 
 class Audience:
@@ -51,9 +52,11 @@ class LiveRun:
         self._task: asyncio.Task[Any] | None = None
         self._cancels = 0
         self._lost: LeaseLost | None = None
+        self._is_cancelled = False
 
     def cancel(self) -> None:
         """Have the run end as cancelled."""
+        self._is_cancelled = True
         if self._task is not None:
             self._cancels += 1
             self._task.cancel()
@@ -73,11 +76,11 @@ class LiveRun:
         """Return the result, after keeping it and telling `on_end`. An interruption is raised after that.
 
         Who interrupts it may want the run to end, or to go on later: that is what `is_cancelled` says. In the second
-        case, and after `LeaseLost`, nothing more is run or kept.
+        case nothing more is run; after `LeaseLost` nothing is kept either.
         """
         course = self._course
         if course.run.tells:
-            await course.run.record.begin(_started(course, resumed=resumed), at_once=course.run.is_watched())
+            await course.run.record.begin(started(course, resumed=resumed), at_once=course.run.is_watched())
         result, interrupted = await self._interpreted()
         if self._lost is not None:
             raise self._lost
@@ -100,6 +103,8 @@ class LiveRun:
 
         It runs in the task of whoever waits: one of its own would cost a run as much as two steps.
         """
+        if self._is_cancelled:  # that was asked for while the beginning was kept
+            return None, None
         self._task = task = asyncio.current_task()
         assert task is not None
         before = task.cancelling()
@@ -111,7 +116,7 @@ class LiveRun:
         except asyncio.CancelledError as error:
             interrupted = error
         except BaseExceptionGroup as errors:
-            raise lease_lost(errors) or errors from None
+            raise run_lost(errors) or errors from None
         finally:
             self._task = None
         for _ in range(self._cancels):
@@ -129,22 +134,6 @@ class LiveRun:
         await clean_up(course, RunStatus.CANCELLED, errors)
         nothing = dict.fromkeys(output.name for output in course.plan.outputs)
         return result_of(course, RunStatus.CANCELLED, nothing, errors)
-
-
-def _started(course: Course, *, resumed: bool) -> FlowStarted:
-    run, plan = course.run, course.plan
-    steps = [step for step in plan.steps if not step.fallback_only]
-    whole = sum(step.weight for step in steps) or 1.0
-    return FlowStarted(
-        call_id=run.id,
-        at_s=run.at_s,
-        flow=plan.name,
-        version=plan.version,
-        digest=plan.digest,
-        steps=tuple(step.name for step in steps),
-        weights=tuple(step.weight / whole for step in steps),
-        resumed=resumed,
-    )
 
 
 def _finished(course: Course, result: FlowResult) -> FlowFinished:

@@ -1,4 +1,4 @@
-"""Who may execute now: places of a run and places of a step, first come, first served."""
+"""Who may execute now: places of a run, of what is in it, and of a step, first come, first served."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -24,42 +24,56 @@ class StepPlaces:
 class Place:
     """A place for one step while it is executed; a live object. Whoever took it frees it.
 
-    The step's own place is taken before the run's: who waits for the first holds none of the second.
+    `outer` are the places of what the step is in, from the inside out: groups, its flow, flows around that, the run.
+    The step's own place is taken before those: who waits for an inner one holds none further out.
     """
 
-    __slots__ = ("_has", "_of_run", "_of_step")
+    __slots__ = ("_has", "_of_step", "outer")
 
-    def __init__(self, of_run: asyncio.Semaphore, of_step: asyncio.Semaphore | None) -> None:
-        self._of_run = of_run
+    def __init__(self, outer: tuple[asyncio.Semaphore, ...], of_step: asyncio.Semaphore | None) -> None:
+        self.outer = outer
         self._of_step = of_step
         self._has = False
 
     async def take(self) -> None:
         """Wait for it; an interruption leaves none taken."""
         if self._of_step is None:
-            await self._of_run.acquire()
-        else:
-            await self._of_step.acquire()
-            try:
-                await self._of_run.acquire()
-            except BaseException:
-                self._of_step.release()
-                raise
-        self._has = True
+            await self._take_outer()
+            return
+        await self._of_step.acquire()
+        try:
+            await self._take_outer()
+        except BaseException:
+            self._of_step.release()
+            raise
 
     def free(self) -> None:
         """Give it back."""
         if self._has:
-            self._of_run.release()
+            self._free_outer(len(self.outer))
         if self._of_step is not None:
             self._of_step.release()
 
     @asynccontextmanager
     async def lent(self) -> AsyncGenerator[None]:
-        """Let others of the run have it meanwhile: who sleeps, or waits for steps below, executes nothing."""
-        self._of_run.release()
+        """Let others have it meanwhile: who sleeps, or waits for steps below, executes nothing."""
+        self._free_outer(len(self.outer))
         self._has = False
         yield
         # Not after an interruption: whoever is interrupted must not wait for its turn again.
-        await self._of_run.acquire()
+        await self._take_outer()
+
+    async def _take_outer(self) -> None:
+        taken = 0
+        try:
+            for places in self.outer:
+                await places.acquire()
+                taken += 1
+        except BaseException:
+            self._free_outer(taken)
+            raise
         self._has = True
+
+    def _free_outer(self, count: int) -> None:
+        for places in self.outer[:count]:
+            places.release()

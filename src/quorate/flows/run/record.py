@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from quorate.flows.journal import Entry, Journal, Lease, LeaseLost
+from quorate.flows.journal import Entry, Journal, Lease, LeaseLost, PinnedFlow
 from quorate.flows.outcome import FlowResult, StepError, StepOutcome, StepStatus
 from quorate.flows.path import is_below
 from quorate.model.event import Event
@@ -26,7 +26,8 @@ class Record:
     """The outcomes, failed attempts and timers of one run; a live object.
 
     With a journal, an outcome is in it before anybody hears of it. `unkept` are ends that are not: those of steps that
-    failed for what is inside of them, which is kept. Without one it lives as long as the run. After
+    failed for what is inside of them, which is kept. `retries`: so often the run was taken up again by itself, the last
+    time to go on at `retry_at`. Without one it lives as long as the run. After
     `LeaseLost` everything raises it: who has lost the run writes nothing more.
     """
 
@@ -39,6 +40,8 @@ class Record:
         outcomes: Mapping[str, StepOutcome] | None = None,
         attempts: Mapping[str, int] | None = None,
         timers: Mapping[str, datetime] | None = None,
+        retries: int = 0,
+        retry_at: datetime | None = None,
     ) -> None:
         self._journal = journal
         self._lease = lease
@@ -47,8 +50,15 @@ class Record:
         self.attempts: dict[str, int] = dict(attempts or {})
         self.timers: dict[str, datetime] = dict(timers or {})
         self.unkept: dict[str, StepOutcome] = {}
+        self.retries = retries
+        self.retry_at = retry_at
         self.lost: LeaseLost | None = None
+        self._pins: dict[str, PinnedFlow] = {}
+        self._knows_pins = False
         self._held_back: list[tuple[StepOutcome | None, Event | None]] = []
+        self._note_errors()
+
+    def _note_errors(self) -> None:
         self._errors = [(path, each.error) for path, each in self.outcomes.items() if each.error is not None]
 
     @property
@@ -102,6 +112,23 @@ class Record:
                 self._journal.put_attempt(self._lease, path, attempt, wake_at=wake_at, spent_microusd=spent_microusd)
             )
 
+    async def try_again(self, retry: int, *, forget: Sequence[str], wake_at: datetime, event: Event) -> None:
+        """Forget the outcomes at these paths and below: the run goes on at `wake_at` for the `retry`th time."""
+        number = None
+        await self.flush()
+        if self._journal is not None and self._lease is not None:
+            data = _encode(event)
+            number = await self._held(
+                self._journal.try_again(self._lease, retry, forget=forget, wake_at=wake_at, event=data)
+            )
+        self.retries, self.retry_at = retry, wake_at
+        for known in (self.outcomes, self.attempts, self.timers):
+            for path in [path for path in known if any(is_below(path, gone) for gone in forget)]:
+                del known[path]
+        self.unkept.clear()
+        self._note_errors()
+        self._tell(event, number)
+
     async def timer(self, path: str, wake_at: datetime) -> datetime:
         """Keep until when something waits; return the time that holds, which is that of the first time asked."""
         if (known := self.timers.get(path)) is not None:
@@ -110,6 +137,18 @@ class Record:
             wake_at = await self._held(self._journal.set_timer(self._lease, path, wake_at))
         self.timers[path] = wake_at
         return wake_at
+
+    async def pin(self, name: str, choose: Callable[[], PinnedFlow]) -> PinnedFlow:
+        """Return the flow that a name means in this run: what was kept, else what `choose` gives; that is kept."""
+        if not self._knows_pins and self._journal is not None and self._lease is not None:
+            self._pins.update(await self._journal.pins(self._lease.run))
+            self._knows_pins = True
+        if (known := self._pins.get(name)) is not None:
+            return known
+        flow = choose()
+        if self._journal is not None and self._lease is not None:
+            flow = await self._held(self._journal.pin(self._lease, name, flow))
+        return self._pins.setdefault(name, flow)
 
     async def finish(self, result: FlowResult, event: Event) -> None:
         """Keep how the run ended, and tell."""

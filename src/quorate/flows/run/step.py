@@ -116,7 +116,9 @@ class _StepRun:
         fallback = self._course.step_named(name)
         self._tally.has_inside = True
         scope = {**self._block.scope, "error": as_data(error)}
-        inner = Block(self._course, (), self._path, scope, share=self._share, run_step=run_step)
+        inner = Block(
+            self._course, (), self._path, scope, share=self._share, run_step=run_step, places=self._block.places
+        )
         outcome = await run_step(inner, fallback, joined(self._path, name), Share(0.0))
         self._tally.errors.extend(inner.errors)
         self._tally.add(spend_of(outcome))

@@ -36,7 +36,7 @@ class Tries:
     async def output(self) -> Any:
         """Return the output of the first attempt that has one; raise `StepFailed`, or `RunStopped` before the first."""
         output = await self._found()
-        self._tally.simulated = self._is_simulated(output)
+        self._tally.simulated |= self._is_simulated(output)
         return output
 
     async def _found(self) -> Any:
@@ -79,7 +79,7 @@ class Tries:
 
     async def _execute(self, number: int) -> Any:
         course, step = self._course, self._step
-        place = Place(course.run.places, self._step_places())
+        place = Place(self._block.places, self._step_places())
         await place.take()
         branch = base_path(course.branch(self._path), number)
         call = course.call.child(branch)
@@ -96,6 +96,7 @@ class Tries:
             place.free()
             self._tally.add(call.budget.spend)
             self._tally.cached = attempt.was_cached
+            self._tally.simulated = any(result.simulated for result in attempt.nested)
             for result in attempt.nested:
                 self._tally.has_inside = True
                 self._tally.errors.extend(result.errors)
@@ -116,6 +117,7 @@ class Tries:
         return {"case": taken.name, **block.outputs()}
 
     def _inner(self, steps: tuple[StepPlan, ...], number: int) -> Block:
+        places, most = self._block.places, self._step.concurrency
         return Block(
             self._course,
             steps,
@@ -124,6 +126,7 @@ class Tries:
             share=self._share,
             run_step=self._block.run_step,
             above=self._block,
+            places=places if most is None else (asyncio.Semaphore(most), *places),
         )
 
     async def _run(self, block: Block) -> None:

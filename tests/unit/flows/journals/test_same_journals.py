@@ -31,6 +31,7 @@ CALLS = (
     "put",
     "attempt",
     "timer",
+    "again",
     "finish",
     "cancel",
     "reopen",
@@ -83,6 +84,7 @@ class Hand:
             "put": lambda: journal.put(lease, [entry(path, which, cost=which, event=b"1"), entry("a", cost=None)]),
             "attempt": lambda: journal.put_attempt(lease, path, which, wake_at=after(which * 9), spent_microusd=which),
             "timer": lambda: journal.set_timer(lease, path, after(which * 7)),
+            "again": lambda: journal.try_again(lease, which + 1, forget=[path], wake_at=after(which * 9), event=b"2"),
             "finish": lambda: journal.finish(
                 lease,
                 result(header(lease.run), status, cost=which),

@@ -41,6 +41,24 @@ async def test_a_newer_version_is_refused_and_left_alone(tmp_path: Path) -> None
     await journal.close()
 
 
+async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> None:
+    file = tmp_path / "flows.db"
+    journal = SqliteJournal(file)
+    lease = await journal.begin(header(), owner="one")
+    await journal.close()
+    with sqlite3.connect(file) as connection:
+        connection.execute("ALTER TABLE flow_runs DROP COLUMN takeovers")
+        connection.execute("DROP TABLE flow_pins")
+        connection.execute("UPDATE flow_schema SET version = 1")
+    connection.close()
+    journal = SqliteJournal(file)
+    assert lease is not None
+    await journal.put(lease, [entry("a")])
+    assert list((await journal.load(lease.run)).outcomes) == ["a"]
+    assert await journal.pins(lease.run) == {}
+    await journal.close()
+
+
 @pytest.mark.parametrize("place", ["a folder", "not a database"])
 async def test_a_file_that_cannot_be_used_is_told(tmp_path: Path, place: str) -> None:
     file = tmp_path / "flows.db"

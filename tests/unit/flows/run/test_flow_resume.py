@@ -63,7 +63,7 @@ def test_the_last_step_is_kept_with_the_end_of_the_run(finally_: tuple[Any, ...]
     assert site.journal.ended_with == ended_with
     ((_, row),) = site.journal.rows.items()
     assert [msgspec.json.decode(event).get("step") for event in row.events][-2:] == [
-        ("clean" if finally_ else "b"),
+        ("finally/clean" if finally_ else "b"),
         None,
     ]
     assert set(row.outcomes) >= {"a", "b"}
@@ -310,7 +310,7 @@ def test_a_queued_run_whose_document_is_no_flow_here_ends_as_failed() -> None:
     async def go() -> FlowResult:
         site = FlowSite(flow(step("a"), name="gone"))
         run = await site.begun()
-        site.plans.clear()
+        site.known.clear()
         return await site.work(run)
 
     result = run_virtual(go())

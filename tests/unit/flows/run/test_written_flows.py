@@ -75,16 +75,16 @@ async def _in_order(name: str, documents: Documents = named_document) -> FlowRes
 
 
 def _as_compared(result: FlowResult) -> tuple[object, ...]:
-    errors = sorted((error.stage, error.code) for error in result.errors)
+    errors = [(error.stage, error.code) for error in result.errors]
     steps = {path: (each.status, _lasting(each.output), each.handled_by) for path, each in result.steps.items()}
     return result.status, result.outputs, errors, steps
 
 
 def _lasting(output: Any) -> Any:
-    """What is the same in each run: not its id, nor when somebody went on, nor the order of errors."""
+    """What is the same in each run: not its id, nor when somebody went on."""
     if isinstance(output, dict):
         entries = cast("dict[str, Any]", output).items()
-        return {key: _lasting(value) for key, value in entries if key not in ("run", "ended_at", "errors")}
+        return {key: _lasting(value) for key, value in entries if key not in ("run", "ended_at")}
     return [_lasting(each) for each in cast("list[Any]", output)] if isinstance(output, list) else output
 
 

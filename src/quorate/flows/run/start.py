@@ -1,0 +1,46 @@
+"""With what a run is begun or taken up."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from quorate.flows.journal import RunView
+from quorate.flows.outcome import StepOutcome
+from quorate.flows.plan import FlowPlan
+from quorate.flows.run.mocks import Mocks, ancestors
+from quorate.model import Call
+from quorate.model.usage import Charge, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """With what a run is begun or taken up (`view`); `outcomes` are those that a replay begins with.
+
+    `queue_key`: in a place of that it goes on; empty where any number may. `started_at`: when it began;
+    `None`: now.
+    """
+
+    plan: FlowPlan
+    inputs: Mapping[str, Any]
+    call: Call
+    view: RunView | None = None
+    mocks: Mocks | None = None
+    queue_key: str = ""
+    started_at: datetime | None = None
+    outcomes: Mapping[str, StepOutcome] = field(default_factory=dict[str, StepOutcome])
+
+
+def charge_before(view: RunView) -> Charge:
+    """Return what a run has used before it was taken up: the outermost outcomes count for what is inside of them."""
+    outermost = [
+        each for path, each in view.outcomes.items() if not any(above in view.outcomes for above in ancestors(path))
+    ]
+    unpriced = any(each.cost_microusd is None for each in outermost)
+    return Charge(
+        usage=Usage(
+            prompt_tokens=sum(each.prompt_tokens for each in outermost),
+            completion_tokens=sum(each.completion_tokens for each in outermost),
+        ),
+        cost_microusd=None if unpriced else view.spent_microusd,
+    )

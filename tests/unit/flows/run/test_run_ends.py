@@ -1,0 +1,163 @@
+"""Where runs end that somebody cancels too early, that lose their journal, or that two workers had."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from flow_journal import KeptJournal
+from flow_site import FlowSite, flow, literal, step
+from patience import until
+from quorate.core.errors import Conflict
+from quorate.core.ids import RunId
+from quorate.flows.journal import Entry, Lease, LeaseLost, RunHeader
+from quorate.flows.journals.errors import JournalUnavailable
+from quorate.flows.journals.memory import MemoryJournal
+from quorate.flows.outcome import FlowResult, RunStatus
+from quorate.flows.plan import Durability, Foreach, RetryRule, StepKind
+from quorate.testing import run_virtual
+
+
+class Away(KeptJournal):
+    """A journal that does not answer after so many writes, and not when it is asked to renew at these calls; live."""
+
+    def __init__(self, *, after_puts: int = 1_000, renewals: frozenset[int] = frozenset()) -> None:
+        super().__init__()
+        self.after_puts = after_puts
+        self.renewals = renewals
+        self.renewed = 0
+
+    async def put(self, lease: Lease, entries: Sequence[Entry]) -> tuple[int, ...]:
+        if len(self.puts) >= self.after_puts:
+            raise JournalUnavailable("away")
+        return await super().put(lease, entries)
+
+    async def put_attempt(
+        self, lease: Lease, path: str, attempt: int, *, wake_at: datetime | None, spent_microusd: int
+    ) -> None:
+        if len(self.puts) >= self.after_puts:
+            raise JournalUnavailable("away")
+
+    async def renew(self, lease: Lease, *, lease_s: float, now: datetime) -> Lease:
+        self.renewed += 1
+        if self.renewed in self.renewals:
+            raise JournalUnavailable("away")
+        return await super().renew(lease, lease_s=lease_s, now=now)
+
+
+FAILING = {"fails": "busy"}
+WITHOUT_A_JOURNAL = [
+    (step("a"),),
+    (step("a"), step("b")),
+    (step("loop", foreach=Foreach(items=literal([1, 2, 3]))),),
+    (step("g", kind=StepKind.GROUP, steps=(step("x"), step("y"))),),
+    (step("again", does=FAILING, retry=RetryRule(max_attempts=3)),),
+    (step("sub", does={"flow": "below"}),),
+]
+
+
+@pytest.mark.parametrize("steps", WITHOUT_A_JOURNAL, ids=lambda steps: steps[-1].name)
+def test_a_run_that_cannot_be_kept_is_left_for_whoever_takes_it_up(steps: Any) -> None:
+    async def go() -> tuple[FlowSite, RunId, FlowResult]:
+        journal = Away(after_puts=0)
+        site = FlowSite(flow(*steps), flow(step("in"), name="below"), journal=journal)
+        run = await site.begun()
+        with pytest.raises(JournalUnavailable):
+            await site.work(run)
+        assert journal.rows[run].result is None
+        journal.after_puts = 1_000
+        return site, run, await site.work(run)
+
+    _, _, result = run_virtual(go())
+    assert {error.code for error in result.errors} <= {"provider_unavailable"}
+
+
+def test_a_run_whose_lease_could_not_be_renewed_once_keeps_it() -> None:
+    async def go() -> FlowResult:
+        site = FlowSite(flow(step("a", does={"after_s": 100})), journal=Away(renewals=frozenset({1, 4})), lease_s=30)
+        return await site.run(durability=Durability.DURABLE)
+
+    assert run_virtual(go()).status is RunStatus.SUCCEEDED
+
+
+def test_a_run_whose_lease_ended_unrenewed_stops() -> None:
+    async def go() -> FlowSite:
+        journal = Away(renewals=frozenset(range(1, 99)))
+        site = FlowSite(flow(step("a", does={"after_s": 100})), journal=journal, lease_s=30)
+        with pytest.raises(LeaseLost, match="could not be renewed"):
+            await site.run(durability=Durability.DURABLE)
+        assert site.clock.monotonic() < 50
+        return site
+
+    assert run_virtual(go()).do.now == 0
+
+
+class SlowToBegin(KeptJournal):
+    """A journal that takes a second for each write; live."""
+
+    async def put(self, lease: Lease, entries: Sequence[Entry]) -> tuple[int, ...]:
+        await asyncio.sleep(1)
+        return await super().put(lease, entries)
+
+
+def test_a_run_cancelled_while_its_beginning_is_kept_ends_as_cancelled() -> None:
+    async def go() -> tuple[FlowResult, list[str]]:
+        site = FlowSite(flow(step("a"), finally_=(step("f"),)), journal=SlowToBegin())
+        call = site.call()
+        task = asyncio.create_task(site.run(call=call, durability=Durability.DURABLE))
+        await asyncio.sleep(0.5)
+        assert await site.runner.cancel(call.id)
+        return await task, site.do.ran
+
+    result, ran = run_virtual(go())
+    assert (result.status, ran) == (RunStatus.CANCELLED, ["finally/f"])
+
+
+def test_a_run_that_comes_back_while_its_first_worker_is_ending_is_still_watched() -> None:
+    async def go() -> FlowResult:
+        site = FlowSite(flow(step("a", does={"after_s": 9})))
+        run = await site.begun()
+        first = asyncio.create_task(site.work(run))
+        await until(lambda: "a" in site.do.ran)
+        second = asyncio.create_task(site.work(run))
+        await until(lambda: site.do.ran == ["a", "a"])
+        first.cancel()
+        await asyncio.wait((first,))
+        watch = site.runner.watch(run)
+        result = await second
+        assert [seen async for seen in watch]
+        return result
+
+    assert run_virtual(go()).status is RunStatus.SUCCEEDED
+
+
+class Watched(MemoryJournal):
+    """A journal of which somebody takes whatever is ready, whenever a run is kept; live."""
+
+    async def begin(self, header: RunHeader, **fields: Any) -> Lease | None:
+        lease = await super().begin(header, **fields)
+        if header.parent is not None:
+            taken = await self.claim_next("thief", lease_s=30, now=header.created_at)
+            assert taken is None
+        return lease
+
+
+def test_a_fork_is_taken_up_by_nobody_before_it_is_whole() -> None:
+    async def go() -> tuple[FlowResult, list[str]]:
+        journal = Watched()
+        site = FlowSite(flow(step("a"), step("b", "a")), journal=journal)
+        call = site.call()
+        await site.run(call=call, durability=Durability.DURABLE)
+        site.do.ran.clear()
+        new = await site.runner.fork(call.id, "b")
+        lease = await journal.claim_next("worker", lease_s=30, now=site.clock.now())
+        assert lease is not None
+        assert lease.run == new
+        with pytest.raises(Conflict):
+            await site.runner.resume(new)
+        return await site.runner.work(lease, await journal.load(new)), site.do.ran
+
+    result, ran = run_virtual(go())
+    assert (result.status, ran) == (RunStatus.SUCCEEDED, ["b"])
