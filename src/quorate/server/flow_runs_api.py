@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 import msgspec
 
 from quorate.access.permission import Permission
-from quorate.core.errors import Conflict, InvalidRequest
+from quorate.core.errors import Conflict, InvalidRequest, Overloaded
 from quorate.core.ids import RunId
 from quorate.flows.event import (
     CallbackFailed,
@@ -33,7 +33,8 @@ DEFAULT_PAGE = 50
 _EVENTS_ABOUT = (
     "`id` is the number of an event that is kept, `event` its kind, `data` its JSON. `Last-Event-ID` or `after` goes "
     "on after a number, without gap or repetition. Events without `id` (starts, pieces of text, retries) only pass. "
-    "Lines that begin with a colon are heartbeats. The stream ends when the run has ended."
+    "Lines that begin with a colon are heartbeats. The stream ends when the run has ended, and without "
+    "`flow.finished` when the gateway shuts down: go on with `Last-Event-ID`."
 )
 
 KeptKinds: TypeAlias = (
@@ -140,6 +141,8 @@ async def run_events(exchange: Exchange) -> Answer:
     run, after = view.header.id, _after(exchange)
     if _wants_json(exchange.headers.get("accept", "")):
         return await _event_page(flows, run, after, query.limit)
+    if exchange.services.ending.is_set():
+        raise Overloaded("the gateway is shutting down; follow the run at another one", retry_after_s=1)
 
     async def write(stream: EventStream) -> None:
         await stream.write(PING)
@@ -186,7 +189,8 @@ async def cancel_run(exchange: Exchange) -> Answer:
     """Have a run end as cancelled."""
     flows, view = await found_run(exchange, Permission.FLOWS_RUN)
     run = view.header.id
-    if not await flows.cancel(run):
+    runs = exchange.services.flow_runs
+    if not await (flows.cancel(run) if runs is None else runs.cancel(run)):
         view = await flows.view(run)
         if view.status is not RunStatus.CANCELLED:
             raise Conflict(f"the run {run!r} has ended ({view.status}); there is nothing to cancel")

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,16 @@ import httpx2
 import pytest
 
 import patience
-from served_flows import SHOUT, FlowGateway, flow_gateway, write_flows
+from served_flows import ASKS, SHOUT, SLOW, FlowGateway, flow_gateway, write_flows
 
 RUNS_WRITTEN_S = 10.0
+BUDGETED = """
+version: 1
+models:
+  sim-birch: { type: simulated, profile: sim-birch, latency_s: 4, price: { input: 1, output: 1 } }
+budgets:
+  all-of-it: { each: tenant, limit: 1, window: total }
+"""
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +242,16 @@ def test_a_changed_file_is_followed_and_no_request_is_lost(tmp_path: Path) -> No
         assert answers[-1][1] == "{'answer': 'A!!!!!'}"  # what is broken leaves the last good one
 
 
+def test_a_flow_that_comes_later_is_counted_under_its_name(tmp_path: Path) -> None:
+    with flow_gateway(write_flows(tmp_path / "flows", {"shout": SHOUT.format(version="1.0.0", mark="")})) as site:
+        write_flows(site.folder, {"late": "name: late\nsteps: [{name: a, executor: transform, config: {value: x}}]\n"})
+        patience.seen(lambda: site.run("late").status_code == 200)
+        record(site, site.run("late").json()["id"])
+        counted = site.client.get("/metrics").text
+        assert 'quorate_requests_total{model="flow/late",operation="flow"' in counted
+        assert 'quorate_requests_total{model="other",operation="flow"' not in counted
+
+
 def test_a_name_that_something_else_has_gets_no_short_path(tmp_path: Path) -> None:
     flows = {"runs": "name: runs\nsteps: [{name: a, executor: transform, config: {value: x}}]\n"}
     with flow_gateway(write_flows(tmp_path / "flows", flows)) as site:
@@ -270,3 +288,58 @@ def test_a_flow_that_is_asked_as_a_model_says_that_its_models_are_simulated(site
     for model, said in (("flow/asks", {"simulated": True}), ("flow/shout", None)):
         answer = site.client.post("/v1/chat/completions", json={"model": model, "messages": messages})
         assert answer.json().get("quorate") == said
+
+
+def test_what_is_cancelled_or_refused_in_the_queue_leaves_its_record(tmp_path: Path) -> None:
+    folder = write_flows(tmp_path / "flows")
+    with flow_gateway(folder, None, **{"flows.max_runs": 1, "flows.max_queued": 1}) as site:
+        first = site.run("slow", {"seconds": 20}, headers={"prefer": "respond-async"}).json()["id"]
+        second = site.run("slow", headers={"prefer": "respond-async"}).json()["id"]
+        refused = site.client.post("/api/v1/filed-paper/execute", files={"paper": ("a.txt", b"four")})
+        assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")
+        assert list((tmp_path / "files").glob("*/*")) == []
+        cancelled = [site.client.post(f"/api/v1/runs/{run}/cancel").json()["status"] for run in (second, first)]
+        assert cancelled[0] == "cancelled"
+        assert record(site, second)["state"] == "cancelled"
+        assert record(site, first)["state"] == "cancelled"
+        turned_away = record(site, refused.headers["x-quorate-run-id"])
+        assert (turned_away["state"], turned_away["status"], turned_away["error_code"]) == (
+            "failed",
+            429,
+            "queue_full",
+        )
+        assert len(records(site)) == 3
+
+
+def test_a_run_out_of_the_queue_that_there_is_no_money_for_leaves_its_record(tmp_path: Path) -> None:
+    dear = f"{ASKS.replace('name: asks', 'name: dear')}limits: {{max_cost_usd: 0.6}}\n"
+    folder = write_flows(tmp_path / "flows", {"slow": SLOW, "dear": dear})
+    with (
+        flow_gateway(folder, BUDGETED, **{"flows.max_runs": 1}) as site,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        later = {"prefer": "respond-async"}
+        first = site.run("slow", {"seconds": 30}, headers=later).json()["id"]
+        queued = site.run("dear", {"question": "why?"}, headers=later).json()["id"]
+        # Without the queue, and with what the other one needs.
+        spending = pool.submit(site.client.post, "/api/v1/flows/dear/run", json={"question": "how?"})
+        patience.seen(lambda: site.client.get("/api/v1/budgets").json()["data"][0]["reserved_microusd"])
+        site.client.post(f"/api/v1/runs/{first}/cancel")
+        found = record(site, queued)
+        assert (found["state"], found["error_code"], found["status"]) == (
+            "failed",
+            "budget_spent",
+            429,
+        )
+        assert "event: flow.finished" in site.client.get(f"/api/v1/runs/{queued}/events").text
+        assert spending.result().json()["status"] == "succeeded"
+
+
+def test_files_of_runs_that_are_not_kept_go_with_them(tmp_path: Path) -> None:
+    with flow_gateway(write_flows(tmp_path / "flows")) as site:
+        sent = {"paper": ("a.txt", b"four")}
+        fast = site.client.post("/api/v1/filed-paper/execute?durability=fast", files=sent)
+        assert (fast.status_code, fast.json()["outputs"]["size"]) == (200, 4)
+        assert list((tmp_path / "files").glob("*/*")) == []
+        assert site.client.post("/api/v1/filed-paper/execute", files=sent).status_code == 200
+        assert len(list((tmp_path / "files").glob("*/*"))) == 1
