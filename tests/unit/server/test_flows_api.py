@@ -290,6 +290,29 @@ def test_a_flow_that_is_asked_as_a_model_says_that_its_models_are_simulated(site
         assert answer.json().get("quorate") == said
 
 
+def pieces(site: FlowGateway, model: str) -> list[str]:
+    """The texts of a stream, in the pieces in which they came."""
+    asked = {"model": model, "stream": True, "messages": [{"role": "user", "content": "why is it so?"}]}
+    body = site.client.post("/v1/chat/completions", json=asked).text
+    assert body.endswith("data: [DONE]\n\n"), body
+    chunks = [json.loads(line[6:]) for line in body.splitlines() if line.startswith("data: {")]
+    choices = [choice for chunk in chunks for choice in chunk["choices"]]
+    assert [choice["finish_reason"] for choice in choices if choice.get("finish_reason")] == ["stop"]
+    return [text for choice in choices if (text := choice["delta"].get("content"))]
+
+
+def test_what_a_step_says_is_passed_on_while_it_says_it(tmp_path: Path) -> None:
+    speaks = ASKS.replace("name: asks", "name: speaks").replace("sim-birch,", "sim-birch, stream: true,")
+    adds = speaks.replace("name: speaks", "name: adds").replace('"{{ steps.ask.text }}"', '"So: {{ steps.ask.text }}"')
+    again = speaks.replace("name: speaks", "name: again").replace("executor: llm,", "executor: llm, retry: 3,")
+    with flow_gateway(write_flows(tmp_path / "flows", {"speaks": speaks, "adds": adds, "again": again})) as site:
+        said = pieces(site, "flow/speaks")
+        assert len(said) > 1
+        (whole,) = pieces(site, "flow/adds")
+        assert whole.startswith("So: ")
+        assert len(pieces(site, "flow/again")) == 1  # what may be said anew is not said before it is whole
+
+
 def test_what_is_cancelled_or_refused_in_the_queue_leaves_its_record(tmp_path: Path) -> None:
     folder = write_flows(tmp_path / "flows")
     with flow_gateway(folder, None, **{"flows.max_runs": 1, "flows.max_queued": 1}) as site:
