@@ -17,6 +17,7 @@ from quorate.model.event import EventSink, State, fan_out, ignore_events
 from quorate.model.ledger import LedgerLine
 from quorate.model.run import BranchRecord, RunRecord
 from quorate.model.usage import Budget
+from quorate.server.step_spans import StepSpans
 
 if TYPE_CHECKING:
     from quorate.access.principal import Principal
@@ -46,6 +47,7 @@ class CallWatch:
         "_principal",
         "_recorder",
         "_services",
+        "_steps",
         "_trace",
         "answer",
         "began_at_s",
@@ -108,6 +110,10 @@ class CallWatch:
             sink=sink,
             seed=random.getrandbits(63),
         )
+        self._steps: StepSpans | None = None
+        if self._trace is not None and self._trace.is_kept:
+            self._steps = StepSpans(self._trace, self.call)
+            self.add_sink(self._steps)
 
     @property
     def recorder(self) -> Recorder:
@@ -177,6 +183,8 @@ class CallWatch:
         if services.metrics is not None:
             services.metrics.observe(record)
         if self._trace is not None:
+            if self._steps is not None:
+                self._steps.close()
             self._trace.end(record)
         if services.request_log is not None:
             services.request_log.line(record, route=route, client=client)
