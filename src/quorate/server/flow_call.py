@@ -107,7 +107,7 @@ class _Running:
             answer = await (work() if asked.key is None else self._once(job, asked, asked.key, work))
         finally:
             # A run that the journal has needs its files; nobody else does.
-            if not job.handed_over and any(each.is_file for each in asked.plan.inputs):
+            if not job.handed_over and any(each.takes_files for each in asked.plan.inputs):
                 await self._flows.files.delete(job.watch.call.id)
         job.headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
         body = answer.value if isinstance(answer.value, bytes) else msgspec.json.encode(answer.value)
@@ -211,6 +211,8 @@ def _digest(asked: FlowAsked) -> bytes:
 
 
 def _without_run(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_run(each) for each in cast("list[Any]", value)]
     if not isinstance(value, dict):
         return value
     fields = cast("dict[str, Any]", value)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from quorate.flows.plan import FlowPlan
+from quorate.flows.plan import FlowPlan, InputPlan
 from quorate.server.flow_cards import examples_of
 from quorate.server.flow_names import model_name
 from quorate.server.flow_routes import RUN_ROUTE
@@ -116,9 +116,9 @@ _IDEMPOTENCY: JsonObject = {
 
 def _content(plan: FlowPlan) -> JsonObject:
     form: JsonObject = {"schema": _embedded(plan, "form", _form_schema(plan))}
-    if any(each.is_file and each.required for each in plan.inputs):
+    if any(each.takes_files and each.required for each in plan.inputs):
         return {"multipart/form-data": form}
-    files = {each.name for each in plan.inputs if each.is_file}
+    files = {each.name for each in plan.inputs if each.takes_files}
     given = plan.input_schema
     properties = {name: each for name, each in given.get("properties", {}).items() if name not in files}
     json: JsonObject = {"schema": _embedded(plan, "inputs", {**given, "properties": properties})}
@@ -130,13 +130,15 @@ def _content(plan: FlowPlan) -> JsonObject:
 
 def _form_schema(plan: FlowPlan) -> JsonObject:
     properties: JsonObject = {
-        each.name: {"type": "string", "format": "binary", "description": _file_about(each.accept)}
-        if each.is_file
-        else dict(each.schema)
-        for each in plan.inputs
+        each.name: _file_schema(each) if each.takes_files else dict(each.schema) for each in plan.inputs
     }
     required = [each.name for each in plan.inputs if each.required]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _file_schema(plan: InputPlan) -> JsonObject:
+    file: JsonObject = {"type": "string", "format": "binary", "description": _file_about(plan.accept)}
+    return file if plan.is_file else {**plan.schema, "items": file, "maxItems": plan.most_files}
 
 
 def _file_about(accept: tuple[str, ...]) -> str:

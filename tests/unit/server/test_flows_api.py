@@ -366,3 +366,54 @@ def test_files_of_runs_that_are_not_kept_go_with_them(tmp_path: Path) -> None:
         assert list((tmp_path / "files").glob("*/*")) == []
         assert site.client.post("/api/v1/filed-paper/execute", files=sent).status_code == 200
         assert len(list((tmp_path / "files").glob("*/*"))) == 1
+
+
+PILE = """
+name: pile
+inputs:
+  papers: {type: array, items: file, required: true, accept: [.txt], max_bytes: 2000, max_items: 3}
+outputs:
+  names: "{{ steps.each.output }}"
+  count: "{{ inputs.papers | length }}"
+steps:
+  - name: each
+    executor: transform
+    foreach: "{{ inputs.papers }}"
+    config: {value: "{{ item.name }}/{{ item.size }}"}
+tests:
+  - {name: they are counted, inputs: {papers: [a.txt, b.txt]}, expect: {outputs.count: 2}}
+"""
+
+
+def test_several_files_of_a_form_are_one_input(tmp_path: Path) -> None:
+    with flow_gateway(write_flows(tmp_path / "flows", {"pile": PILE})) as site:
+
+        def send(*names: str) -> httpx2.Response:
+            papers = [("papers", (name, name.encode())) for name in names]
+            return site.client.post("/api/v1/pile/execute", files=papers)
+
+        for names in (("a.txt",), ("a.txt", "bb.txt", "c.txt")):
+            answer = send(*names)
+            assert (answer.status_code, answer.json()["status"]) == (200, "succeeded"), answer.text
+            assert answer.json()["outputs"] == {
+                "names": [f"{name}/{len(name)}" for name in names],
+                "count": len(names),
+            }
+        kept = len(list((tmp_path / "files").glob("*/*")))
+        for names, told in (
+            (("a.txt", "b.pdf"), "$.papers[1]: 'b.pdf' is"),
+            (("a.txt", "b.txt", "c.txt", "d.txt"), "has more than 3 files"),
+        ):
+            refused = send(*names)
+            assert (refused.status_code, refused.json()["code"]) == (400, "invalid_inputs")
+            assert told in refused.json()["detail"]
+        assert "expected files" in site.run("pile", {"papers": "a.txt"}).json()["detail"]
+        assert "expected a file" in site.run("pile", {"papers": ["a.txt"]}).json()["detail"]
+        assert len(list((tmp_path / "files").glob("*/*"))) == kept
+        again = {"idempotency-key": "one"}
+        sent = [("papers", ("a.txt", b"four"))]
+        first, second = (site.client.post("/api/v1/pile/execute", files=sent, headers=again) for _ in range(2))
+        assert first.json() == second.json()
+        form = site.client.get("/api/v1/openapi.json").json()["paths"]["/api/v1/flows/pile/run"]["post"]
+        schema = form["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]["papers"]
+        assert (schema["type"], schema["maxItems"], schema["items"]["format"]) == ("array", 3, "binary")

@@ -20,8 +20,8 @@ def input_plans(section: FlowSection, problems: Problems) -> tuple[InputPlan, ..
     found: list[InputPlan] = []
     for name, written in section.inputs.items():
         at = ("inputs", name)
-        is_file = written.type == "file"
-        if not is_file:
+        is_file, is_files = written.type == "file", written.type == "files"
+        if not is_file and not is_files:
             for key in ("accept", "max_bytes"):
                 if getattr(written, key):
                     problems.at_key((*at, key), f"is for files; {name!r} is of type {written.type!r}")
@@ -33,6 +33,7 @@ def input_plans(section: FlowSection, problems: Problems) -> tuple[InputPlan, ..
             required=written.required and written.default is None,
             default=written.default,
             is_file=is_file,
+            is_files=is_files,
             accept=written.accept,
             max_bytes=written.max_bytes,
         )
@@ -92,6 +93,8 @@ def whole_output_schema(section: FlowSection, schemas: Mapping[str, Mapping[str,
 def _input_schema(written: InputSection) -> dict[str, Any]:
     if written.type == "file":
         return {**FILE_SCHEMA, **written.schema_}
+    if written.type == "files":
+        return {"type": "array", "items": FILE_SCHEMA, **written.schema_}
     return {**({"type": written.type} if written.type != "any" else {}), **written.schema_}
 
 
