@@ -57,7 +57,8 @@ class FlowModel:
         inputs = check_inputs(plan, inputs_of(plan, request), run=inner.id)  # no run has files of this one
         step = spoken_step(plan, _answering(plan)) if request.stream else None
         if step is None:
-            yield _completion(self._name, await self._flows.run(plan, inputs, inner, durability=Durability.FAST))
+            result = await self._flows.run(plan, inputs, inner, durability=Durability.FAST, are_checked=True)
+            yield _completion(self._name, result)
             return
         async with aclosing(self._spoken(plan, inputs, inner, step)) as pieces:
             async for piece in pieces:
@@ -75,7 +76,9 @@ class FlowModel:
 
         heard = msgspec.structs.replace(call, sink=fan_out(call.sink, hear))
         passed_on = list[str]()
-        async with background(self._flows.run(plan, inputs, heard, durability=Durability.FAST)) as running:
+        async with background(
+            self._flows.run(plan, inputs, heard, durability=Durability.FAST, are_checked=True)
+        ) as running:
             running.add_done_callback(lambda _: said.put_nowait(""))  # no step says nothing
             while text := await said.get():
                 passed_on.append(text)

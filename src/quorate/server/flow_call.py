@@ -138,7 +138,9 @@ class _Running:
         if fast and wait_s is None and options.query.callback is None:
             job.watch.listen()
             job.watch.recorder.mode = OPERATION
-            result = await self._flows.run(plan, asked.inputs, job.watch.call, durability=Durability.FAST)
+            result = await self._flows.run(
+                plan, asked.inputs, job.watch.call, durability=Durability.FAST, are_checked=True
+            )
             job.error = failure_of(result)
         else:
             result = await self._begun(job, asked, wait_s)

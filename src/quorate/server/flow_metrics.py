@@ -36,7 +36,7 @@ def watch_flows(flows: "Flows | None", metrics: CallMetrics) -> None:
 def _names(book: "FlowBook") -> Callable[[str], bool]:
     """Return whether a model is a flow of the book as it is now: flows come and go while the gateway runs."""
     prefix = model_name("")
-    return lambda model: model.startswith(prefix) and model.removeprefix(prefix) in book.names()
+    return lambda model: model.startswith(prefix) and book.has(model.removeprefix(prefix))
 
 
 def _steps(plan: FlowPlan, result: FlowResult, before: Collection[str]) -> Iterator[tuple[str, str]]:

@@ -19,7 +19,7 @@ from quorate.flows.event import (
 )
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.server.event_stream import PING, EventStream
-from quorate.server.flow_run_access import found_run
+from quorate.server.flow_run_access import found_run, may_see
 from quorate.server.flow_run_view import FlowRunSummary, summary
 from quorate.server.route import Answer, Exchange, Route
 from quorate.server.visible import tenant_scope
@@ -54,7 +54,7 @@ class FlowRunQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class FlowRunPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Runs of flows without their steps, the latest first."""
+    """Runs of flows without their steps, the latest first; a key with a list of models sees those of its flows only."""
 
     data: tuple[FlowRunSummary, ...]
     has_more: bool
@@ -129,7 +129,9 @@ async def list_flow_runs(exchange: Exchange) -> Answer:
     page, more = found[: query.limit], len(found) > query.limit
     return Answer(
         value=FlowRunPage(
-            data=tuple(summary(view) for view in page), has_more=more, next=page[-1].header.id if more else None
+            data=tuple(summary(view) for view in page if may_see(exchange.principal, view)),
+            has_more=more,
+            next=page[-1].header.id if more else None,
         )
     )
 
