@@ -37,7 +37,8 @@ class CallWatch:
     `began_at_s` is the Unix time at which it began. `branch` is set where one endpoint answers alone; else the branches
     are gathered from events. `first_token_s` is when the first piece of the answer was passed on, in seconds since it
     began; `None` where it is not streamed. The caller's `timeout_s` counts where it is less than the gateway's own.
-    `dry_run` marks the record of a call that asks nobody. `end` has to be called exactly once, whatever happened; it
+    `dry_run` marks the record of a call that asks nobody; `record_id` is that of a record which is not the first one of
+    its call, and is then a child of that. `end` has to be called exactly once, whatever happened; it
     never waits and never raises.
     """
 
@@ -57,6 +58,7 @@ class CallWatch:
         "first_token_s",
         "model",
         "prompt",
+        "record_id",
         "request_id",
         "stream",
     )
@@ -85,6 +87,7 @@ class CallWatch:
         self.branch: BranchRecord | None = None
         self.first_token_s: float | None = None
         self.dry_run = False
+        self.record_id: str | None = None
         clock = services.clock
         self.began_at_s = clock.now().timestamp()
         self._began_s = clock.monotonic()
@@ -150,7 +153,8 @@ class CallWatch:
         spend = call.budget.spend
         first_s = self.first_token_s
         record = RunRecord(
-            id=call.id,
+            id=self.record_id or call.id,
+            parent_id=None if self.record_id is None else call.id,
             tenant=call.tenant,
             key_id=self._principal.key_id,
             request_id=self.request_id,

@@ -31,8 +31,18 @@ OPERATION = "flow"
 _HTTP_OK = 200
 _MOST_KEPT = 256
 _ROOM_EVERY_S = 0.1
+#: Events among which the end is looked for that a resumed run had before.
+_LOOKED_THROUGH = 1000
+_FINISHED = "flow.finished"
 #: Nobody waits for an answer to a run out of the queue.
 _QUEUE = "queue"
+
+
+class _Event(msgspec.Struct, frozen=True):
+    event: str
+
+
+_event = msgspec.json.Decoder(_Event).decode
 
 
 def failure_of(result: FlowResult) -> QuorateError | None:
@@ -104,7 +114,7 @@ class FlowRuns:
         asked = self._asked.pop(header.id, None)
         if asked is None:
             try:
-                asked = await self._out_of_the_queue(lease, header)
+                asked = await self._out_of_the_queue(lease, view)
             except BudgetSpent as error:
                 return await self._refuse(lease, view, error)
         watch = asked.watch
@@ -126,14 +136,22 @@ class FlowRuns:
         own = self._flows.runner.call_of(header)
         return msgspec.structs.replace(asked.watch.call, deadline=own.deadline, seed=header.seed)
 
-    async def _out_of_the_queue(self, lease: Lease, header: RunHeader) -> Asked:
-        held = None
+    async def _out_of_the_queue(self, lease: Lease, view: RunView) -> Asked:
+        header, held = view.header, None
+        part = f"{header.id}.{lease.epoch}"
         with suppress(BadConfiguration):  # such a run ends by itself
             plan = self._flows.runner.plan_of(header)
-            held = await self.hold(_principal(header), f"{header.id}.{lease.epoch}", plan)
+            held = await self.hold(_principal(header), part, plan)
         asked = await self._unasked(header)
         asked.held = held
+        if lease.epoch > 1 and await self._has_ended_before(view):
+            # A record stays as it is once it is written: what a resumed run costs needs one of its own.
+            asked.watch.record_id = part
         return asked
+
+    async def _has_ended_before(self, view: RunView) -> bool:
+        last = await self._flows.events(view.header.id, after=max(0, view.events - _LOOKED_THROUGH))
+        return any(_event(each.data).event == _FINISHED for each in last)
 
     async def _refuse(self, lease: Lease, view: RunView, error: BudgetSpent) -> FlowResult:
         """End a run out of the queue that there is no money for; it leaves its record like any other."""

@@ -417,3 +417,35 @@ def test_several_files_of_a_form_are_one_input(tmp_path: Path) -> None:
         form = site.client.get("/api/v1/openapi.json").json()["paths"]["/api/v1/flows/pile/run"]["post"]
         schema = form["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]["papers"]
         assert (schema["type"], schema["maxItems"], schema["items"]["format"]) == ("array", 3, "binary")
+
+
+PRICED = """
+version: 1
+models:
+  sim-birch: { type: simulated, profile: sim-birch, latency_s: 0, price: { input: 100, output: 100 } }
+"""
+STOPS = """
+name: stops
+inputs: {question: {type: string, required: true}}
+outputs: {answer: "{{ steps.ask.text }}"}
+steps:
+  - {name: ask, executor: llm, config: {model: sim-birch, prompt: "{{ inputs.question }}"}}
+  - {name: check, executor: validate, config: {data: "{{ steps.ask.text }}", schema: {type: integer}}}
+"""
+
+
+def test_what_a_resumed_run_costs_is_recorded_as_well(tmp_path: Path) -> None:
+    with flow_gateway(write_flows(tmp_path / "flows", {"stops": STOPS}), PRICED) as site:
+        run = site.run("stops", {"question": "why?"}).json()["id"]
+        first = record(site, run)["cost_microusd"]
+        assert first > 0
+        resumed = site.client.post(f"/api/v1/runs/{run}/resume", json={"forget": ["ask"]})
+        assert resumed.status_code == 202
+        again = patience.seen(
+            lambda: [each for each in records(site) if each["id"] != run and each["model"] == "flow/stops"],
+            limit_s=RUNS_WRITTEN_S,
+        )
+        assert [(each["parent_id"], each["state"]) for each in again] == [(run, "failed")]
+        assert again[0]["cost_microusd"] > 0
+        lines = site.client.get("/api/v1/costs").json()
+        assert str(first + again[0]["cost_microusd"]) in json.dumps(lines)
