@@ -9,9 +9,11 @@ from typing import Any
 
 import httpx2
 import pytest
+import schemathesis
 
 import patience
-from served_flows import ASKS, SHOUT, SLOW, FlowGateway, flow_gateway, write_flows
+from quorate.contracts.schema import read_schema
+from served_flows import ASKS, FLOWS, SHOUT, SLOW, FlowGateway, flow_gateway, write_flows
 
 RUNS_WRITTEN_S = 10.0
 BUDGETED = """
@@ -449,3 +451,67 @@ def test_what_a_resumed_run_costs_is_recorded_as_well(tmp_path: Path) -> None:
         assert again[0]["cost_microusd"] > 0
         lines = site.client.get("/api/v1/costs").json()
         assert str(first + again[0]["cost_microusd"]) in json.dumps(lines)
+
+
+EVERY_KIND = """
+name: every-kind
+description: Takes whatever there is.
+inputs:
+  text: {type: string, required: true, min_length: 2, pattern: "^[a-z]+$"}
+  choice: {type: string, enum: [one, two], default: one}
+  count: {type: integer, minimum: 1, maximum: 9, default: 3}
+  share: {type: number, exclusive_minimum: 0, default: 0.5}
+  sure: {type: boolean, default: true}
+  tags: {type: array, items: string, max_items: 4, default: []}
+  person:
+    type: object
+    properties: {name: {type: string}, boss: {$ref: "#/$defs/boss"}}
+    $defs: {boss: {type: object, properties: {name: {type: string}}, required: [name]}}
+  whatever: any
+  paper: {type: file, accept: [pdf]}
+  scans: {type: files, max_items: 2}
+outputs:
+  said: {type: string, value: "{{ inputs.text }}"}
+  count: {type: integer, value: "{{ inputs.count }}"}
+  person: {type: object, value: "{{ inputs.person }}"}
+  anything: "{{ inputs.whatever }}"
+steps:
+  - {name: note, executor: transform, config: {value: noted}}
+examples:
+  - {text: hello, choice: two, count: 4, tags: [a], person: {name: Ada, boss: {name: Bo}}, whatever: [1, {a: b}]}
+  - {text: hi, paper: a.pdf, scans: [a.png, b.png]}
+"""
+
+
+def test_inputs_of_every_kind_are_described_as_they_are_taken(tmp_path: Path) -> None:
+    flows = {"every-kind": EVERY_KIND, "filed_paper": FLOWS["filed_paper"], "pile": PILE}
+    with flow_gateway(write_flows(tmp_path / "flows", flows)) as site:
+        document = site.client.get("/api/v1/openapi.json").json()
+        read: Any = schemathesis.openapi.from_dict(document)
+        labels = [operation.ok().label for operation in read.get_all_operations()]
+        assert {f"POST /api/v1/flows/{name}/run" for name in flows} <= set(labels)
+        operation = document["paths"]["/api/v1/flows/every-kind/run"]["post"]
+        told = {(each["in"], each["name"]) for each in operation["parameters"]}
+        assert told == {("header", "Prefer"), ("header", "Idempotency-Key")} | {
+            ("query", name) for name in ("durability", "priority", "callback", "include", "key")
+        }
+        content = operation["requestBody"]["content"]
+        shown = {kind: [each["value"] for each in of["examples"].values()] for kind, of in content.items()}
+        assert [len(examples) for examples in shown.values()] == [1, 2]
+        for kind, examples in shown.items():
+            schema = read_schema(content[kind]["schema"], param=kind)
+            for example in examples:
+                assert schema.problems(example) == (), example
+        (example,) = shown["application/json"]
+        answer = site.run("every-kind", example)
+        assert answer.status_code == 200, answer.text
+        outputs = operation["responses"]["200"]["content"]["application/json"]["schema"]["allOf"][1]
+        assert read_schema(outputs, param="outputs").problems(answer.json()) == ()
+        assert answer.json()["outputs"]["person"] == example["person"]
+        as_form = {name: value if isinstance(value, str) else json.dumps(value) for name, value in example.items()}
+        files = [("paper", ("a.pdf", b"%PDF-1.7")), ("scans", ("a.png", b"1")), ("scans", ("b.png", b"2"))]
+        sent = site.client.post("/api/v1/every-kind/execute", data=as_form, files=files)
+        assert sent.status_code == 200, sent.text
+        assert sent.json()["outputs"]["person"] == example["person"]
+        for status in ("400", "401", "403", "404", "409", "413", "415", "422", "429", "503"):
+            assert operation["responses"][status] == {"$ref": "#/components/responses/Problem"}

@@ -1,7 +1,7 @@
 """Inputs and outputs of a flow: their plans and their JSON Schemas."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from quorate.contracts.schema import read_schema
 from quorate.core.errors import InvalidRequest
@@ -61,7 +61,7 @@ def whole_input_schema(section: FlowSection, inputs: tuple[InputPlan, ...]) -> M
     properties = {
         plan.name: {
             **_described(section.inputs[plan.name].description),
-            **plan.schema,
+            **_as_property(plan.schema, plan.name),
             **({"default": plan.default} if plan.default is not None else {}),
         }
         for plan in inputs
@@ -83,7 +83,11 @@ def whole_output_schema(section: FlowSection, schemas: Mapping[str, Mapping[str,
         "title": f"Outputs of {section.name}",
         "type": "object",
         "properties": {
-            name: {**_described(section.outputs[name].description), **schema} for name, schema in schemas.items()
+            name: {
+                **_described(section.outputs[name].description),
+                **_as_property(schema, name),
+            }
+            for name, schema in schemas.items()
         },
         "required": list(schemas),
         "additionalProperties": False,
@@ -100,6 +104,24 @@ def _input_schema(written: InputSection) -> dict[str, Any]:
 
 def _output_schema(written: OutputSection) -> dict[str, Any]:
     return {**({"type": written.type} if written.type not in {"", "any"} else {}), **written.schema_}
+
+
+def _as_property(schema: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a schema as that of a property of another one: what refers to its own parts finds them there."""
+    return {key: _moved(value, name) if key != "$ref" else _there(value, name) for key, value in schema.items()}
+
+
+def _moved(value: Any, name: str) -> Any:
+    if isinstance(value, Mapping):
+        return _as_property(cast("Mapping[str, Any]", value), name)
+    if isinstance(value, list | tuple):
+        return [_moved(each, name) for each in cast("Sequence[Any]", value)]
+    return value
+
+
+def _there(reference: Any, name: str) -> Any:
+    is_own = isinstance(reference, str) and (reference == "#" or reference.startswith("#/"))
+    return f"#/properties/{name}{reference[1:]}" if is_own else _moved(reference, name)
 
 
 def _described(description: str) -> dict[str, str]:
