@@ -67,6 +67,7 @@ A duration is `500ms`, `3s`, `2m`, `1h30m`, `7d`, or a number of seconds.
 | `inputs: [{name: a, type: text}]`, `inputs: {a: text}` | `inputs: {a: {type: string}}`; also one JSON Schema with `properties` |
 | `{min_length: 3}`, `{validation: {min_length: 3}}` | `{schema: {minLength: 3}}`, and so for all keywords of JSON Schema |
 | `{type: file, validation: {max_size: 10MB, allowed_types: [pdf]}}` | `{type: file, max_bytes: 10485760, accept: [.pdf]}` |
+| `{type: array, items: file, max_items: 5}` | `{type: files, schema: {maxItems: 5}}`: several files, 20 if not said |
 | `outputs: [{name: o, source: steps.a.text}]`, `outputs: {o: "{{ steps.a.text }}"}` | `outputs: {o: {value: "{{ steps.a.text }}"}}` |
 | `steps: {a: {...}}` | `steps: [{name: a, ...}]` |
 | `type: parallel` with `steps` | a group: its steps start as soon as what they wait for has ended |

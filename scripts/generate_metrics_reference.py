@@ -43,10 +43,12 @@ One trace for each request, below the caller's if it sent a `traceparent`:
 | `invoke_workflow ENSEMBLE` | server | the request, when a plan answers it |
 | `chat MODEL` | client | a branch: one request to a provider |
 | `invoke_workflow ENSEMBLE` | internal | a branch that is an ensemble itself |
+| `invoke_workflow flow/NAME` | server | the request, when it runs a flow |
+| `step PATH` | internal | a step of a flow that was executed, below the step, group or item that it is in |
 | `judge MODEL`, `synthesis MODEL` | client | a request that chose or wrote the answer |
 
-A retry and a hedge are events on the span of their branch. A failure has the code of the error, never its text. Prompts
-and answers are in no span.
+A retry and a hedge are events on the span of their branch or step. A failure has the code of the error, never its text.
+Prompts and answers are in no span.
 
 Attributes:
 

@@ -1,64 +1,30 @@
 """`quorate serve` with a folder of flows, as its own process: run, sent a file, ended in the middle, taken up again."""
 
-import json
 import signal
-import subprocess
-from collections.abc import Generator
+import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
-import httpx2
 import pytest
 
 import patience
-from command_process import QUORATE, TIMEOUT_S, environment
+from command_process import TIMEOUT_S
 from served_flows import write_flows
+from serving_process import client_of, serving
 
 pytestmark = pytest.mark.subprocess
 CONFIG = """
 version: 1
 models:
-  sim-birch: { type: simulated, profile: sim-birch, latency_s: 0, tokens_per_s: 100000 }
-flows: { folder: flows, lease_s: 5 }
-server: { drain_s: 0.2 }
+  sim-birch: {{ type: simulated, profile: sim-birch, latency_s: 0, tokens_per_s: 100000 }}
+flows: {{ folder: flows, lease_s: 5 }}
+server: {{ drain_s: {drain_s} }}
 """
-
-
-@contextmanager
-def serving(folder: Path) -> Generator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
-    """A gateway until the context ends, and what it said when it listened."""
-    with (folder / "stderr.log").open("a") as log:
-        process = subprocess.Popen(
-            [*QUORATE, "serve", "--no-auth", "--json", "--port", "0"],
-            cwd=folder,
-            env=environment(folder),
-            stdout=subprocess.PIPE,
-            stderr=log,
-            encoding="utf-8",
-        )
-    try:
-        assert process.stdout is not None
-        yield process, json.loads(process.stdout.readline())
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(TIMEOUT_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
-
-
-def client_of(told: dict[str, Any]) -> httpx2.Client:
-    return httpx2.Client(base_url=told["url"], timeout=TIMEOUT_S, trust_env=False)
+SERVED = CONFIG.format(drain_s=0.2)
 
 
 def test_flows_are_served(tmp_path: Path) -> None:
-    (tmp_path / "quorate.yaml").write_text(CONFIG)
+    (tmp_path / "quorate.yaml").write_text(SERVED)
     write_flows(tmp_path / "flows")
     with serving(tmp_path) as (process, told), client_of(told) as client:
         assert client.post("/api/v1/flows/shout/run", json={"text": "a"}).json()["outputs"] == {"answer": "A"}
@@ -72,7 +38,7 @@ def test_flows_are_served(tmp_path: Path) -> None:
 
 
 def test_a_run_that_the_end_interrupts_is_ended_by_the_next_process(tmp_path: Path) -> None:
-    (tmp_path / "quorate.yaml").write_text(CONFIG)
+    (tmp_path / "quorate.yaml").write_text(SERVED)
     write_flows(tmp_path / "flows")
     with serving(tmp_path) as (process, told), client_of(told) as client:
         begun = client.post("/api/v1/flows/slow/run", json={"seconds": 2.5}, headers={"prefer": "respond-async"})
@@ -86,7 +52,7 @@ def test_a_run_that_the_end_interrupts_is_ended_by_the_next_process(tmp_path: Pa
 
 
 def test_who_waits_while_the_gateway_ends_is_told_where_to_ask(tmp_path: Path) -> None:
-    (tmp_path / "quorate.yaml").write_text(CONFIG)
+    (tmp_path / "quorate.yaml").write_text(SERVED)
     write_flows(tmp_path / "flows")
     with serving(tmp_path) as (process, told):
         with ThreadPoolExecutor(1) as pool, client_of(told) as client:
@@ -97,3 +63,31 @@ def test_who_waits_while_the_gateway_ends_is_told_where_to_ask(tmp_path: Path) -
         assert answer.status_code == 202
         assert answer.headers["location"].startswith("/api/v1/runs/run_")
         assert process.wait(TIMEOUT_S) == 0
+
+
+def test_who_follows_a_run_is_let_go_when_the_gateway_ends_and_goes_on_at_the_next(tmp_path: Path) -> None:
+    (tmp_path / "quorate.yaml").write_text(CONFIG.format(drain_s=20))
+    write_flows(tmp_path / "flows")
+    with serving(tmp_path) as (process, told), client_of(told) as client:
+        # A call under way, so that the gateway has to wait: the stream must not.
+        with ThreadPoolExecutor(1) as pool:
+            waiting = pool.submit(
+                client.post, "/api/v1/flows/slow/run", json={"seconds": 8}, headers={"prefer": "wait=20"}
+            )
+            (run,) = patience.seen(lambda: client.get("/api/v1/flow-runs").json()["data"])
+            with client.stream("GET", f"/api/v1/runs/{run['id']}/events") as stream:
+                lines = stream.iter_lines()
+                first = next(line for line in lines if line.startswith("id:"))
+                process.send_signal(signal.SIGTERM)
+                left_s = time.monotonic()
+                rest = "\n".join(lines)  # to a proper end of the body, or this raises
+                assert time.monotonic() - left_s < 4
+            assert "shutting down" in rest
+            assert "flow.finished" not in rest
+            assert waiting.result(TIMEOUT_S).json()["status"] == "succeeded"
+        assert process.wait(TIMEOUT_S) == 0
+    with serving(tmp_path) as (_, told), client_of(told) as client:
+        last = {"last-event-id": first.removeprefix("id:").strip()}
+        rest = client.get(f"/api/v1/runs/{run['id']}/events", headers=last).text
+        assert "event: flow.finished" in rest
+        assert "event: flow.started" not in rest

@@ -226,3 +226,27 @@ def test_another_tenant_gets_no_answer_of_a_repeated_key(site: FlowGateway) -> N
     with site.as_key(site.new_key(tenant=new_tenant(site), scopes=["flows"])) as client:
         theirs = client.post("/api/v1/flows/shout/run", json={"text": "mine"}, headers=headers).json()
     assert theirs["id"] != first["id"]
+
+
+def test_a_key_goes_on_with_runs_of_the_flows_on_its_list_only(site: FlowGateway) -> None:
+    theirs = site.run("shout", {"text": "mine"}, params={"durability": "durable"}).json()["id"]
+    failed = site.run("fails").json()["id"]
+    assert failed
+    with site.as_key(site.new_key(scopes=["flows", "runs"], models=["flow/asks"])) as client:
+        for run in (theirs, failed):
+            missing = client.get("/api/v1/runs/run_0000/events").json()["detail"].replace("run_0000", run)
+            for method, path in (
+                ("GET", "events"),
+                ("POST", "cancel"),
+                ("POST", "resume"),
+                ("POST", "fork?from=loud"),
+                ("POST", "replay"),
+            ):
+                answer = client.request(method, f"/api/v1/runs/{run}/{path}")
+                assert (answer.status_code, answer.json()["detail"]) == (404, missing), path
+            assert "mine" not in client.get(f"/api/v1/runs/{run}").text
+        assert client.get("/api/v1/flow-runs").json()["data"] == []
+        assert client.get("/api/v1/flow-runs", params={"flow": "shout"}).json()["data"] == []
+    with site.as_key(site.new_key(scopes=["flows"], models=["flow/shout"])) as client:
+        assert client.post(f"/api/v1/runs/{theirs}/replay").status_code == 200
+        assert {run["flow"] for run in client.get("/api/v1/flow-runs").json()["data"]} == {"shout"}

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 from quorate.core.errors import InvalidRequest
 from quorate.core.ids import RunId
+from quorate.flows.files import FileRef
 from quorate.flows.flows import Flows
 from quorate.flows.inputs import read_text
 from quorate.flows.plan import FlowPlan
@@ -18,10 +19,11 @@ from quorate.source.place import did_you_mean, listed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenInputs:
-    """What was given: `values` as JSON or as it was written, `files` by input."""
+    """What was given: `values` as JSON or as it was written, `files` by input, `lists` are those of many."""
 
     values: dict[str, Any]
-    files: dict[str, Path]
+    files: dict[str, list[Path]]
+    lists: frozenset[str] = frozenset()
 
 
 def given_inputs(plan: FlowPlan, *, pairs: Sequence[str], whole: str | None, files: Sequence[str]) -> GivenInputs:
@@ -31,7 +33,7 @@ def given_inputs(plan: FlowPlan, *, pairs: Sequence[str], whole: str | None, fil
     """
     known = {each.name: each for each in plan.inputs}
     values: dict[str, Any] = {} if whole is None else _whole(whole)
-    paths: dict[str, Path] = {}
+    paths: dict[str, list[Path]] = {}
     for pair in pairs:
         name, value = split_pair(pair, "input")
         if name not in known:
@@ -39,27 +41,41 @@ def given_inputs(plan: FlowPlan, *, pairs: Sequence[str], whole: str | None, fil
                 f"the flow {plan.name!r} has no input {name!r}{did_you_mean(name, known)} (inputs: {listed(known)})",
                 param="input",
             )
-        if known[name].is_file:
-            paths[name] = Path(value.removeprefix("@"))
+        if known[name].takes_files:
+            _give(plan, paths, name, Path(value.removeprefix("@")))
         else:
             text = text_of(Path(value[1:])) if value.startswith("@") else value
             values[name] = read_text(text, known[name].schema.get("type"))
     for pair in files:
         name, value = split_pair(pair, "file")
-        paths[name] = Path(value)
-    return GivenInputs(values=values, files=paths)
+        _give(plan, paths, name, Path(value))
+    return GivenInputs(values=values, files=paths, lists=_lists(plan))
 
 
 async def kept_inputs(given: GivenInputs, flows: Flows, run: RunId) -> dict[str, Any]:
     """Return the inputs of a run, its files kept; raises `InvalidRequest` for one that cannot be read."""
     found = dict(given.values)
-    for name, path in given.files.items():
-        try:
-            content = await asyncio.to_thread(path.read_bytes)
-        except OSError as error:
-            raise InvalidRequest(f"{str(path)!r} cannot be read: {error.strerror}", param="file") from None
-        found[name] = await flows.files.keep(run, content, name=path.name, max_bytes=flows.max_file_bytes)
+    for name, paths in given.files.items():
+        kept = [await _kept(path, flows, run) for path in paths]
+        found[name] = kept if name in given.lists else kept[-1]
     return found
+
+
+async def _kept(path: Path, flows: Flows, run: RunId) -> FileRef:
+    try:
+        content = await asyncio.to_thread(path.read_bytes)
+    except OSError as error:
+        raise InvalidRequest(f"{str(path)!r} cannot be read: {error.strerror}", param="file") from None
+    return await flows.files.keep(run, content, name=path.name, max_bytes=flows.max_file_bytes)
+
+
+def _lists(plan: FlowPlan) -> frozenset[str]:
+    return frozenset(each.name for each in plan.inputs if each.is_files)
+
+
+def _give(plan: FlowPlan, paths: dict[str, list[Path]], name: str, path: Path) -> None:
+    """Note a file; of an input that is one file the last one counts."""
+    paths[name] = [*(paths.get(name, ()) if name in _lists(plan) else ()), path]
 
 
 def _whole(source: str) -> dict[str, Any]:

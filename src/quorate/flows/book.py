@@ -76,6 +76,10 @@ class FlowBook:
         """Return the names of all flows that can be run, sorted."""
         return tuple(sorted(self._snapshot.flows))
 
+    def has(self, name: str) -> bool:
+        """Return whether there is a flow of this name that can be run."""
+        return name in self._snapshot.flows
+
     def versions(self, name: str) -> tuple[str, ...]:
         """Return the versions of a flow, the newest first; raise `NotFound`."""
         return tuple(plan.version for plan in self._plans(name))

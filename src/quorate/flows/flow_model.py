@@ -1,22 +1,28 @@
 """A flow as a model, `flow/NAME[@VERSION]`: a question goes in, one of its outputs is the answer."""
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from typing import Any
 
 import msgspec
 
 from quorate.contracts.json_text import decode_json
-from quorate.core.errors import InvalidRequest
+from quorate.core.errors import InvalidRequest, Malformed
 from quorate.core.ids import RunId, new_id
+from quorate.core.tasks import background
 from quorate.engine.catalog import Entry, ModelCard, ModelKind
 from quorate.flows.flows import Flows
 from quorate.flows.inputs import check_inputs
 from quorate.flows.nested_flow import FlowFailed
 from quorate.flows.outcome import FlowResult, RunStatus
-from quorate.flows.plan import Durability, FlowPlan
+from quorate.flows.plan import Durability, FlowPlan, OutputPlan
+from quorate.flows.spoken_step import said_by, spoken_step
 from quorate.model import Call, Completion, Delta, Usage, opens_reply
+from quorate.model.event import Event, fan_out
 from quorate.wire.chat import ChatRequest, ChatResponse, Choice, Message
+from quorate.wire.stream import ChatChunk, ChunkChoice, ChunkDelta
 
 _PREFIX = "flow/"
 _QUESTIONS = ("question", "prompt", "text", "message", "input", "query")
@@ -28,7 +34,8 @@ class FlowModel:
 
     The last message of the user is the input that is a text (the only one, or that called `question`, `prompt`,
     `text`, `message`, `input` or `query`); a JSON object in it is all inputs. The answer is the output `answer`,
-    `text`, `result` or `output`, or the only one, else all outputs as JSON.
+    `text`, `result` or `output`, or the only one, else all outputs as JSON. Where it is the text of one step that says
+    `stream: true`, it comes piece by piece, else as one piece.
     """
 
     def __init__(self, flows: Flows, name: str) -> None:
@@ -42,16 +49,47 @@ class FlowModel:
 
     @opens_reply
     async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
-        """Run the flow and give its answer as one piece; raises `FlowFailed` if it has none, `InvalidInputs`."""
+        """Run the flow and give its answer; raises `FlowFailed` if it has none, `InvalidInputs`."""
         flow, _, version = self._name.removeprefix(_PREFIX).partition("@")
         plan = self._flows.plan(flow, version or None, key=call.principal)
         # Two flows asked side by side are two runs.
         inner = msgspec.structs.replace(call, id=RunId(new_id("run", call.clock)))
         inputs = check_inputs(plan, inputs_of(plan, request), run=inner.id)  # no run has files of this one
-        result = await self._flows.run(plan, inputs, inner, durability=Durability.FAST)
-        if result.status not in {RunStatus.SUCCEEDED, RunStatus.PARTIAL}:
-            raise FlowFailed(result)
-        yield _completion(self._name, result)
+        step = spoken_step(plan, _answering(plan)) if request.stream else None
+        if step is None:
+            result = await self._flows.run(plan, inputs, inner, durability=Durability.FAST, are_checked=True)
+            yield _completion(self._name, result)
+            return
+        async with aclosing(self._spoken(plan, inputs, inner, step)) as pieces:
+            async for piece in pieces:
+                yield piece
+
+    async def _spoken(
+        self, plan: FlowPlan, inputs: Mapping[str, Any], call: Call, step: str
+    ) -> AsyncGenerator[Delta | Completion]:
+        """Yield what a step says while it says it, and how the run ended."""
+        said: asyncio.Queue[str] = asyncio.Queue()
+
+        def hear(event: Event) -> None:
+            if text := said_by(step, event):
+                said.put_nowait(text)
+
+        heard = msgspec.structs.replace(call, sink=fan_out(call.sink, hear))
+        passed_on = list[str]()
+        async with background(
+            self._flows.run(plan, inputs, heard, durability=Durability.FAST, are_checked=True)
+        ) as running:
+            running.add_done_callback(lambda _: said.put_nowait(""))  # no step says nothing
+            while text := await said.get():
+                passed_on.append(text)
+                delta = ChunkDelta(role="assistant" if len(passed_on) == 1 else None, content=text)
+                yield Delta(chunk=ChatChunk(model=self._name, choices=(ChunkChoice(delta=delta),)))
+            completion = _completion(self._name, await running)
+        rest = _rest(completion.text, "".join(passed_on))
+        if passed_on:
+            choice = ChunkChoice(delta=ChunkDelta(content=rest or None), finish_reason="stop")
+            yield Delta(chunk=ChatChunk(model=self._name, choices=(choice,)))
+        yield completion
 
 
 class FlowModels:
@@ -112,7 +150,22 @@ def answer_text(outputs: Mapping[str, Any]) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
+def _answering(plan: FlowPlan) -> OutputPlan | None:
+    """Return the output that is the answer if all are there; `None` if it is all of them."""
+    outputs = {each.name: each for each in plan.outputs}
+    named = next((outputs[name] for name in _ANSWERS if name in outputs), None)
+    return plan.outputs[0] if named is None and len(plan.outputs) == 1 else named
+
+
+def _rest(answer: str, passed_on: str) -> str:
+    if not answer.startswith(passed_on):
+        raise Malformed("the answer of the flow is not what its step said on the way; ask again without `stream`")
+    return answer[len(passed_on) :]
+
+
 def _completion(name: str, result: FlowResult) -> Completion:
+    if result.status not in {RunStatus.SUCCEEDED, RunStatus.PARTIAL}:
+        raise FlowFailed(result)
     message = Message(role="assistant", content=answer_text(result.outputs))
     usage = Usage(prompt_tokens=result.prompt_tokens, completion_tokens=result.completion_tokens)
     return Completion(

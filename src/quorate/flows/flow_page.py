@@ -67,7 +67,7 @@ def _steps(plan: FlowPlan, executors: Executors) -> Iterable[str]:
 
 def _usage(plan: FlowPlan) -> Iterator[str]:
     inputs = example_inputs(plan)
-    files = {each.name for each in plan.inputs if each.is_file}
+    files = {each.name for each in plan.inputs if each.takes_files}
     flags = [
         f"  --file {name}={_quoted(str(value))}" if name in files else f"  --input {name}={_quoted(_written(value))}"
         for name, value in inputs.items()
@@ -91,7 +91,8 @@ def _usage(plan: FlowPlan) -> Iterator[str]:
 
 def _input(plan: InputPlan, meaning: str) -> tuple[str, ...]:
     default = "" if plan.default is None else f"`{_text(json.dumps(plan.default, ensure_ascii=False))}`"
-    kind = f"file ({', '.join(plan.accept)})" if plan.is_file and plan.accept else "file" if plan.is_file else ""
+    kind = ("file" if plan.is_file else "files") if plan.takes_files else ""
+    kind += f" ({', '.join(plan.accept)})" if kind and plan.accept else ""
     return f"`{plan.name}`", kind or _type(plan.schema), "yes" if plan.required else "no", default, _text(meaning)
 
 
@@ -106,7 +107,7 @@ def _type(schema: Mapping[str, Any]) -> str:
 
 
 def _made_up(plan: InputPlan) -> object:
-    if plan.is_file:
+    if plan.takes_files:
         return f"{plan.name}.pdf"
     kinds: Mapping[str, object] = {"integer": 1, "number": 1.5, "boolean": True, "array": [], "object": {}}
     return kinds.get(str(plan.schema.get("type")), "...")

@@ -1,10 +1,10 @@
 """The tests that are written in a flow: run, and compared with what they expect."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from quorate.core.errors import InvalidRequest, QuorateError
 from quorate.flows.executor import FlowServices
@@ -111,8 +111,12 @@ class FlowTests:
         found = dict(test.inputs)
         for each in plan.inputs:
             given = found.get(each.name)
+            folder = Path(plan.file).parent
             if each.is_file and isinstance(given, str):
-                found[each.name] = await self._kept(Path(plan.file).parent, given, call)
+                found[each.name] = await self._kept(folder, given, call)
+            elif each.is_files and isinstance(given, list | tuple):
+                paths = cast("Sequence[Any]", given)
+                found[each.name] = [await self._kept(folder, str(path), call) for path in paths]
         return found
 
     async def _kept(self, folder: Path, given: str, call: Call) -> object:

@@ -81,16 +81,19 @@ class Flows:
         durability: Durability | None = None,
         mocks: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
+        are_checked: bool = False,
     ) -> FlowResult:
         """Run a flow here and now, and return how it ended; interrupted, the run is cancelled.
 
-        Raises for inputs that the flow does not accept; what fails in it is in the result. With a callback the run is
-        kept in the journal whatever it says.
+        Raises for inputs that the flow does not accept (`are_checked`: they went through `check_inputs`); what fails in
+        it is in the result. With a callback the run is kept in the journal whatever it says.
         """
         labels = self.callbacks.labels(plan, labels)
         if labels is not None and CALLBACK in labels:
             durability = _kept(durability or plan.limits.durability)
-        return await self.runner.run(plan, inputs, call, durability=durability, mocks=mocks, labels=labels)
+        return await self.runner.run(
+            plan, inputs, call, durability=durability, mocks=mocks, labels=labels, are_checked=are_checked
+        )
 
     async def begin(
         self,

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, cast
 
@@ -52,7 +52,9 @@ def check_inputs(
     found: dict[str, Any] = {}
     for each in plan.inputs:
         value = given.get(each.name)
-        if from_text and isinstance(value, str):
+        if each.is_files:
+            value = _listed(value)
+        elif from_text and isinstance(value, str):
             value = read_text(value, each.schema.get("type"))
         if isinstance(value, FileRef):
             value = msgspec.to_builtins(value)
@@ -109,9 +111,19 @@ def schema_problems(schema: Schema, value: object, name: str) -> tuple[Problem, 
 
 
 def _wrong(plan: InputPlan, schema: Schema, value: object, run: str | None) -> Iterable[Problem]:
-    if not plan.is_file:
+    if not plan.takes_files:
         return schema_problems(schema, value, plan.name)
-    path = json_path([plan.name])
+    if plan.is_file:
+        return _wrong_file(plan, json_path([plan.name]), value, run)
+    if not isinstance(value, list):
+        told = f"{shown(value)}: expected files, each sent as a part of a multipart request"
+        return (Problem(path=json_path([plan.name]), message=told),)
+    files = cast("list[object]", value)
+    wrong = [each for at, file in enumerate(files) for each in _wrong_file(plan, json_path([plan.name, at]), file, run)]
+    return wrong or schema_problems(schema, files, plan.name)
+
+
+def _wrong_file(plan: InputPlan, path: str, value: object, run: str | None) -> Sequence[Problem]:
     try:
         file = msgspec.convert(value, FileRef)
     except msgspec.ValidationError:
@@ -128,6 +140,16 @@ def _wrong(plan: InputPlan, schema: Schema, value: object, run: str | None) -> I
     return wrong
 
 
+def _listed(value: Any) -> Any:
+    """Return files as a list of plain JSON; a form with one of them knows of no list."""
+    if isinstance(value, FileRef):
+        value = [value]
+    if not isinstance(value, list | tuple):
+        return value
+    files = cast("Sequence[Any]", value)
+    return [msgspec.to_builtins(each) if isinstance(each, FileRef) else each for each in files]
+
+
 def accepts(pattern: str, file: FileRef) -> bool:
     """Return whether a file is of a media type (`image/*`, `application/pdf`) or has an extension (`.docx`)."""
     pattern = pattern.lower()
@@ -139,7 +161,7 @@ def accepts(pattern: str, file: FileRef) -> bool:
 
 
 def _missing(plan: InputPlan) -> str:
-    what = "a file" if plan.is_file else plan.schema.get("type", "a value")
+    what = "a file" if plan.is_file else "files" if plan.is_files else plan.schema.get("type", "a value")
     return f"is missing; expected {what}"
 
 

@@ -11,6 +11,9 @@ from typing import Any
 
 from quorate.templating.value import Value
 
+#: How many files one input may be that does not say `max_items`.
+MOST_FILES = 20
+
 
 class Require(StrEnum):
     """When a step may start, seen from the steps it waits for.
@@ -167,15 +170,29 @@ class StepPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputPlan:
-    """One input: `schema` is its JSON Schema (files have `{"type": "object", "format": "file"}` and `file` rules)."""
+    """One input: `schema` is its JSON Schema (files have `{"type": "object", "format": "file"}` and `file` rules).
+
+    `is_files`: it is a list of files, for each of which the rules hold.
+    """
 
     name: str
     schema: Mapping[str, Any]
     required: bool = False
     default: Any = None
     is_file: bool = False
+    is_files: bool = False
     accept: tuple[str, ...] = ()
     max_bytes: int | None = None
+
+    @property
+    def takes_files(self) -> bool:
+        """Whether it is a file or a list of files."""
+        return self.is_file or self.is_files
+
+    @property
+    def most_files(self) -> int:
+        """How many files it may be at most."""
+        return int(self.schema.get("maxItems", MOST_FILES)) if self.is_files else int(self.is_file)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -93,15 +93,17 @@ class FlowRunner:
         run_id: RunId | None = None,
         mocks: Mapping[str, Any] | None = None,
         labels: Mapping[str, str] | None = None,
+        are_checked: bool = False,
     ) -> FlowResult:
         """Run a flow now and return how it ended; failures of steps are in the result.
 
         `fast` runs are in memory only, others in the journal as well. `mocks` are outputs of steps by path or name:
-        those are not executed. Raises for inputs that the flow does not accept, `QueueFull` for one run of it more than
-        it allows. Interrupted, the run is cancelled: what `finally` says is done before the interruption goes on.
+        those are not executed. Raises for inputs that the flow does not accept (`are_checked`: they went through the
+        check), `QueueFull` for one run of it more than it allows. Interrupted, the run is cancelled: what `finally`
+        says is done before the interruption goes on.
         """
         require_secrets(plan, self._machinery)
-        given = self._machinery.check_inputs(plan, inputs)
+        given = inputs if are_checked else self._machinery.check_inputs(plan, inputs)
         call = call if run_id is None else msgspec.structs.replace(call, id=run_id)
         answers = None if mocks is None else Mocks(mocks)
         if (durability or plan.limits.durability) is Durability.FAST:

@@ -1,9 +1,9 @@
 """The flows of a `Quorate`: opened when the first one is run, closed with it."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from quorate.config.build import Built
 from quorate.config.flow_target import FlowTarget
@@ -11,6 +11,7 @@ from quorate.config.flows_folder import flows_folder
 from quorate.config.flows_setup import open_flows
 from quorate.core.clock import Clock
 from quorate.core.errors import InvalidRequest
+from quorate.flows.files import FileRef
 from quorate.flows.flows import Flows
 from quorate.flows.outcome import FlowResult
 from quorate.flows.plan import Durability, FlowPlan
@@ -90,11 +91,17 @@ async def _kept(plan: FlowPlan, inputs: Mapping[str, Any], flows: Flows, call: C
     for each in plan.inputs:
         given = found.get(each.name)
         if each.is_file and isinstance(given, str | Path):
-            path = Path(given)
-            try:
-                content = await asyncio.to_thread(path.read_bytes)
-            except OSError as error:
-                told = f"the file {str(path)!r} cannot be read: {error.strerror}"
-                raise InvalidRequest(told, param=each.name) from None
-            found[each.name] = await flows.files.keep(call.id, content, name=path.name, max_bytes=flows.max_file_bytes)
+            found[each.name] = await _kept_file(each.name, Path(given), flows, call)
+        elif each.is_files and isinstance(given, list | tuple):
+            paths = cast("Sequence[Any]", given)
+            found[each.name] = [await _kept_file(each.name, Path(path), flows, call) for path in paths]
     return found
+
+
+async def _kept_file(name: str, path: Path, flows: Flows, call: Call) -> FileRef:
+    try:
+        content = await asyncio.to_thread(path.read_bytes)
+    except OSError as error:
+        told = f"the file {str(path)!r} cannot be read: {error.strerror}"
+        raise InvalidRequest(told, param=name) from None
+    return await flows.files.keep(call.id, content, name=path.name, max_bytes=flows.max_file_bytes)

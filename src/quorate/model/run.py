@@ -38,10 +38,10 @@ class BranchRecord(msgspec.Struct, frozen=True, kw_only=True):
 class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One call: who asked, what answered, how it ended, what it used and cost.
 
-    `operation` is `chat`, `embeddings` or `responses`; `mode` is `single`, the plan's mode or `cascade`. `status` is
-    the HTTP status the caller saw (499: the caller left). `agreement` is `None` where nothing was compared; `weighting`
-    says where the votes came from. `prompt` and `answer` are set only where the operator keeps texts. Times are Unix
-    seconds; costs are micro-USD. `ledger` are the lines that are written with it.
+    `operation` is `chat`, `embeddings`, `responses` or `flow`; `mode` is `single`, the plan's mode or `cascade`.
+    `status` is the HTTP status the caller saw (499: the caller left). `agreement` is `None` where nothing was compared;
+    `weighting` says where the votes came from. `prompt` and `answer` are set only where the operator keeps texts. Times
+    are Unix seconds; costs are micro-USD. `ledger` are the lines that are written with it.
     """
 
     id: str

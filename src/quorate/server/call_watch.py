@@ -17,6 +17,7 @@ from quorate.model.event import EventSink, State, fan_out, ignore_events
 from quorate.model.ledger import LedgerLine
 from quorate.model.run import BranchRecord, RunRecord
 from quorate.model.usage import Budget
+from quorate.server.step_spans import StepSpans
 
 if TYPE_CHECKING:
     from quorate.access.principal import Principal
@@ -36,7 +37,8 @@ class CallWatch:
     `began_at_s` is the Unix time at which it began. `branch` is set where one endpoint answers alone; else the branches
     are gathered from events. `first_token_s` is when the first piece of the answer was passed on, in seconds since it
     began; `None` where it is not streamed. The caller's `timeout_s` counts where it is less than the gateway's own.
-    `dry_run` marks the record of a call that asks nobody. `end` has to be called exactly once, whatever happened; it
+    `dry_run` marks the record of a call that asks nobody; `record_id` is that of a record which is not the first one of
+    its call, and is then a child of that. `end` has to be called exactly once, whatever happened; it
     never waits and never raises.
     """
 
@@ -46,6 +48,7 @@ class CallWatch:
         "_principal",
         "_recorder",
         "_services",
+        "_steps",
         "_trace",
         "answer",
         "began_at_s",
@@ -55,6 +58,7 @@ class CallWatch:
         "first_token_s",
         "model",
         "prompt",
+        "record_id",
         "request_id",
         "stream",
     )
@@ -83,6 +87,7 @@ class CallWatch:
         self.branch: BranchRecord | None = None
         self.first_token_s: float | None = None
         self.dry_run = False
+        self.record_id: str | None = None
         clock = services.clock
         self.began_at_s = clock.now().timestamp()
         self._began_s = clock.monotonic()
@@ -108,6 +113,10 @@ class CallWatch:
             sink=sink,
             seed=random.getrandbits(63),
         )
+        self._steps: StepSpans | None = None
+        if self._trace is not None and self._trace.is_kept:
+            self._steps = StepSpans(self._trace, self.call)
+            self.add_sink(self._steps)
 
     @property
     def recorder(self) -> Recorder:
@@ -144,7 +153,8 @@ class CallWatch:
         spend = call.budget.spend
         first_s = self.first_token_s
         record = RunRecord(
-            id=call.id,
+            id=self.record_id or call.id,
+            parent_id=None if self.record_id is None else call.id,
             tenant=call.tenant,
             key_id=self._principal.key_id,
             request_id=self.request_id,
@@ -177,6 +187,8 @@ class CallWatch:
         if services.metrics is not None:
             services.metrics.observe(record)
         if self._trace is not None:
+            if self._steps is not None:
+                self._steps.close()
             self._trace.end(record)
         if services.request_log is not None:
             services.request_log.line(record, route=route, client=client)

@@ -17,7 +17,7 @@ class DrainingServer(uvicorn.Server):
     """A live server of one process.
 
     The first SIGTERM or SIGINT begins the drain: `/readyz` says no, new calls get 503, those under way have `drain_s`
-    seconds. A second one ends it at once.
+    seconds, streams that only follow something end. A second one ends it at once.
     """
 
     def __init__(
@@ -45,6 +45,7 @@ class DrainingServer(uvicorn.Server):
         """Return whether to stop; asked ten times a second."""
         services = self._services
         if services.draining:
+            services.ending.set()
             now_s = services.clock.monotonic()
             if self._drain_until_s is None:
                 self._drain_until_s = now_s + services.settings.drain_s

@@ -103,7 +103,12 @@ class _Running:
         async def work() -> Answer:
             return await self._run(job, asked)
 
-        answer = await (work() if asked.key is None else self._once(job, asked, asked.key, work))
+        try:
+            answer = await (work() if asked.key is None else self._once(job, asked, asked.key, work))
+        finally:
+            # A run that the journal has needs its files; nobody else does.
+            if not job.handed_over and any(each.takes_files for each in asked.plan.inputs):
+                await self._flows.files.delete(job.watch.call.id)
         job.headers += [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
         body = answer.value if isinstance(answer.value, bytes) else msgspec.json.encode(answer.value)
         await job.answer(body, status=answer.status)
@@ -117,16 +122,10 @@ class _Running:
             query=None,
             body=None,
         )
-        try:
-            answer = await once(exchange, RUN_ROUTE, key, _digest(asked), work)
-        except QuorateError:
-            if not job.handed_over:
-                await self._flows.files.delete(job.watch.call.id)
-            raise
+        answer = await once(exchange, RUN_ROUTE, key, _digest(asked), work)
         if _REPLAYED not in answer.headers:
             return answer
         job.watch.dry_run = True  # this request asked nobody
-        await self._flows.files.delete(job.watch.call.id)
         if answer.status != _ACCEPTED:
             return answer
         first = msgspec.json.decode(answer.value, type=FlowAccepted)
@@ -139,7 +138,9 @@ class _Running:
         if fast and wait_s is None and options.query.callback is None:
             job.watch.listen()
             job.watch.recorder.mode = OPERATION
-            result = await self._flows.run(plan, asked.inputs, job.watch.call, durability=Durability.FAST)
+            result = await self._flows.run(
+                plan, asked.inputs, job.watch.call, durability=Durability.FAST, are_checked=True
+            )
             job.error = failure_of(result)
         else:
             result = await self._begun(job, asked, wait_s)
@@ -173,6 +174,11 @@ class _Running:
                 labels=labels,
                 priority=options.query.priority,
             )
+        except QuorateError:
+            # It has not begun: like any request that fails it is recorded, and leaves nothing.
+            self._runs.take_back(run)
+            job.handed_over, job.held = False, run.held
+            raise
         except BaseException:
             await self._runs.forget(run)
             raise
@@ -207,6 +213,8 @@ def _digest(asked: FlowAsked) -> bytes:
 
 
 def _without_run(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_run(each) for each in cast("list[Any]", value)]
     if not isinstance(value, dict):
         return value
     fields = cast("dict[str, Any]", value)

@@ -101,7 +101,7 @@ def input_of(plan: InputPlan) -> FlowInput:
         schema=plan.schema,
         required=plan.required,
         default=plan.default,
-        file=plan.is_file,
+        file=plan.takes_files,
         accept=plan.accept,
         max_bytes=plan.max_bytes,
     )

@@ -1,6 +1,6 @@
 """The OpenAPI document with an operation for each flow, put together from pieces that are kept."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from quorate.flows.plan import FlowPlan
+from quorate.flows.plan import FlowPlan, InputPlan
 from quorate.server.flow_cards import examples_of
 from quorate.server.flow_names import model_name
 from quorate.server.flow_routes import RUN_ROUTE
@@ -85,13 +85,17 @@ def operation_of(plan: FlowPlan) -> JsonObject:
         "tags": ["flows", *plan.tags],
         "x-quorate-permission": "flows.run",
         "x-quorate-flow": {"name": plan.name, "version": plan.version, "digest": plan.digest},
-        "parameters": [_PREFER, _IDEMPOTENCY],
+        "parameters": [*_query_parameters(), _PREFER, _IDEMPOTENCY],
         "requestBody": {"required": any(each.required for each in plan.inputs), "content": _content(plan)},
         "responses": {
-            "200": {"description": _RAN, "content": {"application/json": {"schema": answer}}},
+            "200": {
+                "description": _RAN,
+                "headers": {"Preference-Applied": _TEXT, "Idempotency-Replayed": _TEXT, "X-Quorate-Run-Id": _TEXT},
+                "content": {"application/json": {"schema": answer}},
+            },
             "202": {
                 "description": _ACCEPTED,
-                "headers": {"Location": {"schema": {"type": "string"}}},
+                "headers": {"Location": _TEXT, "Preference-Applied": _TEXT},
                 "content": {"application/json": {"schema": {"$ref": "#/components/schemas/FlowAccepted"}}},
             },
             **dict.fromkeys(("400", "401", "403", "404", "409", "413", "415", "422", "429", "503"), _PROBLEM),
@@ -99,6 +103,7 @@ def operation_of(plan: FlowPlan) -> JsonObject:
     }
 
 
+_TEXT: JsonObject = {"schema": {"type": "string"}}
 _PREFER: JsonObject = {
     "name": "Prefer",
     "in": "header",
@@ -116,27 +121,55 @@ _IDEMPOTENCY: JsonObject = {
 
 def _content(plan: FlowPlan) -> JsonObject:
     form: JsonObject = {"schema": _embedded(plan, "form", _form_schema(plan))}
-    if any(each.is_file and each.required for each in plan.inputs):
+    examples = examples_of(plan)
+    if examples:
+        form["examples"] = _numbered([_as_form(plan, each) for each in examples])
+    if any(each.takes_files and each.required for each in plan.inputs):
         return {"multipart/form-data": form}
-    files = {each.name for each in plan.inputs if each.is_file}
+    files = {each.name for each in plan.inputs if each.takes_files}
     given = plan.input_schema
     properties = {name: each for name, each in given.get("properties", {}).items() if name not in files}
     json: JsonObject = {"schema": _embedded(plan, "inputs", {**given, "properties": properties})}
-    examples = [each for each in examples_of(plan) if files.isdisjoint(each)]
-    if examples:
-        json["examples"] = {f"example{number}": {"value": each} for number, each in enumerate(examples, 1)}
+    if without_files := [each for each in examples if files.isdisjoint(each)]:
+        json["examples"] = _numbered(without_files)
     return {"application/json": json, "multipart/form-data": form}
 
 
+def _numbered(examples: Iterable[Mapping[str, Any]]) -> JsonObject:
+    return {f"example{number}": {"value": each} for number, each in enumerate(examples, 1)}
+
+
+def _as_form(plan: FlowPlan, inputs: Mapping[str, Any]) -> JsonObject:
+    """Return an example as a form has it: in place of a file stands that there is one."""
+    known = {each.name: each for each in plan.inputs}
+    return {
+        name: value if not known[name].takes_files else "(binary)" if known[name].is_file else ["(binary)"] * len(value)
+        for name, value in inputs.items()
+        if name in known and value is not None
+    }
+
+
+def _query_parameters() -> Iterable[JsonObject]:
+    """Return what the query of every run may say, as the operation for any flow has it."""
+    # That module describes this API, whose table of routes holds the one that asks here.
+    from quorate.server.reference_api import openapi  # noqa: PLC0415
+
+    run = openapi()["paths"][RUN_ROUTE.path]["post"]
+    return [each for each in run["parameters"] if each["in"] == "query"]
+
+
 def _form_schema(plan: FlowPlan) -> JsonObject:
+    given = plan.input_schema["properties"]
     properties: JsonObject = {
-        each.name: {"type": "string", "format": "binary", "description": _file_about(each.accept)}
-        if each.is_file
-        else dict(each.schema)
-        for each in plan.inputs
+        each.name: _file_schema(each) if each.takes_files else given[each.name] for each in plan.inputs
     }
     required = [each.name for each in plan.inputs if each.required]
     return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _file_schema(plan: InputPlan) -> JsonObject:
+    file: JsonObject = {"type": "string", "format": "binary", "description": _file_about(plan.accept)}
+    return file if plan.is_file else {**plan.schema, "items": file, "maxItems": plan.most_files}
 
 
 def _file_about(accept: tuple[str, ...]) -> str:

@@ -1,5 +1,6 @@
 """The inputs of a flow out of a request: a JSON object, or a form whose files go straight to the files of the run."""
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -68,8 +69,8 @@ class _Form:
         self._plan = plan
         self._inputs: Mapping[str, InputPlan] = {each.name: each for each in plan.inputs}
         self._given: dict[str, Any] = {}
-        files = [each for each in plan.inputs if each.is_file]
-        limit_bytes = _ROOM_BYTES + sum(self._most(each) for each in files)
+        self._counts = Counter[str]()
+        limit_bytes = _ROOM_BYTES + sum(each.most_files * self._most(each) for each in plan.inputs)
         self._form = Multipart(incoming.inbound, incoming.receive, limit_bytes=limit_bytes)
 
     async def read(self) -> dict[str, Any]:
@@ -79,16 +80,21 @@ class _Form:
                 text = await self._form.text(limit_bytes=_FIELD_BYTES)
                 for name, value in _object(text.encode(), self._incoming.services.settings.max_depth, _ALL).items():
                     self._give(name, value)
-            elif part.filename is not None and self._known(part.name).is_file:
+            elif part.filename is not None and self._known(part.name).takes_files:
                 self._give(part.name, await self._file(part))
             else:
                 known = self._known(part.name)
-                if known.is_file:
+                if known.takes_files:
                     self._refuse(part.name, "expected a file: a part with a `filename`")
                 self._give(part.name, await self._form.text(limit_bytes=_FIELD_BYTES))
         return self._given
 
     async def _file(self, part: Part) -> Any:
+        self._counts[part.name] += 1
+        most = self._inputs[part.name].most_files
+        if self._counts[part.name] > most:
+            told = "is given twice" if most == 1 else f"has more than {most} files"
+            self._refuse(part.name, told)
         return await self._flows.files.keep(
             RunId(self._incoming.run_id),
             self._form.content(),

@@ -28,9 +28,9 @@ def parted(name: str) -> tuple[str, str | None]:
 def plan_named(flows: "Flows", name: str, *, key: str | None = None) -> FlowPlan:
     """Return the plan of `NAME[@VERSION]`; hyphens and underscores are the same. Raises `NotFound`."""
     bare, version = parted(name[:_SHOWN])
-    names = frozenset(flows.book.names())
-    if bare not in names:
-        bare = next((each for each in (bare.replace("-", "_"), bare.replace("_", "-")) if each in names), bare)
+    if not flows.book.has(bare):
+        spelled = (bare.replace("-", "_"), bare.replace("_", "-"))
+        bare = next((each for each in spelled if flows.book.has(each)), bare)
     return flows.plan(bare, version, key=key)
 
 

@@ -1,12 +1,14 @@
-"""Finding a run of a flow for whoever asks: its own tenant's, or nobody's."""
+"""Finding a run of a flow for whoever asks: its own tenant's and of a flow that its key may run, or nobody's."""
 
 from typing import TYPE_CHECKING
 
 from quorate.access.authorize import Owned, authorize
 from quorate.access.permission import Permission
+from quorate.access.principal import Principal
 from quorate.core.errors import NotFound
 from quorate.core.ids import RunId
 from quorate.flows.journal import RunView
+from quorate.server.flow_names import model_name
 from quorate.server.route import Exchange
 
 if TYPE_CHECKING:
@@ -15,10 +17,16 @@ if TYPE_CHECKING:
 _SHOWN_CHARACTERS = 80
 
 
+def may_see(principal: Principal, view: RunView) -> bool:
+    """Return whether the run is of a flow that a key may run: who may not, does not go on with its runs either."""
+    return principal.may_ask(model_name(view.header.flow))
+
+
 async def found_run(exchange: Exchange, permission: Permission) -> tuple["Flows", RunView]:
     """Return the run that the path names, and the flows it is of.
 
-    Raises `NotFound` for one that is not there or another tenant's: the two cannot be told apart.
+    Raises `NotFound` for one that is not there, another tenant's, or of a flow that is not on the key's list of models:
+    they cannot be told apart.
     """
     run = RunId(exchange.path["id"])
     missing = NotFound(f"no run {run[:_SHOWN_CHARACTERS]!r}")
@@ -31,4 +39,6 @@ async def found_run(exchange: Exchange, permission: Permission) -> tuple["Flows"
         raise missing from None
     owned = Owned(tenant=view.header.tenant, what=f"run {run[:_SHOWN_CHARACTERS]!r}")
     authorize(exchange.principal, permission, owned)
+    if not may_see(exchange.principal, view):
+        raise missing
     return flows, view

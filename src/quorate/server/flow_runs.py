@@ -15,6 +15,7 @@ from quorate.core.ids import KeyId, RunId
 from quorate.flows.analyse import analyse
 from quorate.flows.flows import Flows
 from quorate.flows.journal import Lease, LeaseLost, RunHeader, RunView
+from quorate.flows.journals.ended import end_event, was_nobodys
 from quorate.flows.nested_flow import FlowFailed
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import FlowPlan
@@ -30,8 +31,18 @@ OPERATION = "flow"
 _HTTP_OK = 200
 _MOST_KEPT = 256
 _ROOM_EVERY_S = 0.1
+#: Events among which the end is looked for that a resumed run had before.
+_LOOKED_THROUGH = 1000
+_FINISHED = "flow.finished"
 #: Nobody waits for an answer to a run out of the queue.
 _QUEUE = "queue"
+
+
+class _Event(msgspec.Struct, frozen=True):
+    event: str
+
+
+_event = msgspec.json.Decoder(_Event).decode
 
 
 def failure_of(result: FlowResult) -> QuorateError | None:
@@ -72,6 +83,22 @@ class FlowRuns:
         if self._asked.pop(asked.watch.call.id, None) is not None:
             await self._give_up(asked)
 
+    def take_back(self, asked: Asked) -> None:
+        """Know no more of a run that could not begin: what is held for it is the request's again."""
+        self._asked.pop(asked.watch.call.id, None)
+
+    async def cancel(self, run: RunId) -> bool:
+        """Have a run end as cancelled, wherever it runs; `False` if it has ended. One that nobody had is recorded here.
+
+        Raises `NotFound`.
+        """
+        if not await self._flows.cancel(run):
+            return False
+        view = await self._flows.view(run)
+        if view.result is not None and was_nobodys(view.result):
+            await self._end(await self._unasked(view.header), view.result)
+        return True
+
     async def hold(self, principal: Principal, run: str, plan: FlowPlan) -> Reservation | None:
         """Reserve what a run may cost at most, where budgets are about it; raises `BudgetSpent`."""
         budgets = self._services.budgets
@@ -87,11 +114,9 @@ class FlowRuns:
         asked = self._asked.pop(header.id, None)
         if asked is None:
             try:
-                asked = await self._out_of_the_queue(lease, header)
+                asked = await self._out_of_the_queue(lease, view)
             except BudgetSpent as error:
-                result = not_begun(view, error)
-                await self._flows.journal.finish(lease, result)
-                return result
+                return await self._refuse(lease, view, error)
         watch = asked.watch
         watch.listen()
         watch.recorder.mode = OPERATION
@@ -111,18 +136,39 @@ class FlowRuns:
         own = self._flows.runner.call_of(header)
         return msgspec.structs.replace(asked.watch.call, deadline=own.deadline, seed=header.seed)
 
-    async def _out_of_the_queue(self, lease: Lease, header: RunHeader) -> Asked:
-        services = self._services
-        key = None if header.principal == "local" else KeyId(header.principal)
-        principal = Principal(tenant=header.tenant, scopes=frozenset(), key_id=key)
-        held = None
+    async def _out_of_the_queue(self, lease: Lease, view: RunView) -> Asked:
+        header, held = view.header, None
+        part = f"{header.id}.{lease.epoch}"
         with suppress(BadConfiguration):  # such a run ends by itself
-            held = await self.hold(principal, f"{header.id}.{lease.epoch}", self._flows.runner.plan_of(header))
+            plan = self._flows.runner.plan_of(header)
+            held = await self.hold(_principal(header), part, plan)
+        asked = await self._unasked(header)
+        asked.held = held
+        if lease.epoch > 1 and await self._has_ended_before(view):
+            # A record stays as it is once it is written: what a resumed run costs needs one of its own.
+            asked.watch.record_id = part
+        return asked
+
+    async def _has_ended_before(self, view: RunView) -> bool:
+        last = await self._flows.events(view.header.id, after=max(0, view.events - _LOOKED_THROUGH))
+        return any(_event(each.data).event == _FINISHED for each in last)
+
+    async def _refuse(self, lease: Lease, view: RunView, error: BudgetSpent) -> FlowResult:
+        """End a run out of the queue that there is no money for; it leaves its record like any other."""
+        result = not_begun(view, error)
+        event = end_event(result, view.header.created_at, self._services.clock.now())
+        await self._flows.journal.finish(lease, result, event)
+        await self._end(await self._unasked(view.header), result, error)
+        return result
+
+    async def _unasked(self, header: RunHeader) -> Asked:
+        """Return what makes the record of a run that nobody asked this process for."""
+        services = self._services
         while not services.writer.reserve():  # noqa: ASYNC110 - the writer is a thread, and tells nobody
             await asyncio.sleep(_ROOM_EVERY_S)
         watch = CallWatch(
             services,
-            principal,
+            _principal(header),
             run_id=header.id,
             request_id=header.labels.get("request_id", header.id),
             operation=OPERATION,
@@ -130,7 +176,8 @@ class FlowRuns:
             stream=False,
             trace=None,
         )
-        return Asked(watch=watch, held=held)
+        watch.recorder.mode = OPERATION
+        return Asked(watch=watch)
 
     async def _end_if_ended(self, asked: Asked) -> None:
         try:
@@ -143,14 +190,14 @@ class FlowRuns:
         else:
             await self._end(asked, view.result)
 
-    async def _end(self, asked: Asked, result: FlowResult) -> None:
+    async def _end(self, asked: Asked, result: FlowResult, refused: QuorateError | None = None) -> None:
         """Settle, write the record, tell who waits."""
         watch = asked.watch
         await self._settle(asked)
-        cancelled = result.status is RunStatus.CANCELLED
+        status = _HTTP_OK if refused is None else refused.http_status
         record = watch.end(
-            status=CLIENT_GONE if cancelled else _HTTP_OK,
-            error=failure_of(result),
+            status=CLIENT_GONE if result.status is RunStatus.CANCELLED else status,
+            error=refused or failure_of(result),
             route=asked.route,
             client=asked.client,
             lines=() if asked.held is None else asked.held.lines,
@@ -186,6 +233,12 @@ class FlowRuns:
         if len(self._worst) > _MOST_KEPT:
             self._worst.popitem(last=False)
         return worst
+
+
+def _principal(header: RunHeader) -> Principal:
+    """Return who asked for a run, as far as budgets and records want to know."""
+    key = None if header.principal == "local" else KeyId(header.principal)
+    return Principal(tenant=header.tenant, scopes=frozenset(), key_id=key)
 
 
 def _resolve(asked: Asked, result: FlowResult | None) -> None:

@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated, TypeAlias
 
 import msgspec
 
-from quorate.access.authorize import Asked, authorize
 from quorate.access.permission import Permission
-from quorate.core.errors import Conflict, InvalidRequest
+from quorate.core.errors import Conflict, InvalidRequest, Overloaded
 from quorate.core.ids import RunId
 from quorate.flows.event import (
     CallbackFailed,
@@ -21,8 +20,7 @@ from quorate.flows.event import (
 )
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.server.event_stream import PING, EventStream
-from quorate.server.flow_names import model_name
-from quorate.server.flow_run_access import found_run
+from quorate.server.flow_run_access import found_run, may_see
 from quorate.server.flow_run_view import FlowRunSummary, summary
 from quorate.server.route import Answer, Exchange, Route
 from quorate.server.visible import tenant_scope
@@ -36,7 +34,8 @@ DEFAULT_PAGE = 50
 _EVENTS_ABOUT = (
     "`id` is the number of an event that is kept, `event` its kind, `data` its JSON. `Last-Event-ID` or `after` goes "
     "on after a number, without gap or repetition. Events without `id` (starts, pieces of text, retries) only pass. "
-    "Lines that begin with a colon are heartbeats. The stream ends when the run has ended."
+    "Lines that begin with a colon are heartbeats. The stream ends when the run has ended, and without "
+    "`flow.finished` when the gateway shuts down: go on with `Last-Event-ID`."
 )
 
 KeptKinds: TypeAlias = (
@@ -56,7 +55,7 @@ class FlowRunQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class FlowRunPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Runs of flows without their steps, the latest first."""
+    """Runs of flows without their steps, the latest first; a key with a list of models sees those of its flows only."""
 
     data: tuple[FlowRunSummary, ...]
     has_more: bool
@@ -131,7 +130,9 @@ async def list_flow_runs(exchange: Exchange) -> Answer:
     page, more = found[: query.limit], len(found) > query.limit
     return Answer(
         value=FlowRunPage(
-            data=tuple(summary(view) for view in page), has_more=more, next=page[-1].header.id if more else None
+            data=tuple(summary(view) for view in page if may_see(exchange.principal, view)),
+            has_more=more,
+            next=page[-1].header.id if more else None,
         )
     )
 
@@ -143,6 +144,8 @@ async def run_events(exchange: Exchange) -> Answer:
     run, after = view.header.id, _after(exchange)
     if _wants_json(exchange.headers.get("accept", "")):
         return await _event_page(flows, run, after, query.limit)
+    if exchange.services.ending.is_set():
+        raise Overloaded("the gateway is shutting down; follow the run at another one", retry_after_s=1)
 
     async def write(stream: EventStream) -> None:
         await stream.write(PING)
@@ -189,7 +192,8 @@ async def cancel_run(exchange: Exchange) -> Answer:
     """Have a run end as cancelled."""
     flows, view = await found_run(exchange, Permission.FLOWS_RUN)
     run = view.header.id
-    if not await flows.cancel(run):
+    runs = exchange.services.flow_runs
+    if not await (flows.cancel(run) if runs is None else runs.cancel(run)):
         view = await flows.view(run)
         if view.status is not RunStatus.CANCELLED:
             raise Conflict(f"the run {run!r} has ended ({view.status}); there is nothing to cancel")
@@ -211,7 +215,6 @@ async def fork_run(exchange: Exchange) -> Answer:
     if not query.from_:
         raise InvalidRequest("the query does not say from which step; use ?from=STEP", param="from")
     principal = exchange.principal
-    authorize(principal, Permission.FLOWS_RUN, Asked(model=model_name(view.header.flow)))
     new = await flows.fork(view.header.id, query.from_, tenant=principal.tenant, principal=principal.key_id or "local")
     return await _stands(flows, new)
 

@@ -104,7 +104,7 @@ async def show_formats(exchange: Exchange) -> Answer:
             max_bytes=min(flows.max_file_bytes, each.max_bytes or flows.max_file_bytes),
         )
         for each in plan.inputs
-        if each.is_file
+        if each.takes_files
     )
     return Answer(value=FlowFormats(flow=plan.name, version=plan.version, data=data))
 

@@ -1,6 +1,6 @@
 """What a route is: where, who may, what goes in, what comes out. Only the tables of routes say so."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,7 +34,7 @@ class Exchange:
 
 
 #: Writes the events of a response; it is ended when this returns.
-WriteEvents = Callable[[EventStream], Awaitable[None]]
+WriteEvents = Callable[[EventStream], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

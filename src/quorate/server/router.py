@@ -1,7 +1,8 @@
 """Everything but the hot routes: from a table of routes to answers."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import msgspec
@@ -13,6 +14,7 @@ from starlette.routing import Router as StarletteRouter
 from quorate.access.authorize import authorize
 from quorate.core.errors import InvalidRequest, MethodNotAllowed, NotFound, QuorateError
 from quorate.core.ids import new_id
+from quorate.core.tasks import background
 from quorate.server.authenticate import ANYBODY, authenticate
 from quorate.server.event_stream import EventStream
 from quorate.server.hangup import Hangup
@@ -22,13 +24,13 @@ from quorate.server.outbound import error_body, internal_error, send_error
 from quorate.server.route import Answer, Exchange, Route, WriteEvents
 from quorate.server.services import Services
 from quorate.telemetry.logs import begin_request
-from quorate.wire.sse import encode_sse
+from quorate.wire.sse import encode_comment, encode_sse
 
 _log = logging.getLogger(__name__)
 #: Of a path that nobody has here, so much is repeated: it may be of any length.
 _SHOWN = 200
 _NO_STORE = {"cache-control": "no-store", "x-content-type-options": "nosniff"}
-
+_GOES_ON = encode_comment("the gateway is shutting down; go on with Last-Event-ID")
 
 #: An ASGI application.
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -193,13 +195,23 @@ class _Reply:
             EventStream(send, headers, hangup, heartbeat_s=heartbeat_s, error_events=told) as stream,
         ):
             try:
-                await events(stream)
+                if not await _finished(events(stream), self._services.ending):
+                    await stream.write(_GOES_ON)
             except QuorateError as error:
                 await stream.fail(error)
             except Exception:  # noqa: BLE001 - the response has begun; the caller gets a plain error in it
                 _log.exception("request %s met a fault of ours", request_id)
                 await stream.fail(internal_error())
             await stream.end()
+
+
+async def _finished(work: Coroutine[Any, Any, None], ending: asyncio.Event) -> bool:
+    """Do the work; return `False` if the gateway began to end before it was done."""
+    async with background(work) as working, background(ending.wait()) as ended:
+        await asyncio.wait((working, ended), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            await working
+        return working.done()
 
 
 def _query(request: Request, route: Route) -> Any:

@@ -33,7 +33,8 @@ class Services:
     """A live object: the parts of a running gateway.
 
     `keys` `None` means that no key is needed, `budgets` `None` that there are none. `draining` is set by SIGTERM: what
-    runs is finished, nothing new begins. `in_flight` counts the calls under way. `settings` are the gateway's own.
+    runs is finished, nothing new begins; `ending` is set soon after, and ends the streams that only follow something.
+    `in_flight` counts the calls under way. `settings` are the gateway's own.
     `flows` are `None` where there is no folder with any, `flow_runs` the runs that this process works at. `gates` are
     those before the providers. `trust` is what is known of models.
     `render_metrics` gives the text of the metrics and its content type. `storage_check` is the look at the database
@@ -61,6 +62,7 @@ class Services:
     request_log: RequestLog | None = None
     keeps_texts: bool = False
     draining: bool = False
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
     storage_check: asyncio.Future[str] | None = None
     _in_flight: int = 0
     _providers: dict[str, str] = field(default_factory=dict[str, str])

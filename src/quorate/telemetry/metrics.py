@@ -33,7 +33,7 @@ _TOKENS = (
     ("cached", "cached_tokens"),
     ("reasoning", "reasoning_tokens"),
 )
-_OPERATIONS = frozenset({"chat", "embeddings", "responses"})
+_OPERATIONS = frozenset({"chat", "embeddings", "flow", "responses"})
 
 
 class CallMetrics:
@@ -49,6 +49,7 @@ class CallMetrics:
     ) -> None:
         self._began_s = clock.now().timestamp()
         self._models = frozenset(models)
+        self._come_later: Callable[[str], bool] | None = None
         self._version = version
         self._room = max_series - _RESERVED
         self._runs: dict[tuple[str, str, State, int], RunSeries] = {}
@@ -65,6 +66,10 @@ class CallMetrics:
     def know(self, models: Iterable[str]) -> None:
         """Give these models series of their own from now on: the names of the catalog."""
         self._models = frozenset(models)
+
+    def know_later(self, is_known: Callable[[str], bool]) -> None:
+        """Give names that come later series of their own as well: those that `is_known` says yes to; asked rarely."""
+        self._come_later = is_known
 
     def watch(self, name: str, read: Callable[[], float]) -> None:
         """Ask `read` for the value of a metric of `FAMILIES` without labels, at each snapshot and in its thread."""
@@ -188,7 +193,11 @@ class CallMetrics:
         counts[code] = counts.get(code, 0) + 1
 
     def _label(self, model: str) -> str:
-        return model if model in self._models else names.OTHER
+        if model not in self._models:
+            if self._come_later is None or not self._come_later(model):
+                return names.OTHER
+            self._models |= {model}
+        return model
 
     def _if_room(self, series: int, label: str) -> str:
         if label == names.OTHER or series > self._room:

@@ -45,6 +45,10 @@ RETRY_DELAY: Final = "quorate.retry.delay_s"
 FALLBACK: Final = "quorate.fallback"
 FALLBACK_FROM: Final = "quorate.fallback.from"
 FALLBACK_TO: Final = "quorate.fallback.to"
+STEP_PATH: Final = "quorate.step.path"
+STEP_EXECUTOR: Final = "quorate.step.executor"
+STEP_ATTEMPTS: Final = "quorate.step.attempts"
+STEP_CACHED: Final = "quorate.step.cached"
 
 # Operations, the first word of a span's name
 CHAT: Final = "chat"
@@ -54,8 +58,9 @@ JUDGE: Final = "judge"
 SYNTHESIS: Final = "synthesis"
 REVIEW: Final = "review"
 SOURCES: Final = "sources"
+STEP: Final = "step"
 #: Our word for what a caller asked -> OpenTelemetry's.
-OPERATIONS: Final = {"chat": CHAT, "responses": CHAT, "embeddings": EMBEDDINGS}
+OPERATIONS: Final = {"chat": CHAT, "responses": CHAT, "embeddings": EMBEDDINGS, "flow": INVOKE_WORKFLOW}
 #: Our type of provider -> OpenTelemetry's name, where they differ.
 PROVIDERS: Final = {
     "gemini": "gcp.gemini",

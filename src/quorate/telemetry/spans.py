@@ -30,7 +30,7 @@ from quorate.telemetry.redaction import Redactor
 from quorate.telemetry.traceparent import TraceParent
 
 if TYPE_CHECKING:
-    from quorate.telemetry.tracing import CallTrace
+    from quorate.telemetry.tracing import CallTrace, StepNote
 
 Attribute = str | int | float | bool
 #: A caller's words (the name of a model) are cut off here.
@@ -38,6 +38,7 @@ _MAX_TEXT = 200
 _SERVER_ERROR = 500
 #: The mode of a call that one model answers, also if the engine asks it by a plan of one.
 _SINGLE = "single"
+_FLOW = "flow"
 #: What a selector's call is named -> what it does.
 _ROLES = {
     "judge": names.JUDGE,
@@ -69,7 +70,8 @@ class SpanWriter:
     def write(self, call: "CallTrace", record: RunRecord) -> None:
         """Make the spans of one call."""
         plans = {note.path: note for note in call.notes if isinstance(note, PlanStarted)}
-        span = self._call_span(call, record, workflow="" in plans and record.mode != _SINGLE)
+        is_plan = "" in plans and record.mode != _SINGLE
+        span = self._call_span(call, record, workflow=is_plan or record.operation == _FLOW)
         for note in call.notes:
             if isinstance(note, Selected) and not note.path:
                 span.set_attribute(names.SELECTION, note.method)
@@ -77,6 +79,7 @@ class SpanWriter:
         # Of an ensemble that was asked again every branch is there once for each time, and all have the same path.
         made: list[tuple[BranchRecord, Span]] = []
         ensembles = {"": span}
+        steps = self._step_spans(call.steps, ensembles, record.started_at_s)
         for branch in record.branches:
             part = self._branch_span(branch, ensembles, plans)
             made.append((branch, part))
@@ -90,6 +93,8 @@ class SpanWriter:
                 span.add_event(names.FALLBACK, attributes, _ns(record.started_at_s + note.at_s))
         for branch, part in made:
             part.end(_ns(branch.finished_at_s))
+        for note, part in steps:
+            part.end(_ns(record.started_at_s + note.ended_s))
         span.end(_ns(record.finished_at_s))
 
     def close(self, timeout_s: float) -> None:
@@ -137,6 +142,43 @@ class SpanWriter:
             span.set_status(StatusCode.ERROR)
         return span
 
+    def _step_spans(
+        self, notes: Sequence["StepNote"], above: dict[str, Span], began_at_s: float
+    ) -> list[tuple["StepNote", Span]]:
+        """Return the spans of a flow's steps, and put them where what is below them looks for what is above it."""
+        made: list[tuple[StepNote, Span]] = []
+        for note in sorted(notes, key=lambda note: (note.began_s, len(note.step))):
+            path = self._text(note.step)
+            span = self._tracer.start_span(
+                f"{names.STEP} {path}",
+                context=set_span_in_context(_enclosing(note.step, above), Context()),
+                kind=SpanKind.INTERNAL,
+                attributes=_given(
+                    {
+                        names.STEP_PATH: path,
+                        names.STEP_EXECUTOR: note.executor or None,
+                        names.STEP_ATTEMPTS: note.attempts,
+                        names.STEP_CACHED: note.cached or None,
+                        names.ERROR_TYPE: note.code,
+                        names.STATE: note.state.value,
+                        names.COST: note.cost_microusd,
+                    }
+                ),
+                start_time=_ns(began_at_s + note.began_s),
+            )
+            if note.state is State.FAILED:
+                span.set_status(StatusCode.ERROR)
+            for retry in note.retries:
+                told = {
+                    names.RETRY_ATTEMPT: retry.attempt,
+                    names.RETRY_DELAY: retry.delay_s,
+                    names.ERROR_TYPE: retry.code,
+                }
+                span.add_event(names.RETRY, told, _ns(began_at_s + retry.at_s))
+            above[note.step] = span
+            made.append((note, span))
+        return made
+
     def _branch_span(
         self, branch: BranchRecord, ensembles: Mapping[str, Span], plans: Mapping[str, PlanStarted]
     ) -> Span:
@@ -146,7 +188,7 @@ class SpanWriter:
         operation = names.CHAT if branch.leaf else names.INVOKE_WORKFLOW
         span = self._tracer.start_span(
             f"{operation if role is None else role} {model}",
-            context=set_span_in_context(ensembles.get(above, ensembles[""]), Context()),
+            context=set_span_in_context(_enclosing(branch.branch, ensembles), Context()),
             kind=SpanKind.CLIENT if branch.leaf else SpanKind.INTERNAL,
             attributes=_given(
                 {
@@ -215,6 +257,17 @@ def _above(path: str, plans: Mapping[str, PlanStarted]) -> str:
     while above and above not in plans:
         above = above.rpartition("/")[0]
     return above
+
+
+def _enclosing(path: str, known: Mapping[str, Span]) -> Span:
+    """Return the span of what a part is in: a plan, a step of a flow (`name[3]` is one item), or the call."""
+    above = path
+    while above:
+        shorter = above[: above.rindex("[")] if above.endswith("]") and "[" in above else above.rpartition("/")[0]
+        if shorter in known:
+            return known[shorter]
+        above = shorter
+    return known[""]
 
 
 def _at(

@@ -6,9 +6,11 @@ import random
 import threading
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from quorate.core.errors import Misconfigured
 from quorate.model.call import TraceContext
-from quorate.model.event import BranchFallback, BranchHedged, BranchRetry, Event, PlanStarted, Selected
+from quorate.model.event import BranchFallback, BranchHedged, BranchRetry, Event, PlanStarted, Selected, State
 from quorate.model.run import RunRecord
 from quorate.telemetry.redaction import Redactor
 from quorate.telemetry.traceparent import TraceParent, new_traceparent, parse_traceparent
@@ -24,6 +26,30 @@ _MAX_WAITING = 10_000
 Note = PlanStarted | BranchHedged | BranchRetry | BranchFallback | Selected
 
 
+class StepRetried(msgspec.Struct, frozen=True, kw_only=True):
+    """Attempt number `attempt` of a step failed with `code`, `at_s` after the call began; another one follows."""
+
+    at_s: float
+    attempt: int
+    delay_s: float
+    code: str
+
+
+class StepNote(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a flow that has ended: its path, what did it, how. Times are seconds since the call began."""
+
+    step: str
+    executor: str
+    state: State
+    began_s: float
+    ended_s: float
+    attempts: int = 1
+    cost_microusd: int | None = None
+    cached: bool = False
+    code: str | None = None
+    retries: tuple[StepRetried, ...] = ()
+
+
 class CallTrace:
     """A live object: one call's place in its trace, and what its spans will say.
 
@@ -31,7 +57,7 @@ class CallTrace:
     microsecond; spans are made in another thread.
     """
 
-    __slots__ = ("_finish", "notes", "parent", "place", "tracestate")
+    __slots__ = ("_finish", "notes", "parent", "place", "steps", "tracestate")
 
     def __init__(
         self, finish: "Tracing | None", place: TraceParent, parent: TraceParent | None, tracestate: str
@@ -41,6 +67,7 @@ class CallTrace:
         self.parent = parent
         self.tracestate = tracestate
         self.notes: list[Note] = []
+        self.steps: list[StepNote] = []
 
     @property
     def traceparent(self) -> str:
@@ -61,6 +88,16 @@ class CallTrace:
         """Take an event into account: plans, retries and selections; the rest is in the record."""
         if self._finish is not None and isinstance(event, Note):
             self.notes.append(event)
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether spans are made of it."""
+        return self._finish is not None
+
+    def step(self, note: StepNote) -> None:
+        """Take note of a step of a flow that has ended."""
+        if self._finish is not None:
+            self.steps.append(note)
 
     def end(self, record: RunRecord) -> None:
         """Hand over what is known at the end of the call; the second time does nothing."""

@@ -32,6 +32,12 @@ steps:
     executor: file_type
     config: {source: "{{ inputs.file }}"}
 """
+PILE = """
+inputs: {papers: {type: files, required: true}}
+steps:
+  - {name: each, executor: transform, foreach: "{{ inputs.papers }}", config: {value: "{{ item.name }}"}}
+outputs: {names: "{{ steps.each.output }}"}
+"""
 #: Fails until a file is there that only its second run finds.
 FRAGILE = """
 steps:
@@ -74,6 +80,15 @@ def test_texts_and_files_from_disk(echo: Path, run: Run) -> None:
     assert (found["said"], found["kind"]) == ("Dear neighbours", "text")
     kept = list((echo / "home").rglob("flow-files/*"))
     assert kept == []
+
+
+def test_several_files_are_one_input(machine: Path, run: Run) -> None:
+    (machine / "pile.yaml").write_text(PILE)
+    for name in ("a.txt", "b.txt"):
+        (machine / name).write_text(name)
+    assert outputs(run("flow", "run", "pile.yaml", "--file", "papers=a.txt")) == {"names": ["a.txt"]}
+    both = run("flow", "run", "pile.yaml", "--file", "papers=a.txt", "-i", "papers=@b.txt")
+    assert sorted(outputs(both)["names"]) == ["a.txt", "b.txt"]  # pyright: ignore[reportArgumentType] - a list
 
 
 def test_all_inputs_from_a_file_or_a_pipe(echo: Path, run: Run) -> None:

@@ -3,16 +3,26 @@
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
+import schemathesis
 
 import patience
-from served_flows import SHOUT, FlowGateway, flow_gateway, write_flows
+from quorate.contracts.schema import read_schema
+from served_flows import ASKS, FLOWS, SHOUT, SLOW, FlowGateway, flow_gateway, write_flows
 
 RUNS_WRITTEN_S = 10.0
+BUDGETED = """
+version: 1
+models:
+  sim-birch: { type: simulated, profile: sim-birch, latency_s: 4, price: { input: 1, output: 1 } }
+budgets:
+  all-of-it: { each: tenant, limit: 1, window: total }
+"""
 
 
 @pytest.fixture(scope="module")
@@ -234,6 +244,16 @@ def test_a_changed_file_is_followed_and_no_request_is_lost(tmp_path: Path) -> No
         assert answers[-1][1] == "{'answer': 'A!!!!!'}"  # what is broken leaves the last good one
 
 
+def test_a_flow_that_comes_later_is_counted_under_its_name(tmp_path: Path) -> None:
+    with flow_gateway(write_flows(tmp_path / "flows", {"shout": SHOUT.format(version="1.0.0", mark="")})) as site:
+        write_flows(site.folder, {"late": "name: late\nsteps: [{name: a, executor: transform, config: {value: x}}]\n"})
+        patience.seen(lambda: site.run("late").status_code == 200)
+        record(site, site.run("late").json()["id"])
+        counted = site.client.get("/metrics").text
+        assert 'quorate_requests_total{model="flow/late",operation="flow"' in counted
+        assert 'quorate_requests_total{model="other",operation="flow"' not in counted
+
+
 def test_a_name_that_something_else_has_gets_no_short_path(tmp_path: Path) -> None:
     flows = {"runs": "name: runs\nsteps: [{name: a, executor: transform, config: {value: x}}]\n"}
     with flow_gateway(write_flows(tmp_path / "flows", flows)) as site:
@@ -270,3 +290,228 @@ def test_a_flow_that_is_asked_as_a_model_says_that_its_models_are_simulated(site
     for model, said in (("flow/asks", {"simulated": True}), ("flow/shout", None)):
         answer = site.client.post("/v1/chat/completions", json={"model": model, "messages": messages})
         assert answer.json().get("quorate") == said
+
+
+def pieces(site: FlowGateway, model: str) -> list[str]:
+    """The texts of a stream, in the pieces in which they came."""
+    asked = {"model": model, "stream": True, "messages": [{"role": "user", "content": "why is it so?"}]}
+    body = site.client.post("/v1/chat/completions", json=asked).text
+    assert body.endswith("data: [DONE]\n\n"), body
+    chunks = [json.loads(line[6:]) for line in body.splitlines() if line.startswith("data: {")]
+    choices = [choice for chunk in chunks for choice in chunk["choices"]]
+    assert [choice["finish_reason"] for choice in choices if choice.get("finish_reason")] == ["stop"]
+    return [text for choice in choices if (text := choice["delta"].get("content"))]
+
+
+def test_what_a_step_says_is_passed_on_while_it_says_it(tmp_path: Path) -> None:
+    speaks = ASKS.replace("name: asks", "name: speaks").replace("sim-birch,", "sim-birch, stream: true,")
+    adds = speaks.replace("name: speaks", "name: adds").replace('"{{ steps.ask.text }}"', '"So: {{ steps.ask.text }}"')
+    again = speaks.replace("name: speaks", "name: again").replace("executor: llm,", "executor: llm, retry: 3,")
+    with flow_gateway(write_flows(tmp_path / "flows", {"speaks": speaks, "adds": adds, "again": again})) as site:
+        said = pieces(site, "flow/speaks")
+        assert len(said) > 1
+        (whole,) = pieces(site, "flow/adds")
+        assert whole.startswith("So: ")
+        assert len(pieces(site, "flow/again")) == 1  # what may be said anew is not said before it is whole
+
+
+def test_what_is_cancelled_or_refused_in_the_queue_leaves_its_record(tmp_path: Path) -> None:
+    folder = write_flows(tmp_path / "flows")
+    with flow_gateway(folder, None, **{"flows.max_runs": 1, "flows.max_queued": 1}) as site:
+        first = site.run("slow", {"seconds": 20}, headers={"prefer": "respond-async"}).json()["id"]
+        second = site.run("slow", headers={"prefer": "respond-async"}).json()["id"]
+        refused = site.client.post("/api/v1/filed-paper/execute", files={"paper": ("a.txt", b"four")})
+        assert (refused.status_code, refused.json()["code"]) == (429, "queue_full")
+        assert list((tmp_path / "files").glob("*/*")) == []
+        cancelled = [site.client.post(f"/api/v1/runs/{run}/cancel").json()["status"] for run in (second, first)]
+        assert cancelled[0] == "cancelled"
+        assert record(site, second)["state"] == "cancelled"
+        assert record(site, first)["state"] == "cancelled"
+        turned_away = record(site, refused.headers["x-quorate-run-id"])
+        assert (turned_away["state"], turned_away["status"], turned_away["error_code"]) == (
+            "failed",
+            429,
+            "queue_full",
+        )
+        assert len(records(site)) == 3
+
+
+def test_a_run_out_of_the_queue_that_there_is_no_money_for_leaves_its_record(tmp_path: Path) -> None:
+    dear = f"{ASKS.replace('name: asks', 'name: dear')}limits: {{max_cost_usd: 0.6}}\n"
+    folder = write_flows(tmp_path / "flows", {"slow": SLOW, "dear": dear})
+    with (
+        flow_gateway(folder, BUDGETED, **{"flows.max_runs": 1}) as site,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        later = {"prefer": "respond-async"}
+        first = site.run("slow", {"seconds": 30}, headers=later).json()["id"]
+        queued = site.run("dear", {"question": "why?"}, headers=later).json()["id"]
+        # Without the queue, and with what the other one needs.
+        spending = pool.submit(site.client.post, "/api/v1/flows/dear/run", json={"question": "how?"})
+        patience.seen(lambda: site.client.get("/api/v1/budgets").json()["data"][0]["reserved_microusd"])
+        site.client.post(f"/api/v1/runs/{first}/cancel")
+        found = record(site, queued)
+        assert (found["state"], found["error_code"], found["status"]) == (
+            "failed",
+            "budget_spent",
+            429,
+        )
+        assert "event: flow.finished" in site.client.get(f"/api/v1/runs/{queued}/events").text
+        assert spending.result().json()["status"] == "succeeded"
+
+
+def test_files_of_runs_that_are_not_kept_go_with_them(tmp_path: Path) -> None:
+    with flow_gateway(write_flows(tmp_path / "flows")) as site:
+        sent = {"paper": ("a.txt", b"four")}
+        fast = site.client.post("/api/v1/filed-paper/execute?durability=fast", files=sent)
+        assert (fast.status_code, fast.json()["outputs"]["size"]) == (200, 4)
+        assert list((tmp_path / "files").glob("*/*")) == []
+        assert site.client.post("/api/v1/filed-paper/execute", files=sent).status_code == 200
+        assert len(list((tmp_path / "files").glob("*/*"))) == 1
+
+
+PILE = """
+name: pile
+inputs:
+  papers: {type: array, items: file, required: true, accept: [.txt], max_bytes: 2000, max_items: 3}
+outputs:
+  names: "{{ steps.each.output }}"
+  count: "{{ inputs.papers | length }}"
+steps:
+  - name: each
+    executor: transform
+    foreach: "{{ inputs.papers }}"
+    config: {value: "{{ item.name }}/{{ item.size }}"}
+tests:
+  - {name: they are counted, inputs: {papers: [a.txt, b.txt]}, expect: {outputs.count: 2}}
+"""
+
+
+def test_several_files_of_a_form_are_one_input(tmp_path: Path) -> None:
+    with flow_gateway(write_flows(tmp_path / "flows", {"pile": PILE})) as site:
+
+        def send(*names: str) -> httpx2.Response:
+            papers = [("papers", (name, name.encode())) for name in names]
+            return site.client.post("/api/v1/pile/execute", files=papers)
+
+        for names in (("a.txt",), ("a.txt", "bb.txt", "c.txt")):
+            answer = send(*names)
+            assert (answer.status_code, answer.json()["status"]) == (200, "succeeded"), answer.text
+            assert answer.json()["outputs"] == {
+                "names": [f"{name}/{len(name)}" for name in names],
+                "count": len(names),
+            }
+        kept = len(list((tmp_path / "files").glob("*/*")))
+        for names, told in (
+            (("a.txt", "b.pdf"), "$.papers[1]: 'b.pdf' is"),
+            (("a.txt", "b.txt", "c.txt", "d.txt"), "has more than 3 files"),
+        ):
+            refused = send(*names)
+            assert (refused.status_code, refused.json()["code"]) == (400, "invalid_inputs")
+            assert told in refused.json()["detail"]
+        assert "expected files" in site.run("pile", {"papers": "a.txt"}).json()["detail"]
+        assert "expected a file" in site.run("pile", {"papers": ["a.txt"]}).json()["detail"]
+        assert len(list((tmp_path / "files").glob("*/*"))) == kept
+        again = {"idempotency-key": "one"}
+        sent = [("papers", ("a.txt", b"four"))]
+        first, second = (site.client.post("/api/v1/pile/execute", files=sent, headers=again) for _ in range(2))
+        assert first.json() == second.json()
+        form = site.client.get("/api/v1/openapi.json").json()["paths"]["/api/v1/flows/pile/run"]["post"]
+        schema = form["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]["papers"]
+        assert (schema["type"], schema["maxItems"], schema["items"]["format"]) == ("array", 3, "binary")
+
+
+PRICED = """
+version: 1
+models:
+  sim-birch: { type: simulated, profile: sim-birch, latency_s: 0, price: { input: 100, output: 100 } }
+"""
+STOPS = """
+name: stops
+inputs: {question: {type: string, required: true}}
+outputs: {answer: "{{ steps.ask.text }}"}
+steps:
+  - {name: ask, executor: llm, config: {model: sim-birch, prompt: "{{ inputs.question }}"}}
+  - {name: check, executor: validate, config: {data: "{{ steps.ask.text }}", schema: {type: integer}}}
+"""
+
+
+def test_what_a_resumed_run_costs_is_recorded_as_well(tmp_path: Path) -> None:
+    with flow_gateway(write_flows(tmp_path / "flows", {"stops": STOPS}), PRICED) as site:
+        run = site.run("stops", {"question": "why?"}).json()["id"]
+        first = record(site, run)["cost_microusd"]
+        assert first > 0
+        resumed = site.client.post(f"/api/v1/runs/{run}/resume", json={"forget": ["ask"]})
+        assert resumed.status_code == 202
+        again = patience.seen(
+            lambda: [each for each in records(site) if each["id"] != run and each["model"] == "flow/stops"],
+            limit_s=RUNS_WRITTEN_S,
+        )
+        assert [(each["parent_id"], each["state"]) for each in again] == [(run, "failed")]
+        assert again[0]["cost_microusd"] > 0
+        lines = site.client.get("/api/v1/costs").json()
+        assert str(first + again[0]["cost_microusd"]) in json.dumps(lines)
+
+
+EVERY_KIND = """
+name: every-kind
+description: Takes whatever there is.
+inputs:
+  text: {type: string, required: true, min_length: 2, pattern: "^[a-z]+$"}
+  choice: {type: string, enum: [one, two], default: one}
+  count: {type: integer, minimum: 1, maximum: 9, default: 3}
+  share: {type: number, exclusive_minimum: 0, default: 0.5}
+  sure: {type: boolean, default: true}
+  tags: {type: array, items: string, max_items: 4, default: []}
+  person:
+    type: object
+    properties: {name: {type: string}, boss: {$ref: "#/$defs/boss"}}
+    $defs: {boss: {type: object, properties: {name: {type: string}}, required: [name]}}
+  whatever: any
+  paper: {type: file, accept: [pdf]}
+  scans: {type: files, max_items: 2}
+outputs:
+  said: {type: string, value: "{{ inputs.text }}"}
+  count: {type: integer, value: "{{ inputs.count }}"}
+  person: {type: object, value: "{{ inputs.person }}"}
+  anything: "{{ inputs.whatever }}"
+steps:
+  - {name: note, executor: transform, config: {value: noted}}
+examples:
+  - {text: hello, choice: two, count: 4, tags: [a], person: {name: Ada, boss: {name: Bo}}, whatever: [1, {a: b}]}
+  - {text: hi, paper: a.pdf, scans: [a.png, b.png]}
+"""
+
+
+def test_inputs_of_every_kind_are_described_as_they_are_taken(tmp_path: Path) -> None:
+    flows = {"every-kind": EVERY_KIND, "filed_paper": FLOWS["filed_paper"], "pile": PILE}
+    with flow_gateway(write_flows(tmp_path / "flows", flows)) as site:
+        document = site.client.get("/api/v1/openapi.json").json()
+        read: Any = schemathesis.openapi.from_dict(document)
+        labels = [operation.ok().label for operation in read.get_all_operations()]
+        assert {f"POST /api/v1/flows/{name}/run" for name in flows} <= set(labels)
+        operation = document["paths"]["/api/v1/flows/every-kind/run"]["post"]
+        told = {(each["in"], each["name"]) for each in operation["parameters"]}
+        assert told == {("header", "Prefer"), ("header", "Idempotency-Key")} | {
+            ("query", name) for name in ("durability", "priority", "callback", "include", "key")
+        }
+        content = operation["requestBody"]["content"]
+        shown = {kind: [each["value"] for each in of["examples"].values()] for kind, of in content.items()}
+        assert [len(examples) for examples in shown.values()] == [1, 2]
+        for kind, examples in shown.items():
+            schema = read_schema(content[kind]["schema"], param=kind)
+            for example in examples:
+                assert schema.problems(example) == (), example
+        (example,) = shown["application/json"]
+        answer = site.run("every-kind", example)
+        assert answer.status_code == 200, answer.text
+        outputs = operation["responses"]["200"]["content"]["application/json"]["schema"]["allOf"][1]
+        assert read_schema(outputs, param="outputs").problems(answer.json()) == ()
+        assert answer.json()["outputs"]["person"] == example["person"]
+        as_form = {name: value if isinstance(value, str) else json.dumps(value) for name, value in example.items()}
+        files = [("paper", ("a.pdf", b"%PDF-1.7")), ("scans", ("a.png", b"1")), ("scans", ("b.png", b"2"))]
+        sent = site.client.post("/api/v1/every-kind/execute", data=as_form, files=files)
+        assert sent.status_code == 200, sent.text
+        assert sent.json()["outputs"]["person"] == example["person"]
+        for status in ("400", "401", "403", "404", "409", "413", "415", "422", "429", "503"):
+            assert operation["responses"][status] == {"$ref": "#/components/responses/Problem"}

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
+import patience
 from quorate.core.errors import Misconfigured
 from quorate.core.secret import Secret
 from quorate.model.call import TraceContext
@@ -25,10 +27,17 @@ from quorate.model.run import RunRecord
 from quorate.telemetry import names
 from quorate.telemetry.redaction import Redactor
 from quorate.telemetry.traceparent import parse_traceparent
-from quorate.telemetry.tracing import CallTrace, Tracing
+from quorate.telemetry.tracing import CallTrace, StepNote, StepRetried, Tracing
 from run_records import branch_record, run_record
+from served_flows import flow_gateway, write_flows
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+TRACED = """
+version: 1
+models:
+  sim-birch: {{ type: simulated, profile: sim-birch, latency_s: 0, tokens_per_s: 100000 }}
+telemetry: {{ tracing: {{ enabled: true, endpoint: "{url}" }} }}
+"""
 CALLER = TraceContext(traceparent=f"00-{TRACE}-{SPAN}-01", tracestate="a=1")
 
 
@@ -215,6 +224,46 @@ def test_a_hedge_is_an_event_of_its_branch() -> None:
     assert dict(event.attributes or {}) == {names.HEDGE_MODEL: "other", names.HEDGE_AFTER: 0.05}
 
 
+def test_steps_of_a_flow_are_spans_with_what_they_ask_below_them() -> None:
+    def watch(call: CallTrace) -> None:
+        call.sink(
+            PlanStarted(call_id="run_1", at_s=0.0, path="each[1]/ask", mode="race", branches=("m",), weights=(1.0,))
+        )
+        retried = StepRetried(at_s=0.12, attempt=1, delay_s=0.01, code="overloaded")
+        call.step(
+            StepNote(
+                step="each[1]/ask",
+                executor="llm",
+                state=State.FINISHED,
+                began_s=0.1,
+                ended_s=0.2,
+                attempts=2,
+                cost_microusd=5,
+                retries=(retried,),
+            )
+        )
+        call.step(StepNote(step="each", executor="group", state=State.FAILED, began_s=0.1, ended_s=0.25, code="no"))
+
+    branch = branch_record(branch="each[1]/ask/m", model="m", started_at_s=1000.1, finished_at_s=1000.2)
+    record = run_record(operation="flow", model="flow/reads", mode="flow", branches=(branch,))
+    _, spans = spans_of(record, watch=watch)
+    top, each, ask = spans["invoke_workflow flow/reads"], spans["step each"], spans["step each[1]/ask"]
+    assert (top.kind, each.kind) == (SpanKind.SERVER, SpanKind.INTERNAL)
+    assert said(top)[names.WORKFLOW] == "flow/reads"
+    above = [span.parent.span_id for span in (each, ask, spans["chat m"]) if span.parent is not None]
+    assert above == [span.context.span_id for span in (top, each, ask) if span.context is not None]
+    assert (ask.start_time, ask.end_time) == (1000_100_000_000, 1000_200_000_000)
+    assert said(ask) == {
+        names.STEP_PATH: "each[1]/ask",
+        names.STEP_EXECUTOR: "llm",
+        names.STEP_ATTEMPTS: 2,
+        names.STATE: "finished",
+        names.COST: 5,
+    }
+    assert [(event.name, event.timestamp) for event in ask.events] == [(names.RETRY, 1000_120_000_000)]
+    assert (each.status.status_code, said(each)[names.ERROR_TYPE]) == (StatusCode.ERROR, "no")
+
+
 def test_an_error_is_named_and_never_quoted() -> None:
     _, spans = spans_of(run_record(state=State.FAILED, status=502, error_code="all_failed", branches=()))
     top = spans["chat fast"]
@@ -341,3 +390,34 @@ def test_spans_reach_a_collector_as_otlp() -> None:
     assert top.parent_span_id.hex() == SPAN
     assert branch.parent_span_id == top.span_id
     assert {item.key: item.value.int_value for item in branch.attributes}[names.OUTPUT_TOKENS] == 20
+
+
+@pytest.mark.parametrize("way", ["/api/v1/flows/asks/run", "/api/v1/flows/asks/run?durability=durable", "chat"])
+def test_a_flow_that_is_run_leaves_a_span_for_each_step(tmp_path: Path, way: str) -> None:
+    with (
+        collector() as (url, received),
+        flow_gateway(write_flows(tmp_path / "flows"), TRACED.format(url=url)) as site,
+    ):
+        if way == "chat":
+            asked = {"model": "flow/asks", "messages": [{"role": "user", "content": "why?"}]}
+            answer = site.client.post("/v1/chat/completions", json=asked)
+        else:
+            answer = site.client.post(way, json={"question": "why?"})
+        assert answer.status_code == 200
+        patience.seen(lambda: received)
+    found = {
+        span.name: span
+        for _, request in received
+        for resource in request.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    }
+    step, leaf = found["step ask"], found["chat sim-birch"]
+    top = next(
+        span for name, span in found.items() if name.endswith(" flow/asks") and span.kind == span.SPAN_KIND_SERVER
+    )
+    assert top.start_time_unix_nano <= step.start_time_unix_nano < step.end_time_unix_nano <= top.end_time_unix_nano
+    assert {span.trace_id for span in found.values()} == {top.trace_id}
+    if way != "chat":
+        assert top.name == "invoke_workflow flow/asks"
+        assert (step.parent_span_id, leaf.parent_span_id) == (top.span_id, step.span_id)

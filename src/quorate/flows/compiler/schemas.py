@@ -1,7 +1,7 @@
 """Inputs and outputs of a flow: their plans and their JSON Schemas."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 from quorate.contracts.schema import read_schema
 from quorate.core.errors import InvalidRequest
@@ -20,8 +20,8 @@ def input_plans(section: FlowSection, problems: Problems) -> tuple[InputPlan, ..
     found: list[InputPlan] = []
     for name, written in section.inputs.items():
         at = ("inputs", name)
-        is_file = written.type == "file"
-        if not is_file:
+        is_file, is_files = written.type == "file", written.type == "files"
+        if not is_file and not is_files:
             for key in ("accept", "max_bytes"):
                 if getattr(written, key):
                     problems.at_key((*at, key), f"is for files; {name!r} is of type {written.type!r}")
@@ -33,6 +33,7 @@ def input_plans(section: FlowSection, problems: Problems) -> tuple[InputPlan, ..
             required=written.required and written.default is None,
             default=written.default,
             is_file=is_file,
+            is_files=is_files,
             accept=written.accept,
             max_bytes=written.max_bytes,
         )
@@ -60,7 +61,7 @@ def whole_input_schema(section: FlowSection, inputs: tuple[InputPlan, ...]) -> M
     properties = {
         plan.name: {
             **_described(section.inputs[plan.name].description),
-            **plan.schema,
+            **_as_property(plan.schema, plan.name),
             **({"default": plan.default} if plan.default is not None else {}),
         }
         for plan in inputs
@@ -82,7 +83,11 @@ def whole_output_schema(section: FlowSection, schemas: Mapping[str, Mapping[str,
         "title": f"Outputs of {section.name}",
         "type": "object",
         "properties": {
-            name: {**_described(section.outputs[name].description), **schema} for name, schema in schemas.items()
+            name: {
+                **_described(section.outputs[name].description),
+                **_as_property(schema, name),
+            }
+            for name, schema in schemas.items()
         },
         "required": list(schemas),
         "additionalProperties": False,
@@ -92,11 +97,31 @@ def whole_output_schema(section: FlowSection, schemas: Mapping[str, Mapping[str,
 def _input_schema(written: InputSection) -> dict[str, Any]:
     if written.type == "file":
         return {**FILE_SCHEMA, **written.schema_}
+    if written.type == "files":
+        return {"type": "array", "items": FILE_SCHEMA, **written.schema_}
     return {**({"type": written.type} if written.type != "any" else {}), **written.schema_}
 
 
 def _output_schema(written: OutputSection) -> dict[str, Any]:
     return {**({"type": written.type} if written.type not in {"", "any"} else {}), **written.schema_}
+
+
+def _as_property(schema: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return a schema as that of a property of another one: what refers to its own parts finds them there."""
+    return {key: _moved(value, name) if key != "$ref" else _there(value, name) for key, value in schema.items()}
+
+
+def _moved(value: Any, name: str) -> Any:
+    if isinstance(value, Mapping):
+        return _as_property(cast("Mapping[str, Any]", value), name)
+    if isinstance(value, list | tuple):
+        return [_moved(each, name) for each in cast("Sequence[Any]", value)]
+    return value
+
+
+def _there(reference: Any, name: str) -> Any:
+    is_own = isinstance(reference, str) and (reference == "#" or reference.startswith("#/"))
+    return f"#/properties/{name}{reference[1:]}" if is_own else _moved(reference, name)
 
 
 def _described(description: str) -> dict[str, str]:

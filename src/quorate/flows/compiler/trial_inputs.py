@@ -22,7 +22,7 @@ def check_trials(
 ) -> None:
     """Report defaults, examples and tests that do not fit the flow that they are written in."""
     for plan in inputs:
-        if plan.default is not None and not plan.is_file:
+        if plan.default is not None and not plan.takes_files:
             _fits(plan, plan.default, ("inputs", plan.name, "default"), problems)
     for index, example in enumerate(section.examples):
         _inputs(inputs, example, ("examples", index), problems)
@@ -37,7 +37,7 @@ def check_trials(
 def _inputs(inputs: tuple[InputPlan, ...], given: Mapping[str, Any], at: KeyPath, problems: Problems) -> None:
     known = {plan.name: plan for plan in inputs}
     for name, value in given.items():
-        if _known("input", name, known, (*at, name), problems) and not known[name].is_file and value is not None:
+        if _known("input", name, known, (*at, name), problems) and not known[name].takes_files and value is not None:
             _fits(known[name], value, (*at, name), problems)
     for plan in inputs:
         if plan.required and given.get(plan.name) is None:

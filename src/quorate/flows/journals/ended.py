@@ -11,11 +11,17 @@ from quorate.flows.outcome import FlowResult, Latency, RunStatus, StepError, Ste
 
 _NO_TIME = Latency(total_s=0, work_s=0, parallel_s=0, sequential_s=0, critical_path_s=0, speedup=1, steps={}, groups={})
 
+_NOBODY_HAD_IT = StepError(stage="", code="cancelled", message="the run was cancelled while no worker had it")
+
 
 def cancelled(header: RunHeader, outcomes: Mapping[str, StepOutcome], cost_microusd: int) -> FlowResult:
     """Return how a run ends that was cancelled while nobody ran it."""
-    error = StepError(stage="", code="cancelled", message="the run was cancelled while no worker had it")
-    return _ended(header, outcomes, cost_microusd, RunStatus.CANCELLED, error)
+    return _ended(header, outcomes, cost_microusd, RunStatus.CANCELLED, _NOBODY_HAD_IT)
+
+
+def was_nobodys(result: FlowResult) -> bool:
+    """Return whether a run was cancelled while nobody ran it."""
+    return result.errors == (_NOBODY_HAD_IT,)
 
 
 def worker_lost(

@@ -1,6 +1,7 @@
 """Inputs in all their spellings: a list, a mapping of JSON Schemas or of short forms, or one JSON Schema."""
 
 import re
+from collections.abc import Mapping
 
 from quorate.flows.language.node import Node, Problems
 from quorate.flows.language.schema_spelling import KEYWORDS, TYPE_NAMES, TYPES, keyword, schema, type_name, word
@@ -75,7 +76,7 @@ def _input(node: Node, problems: Problems) -> Node:
         return node.made({})
     found: dict[str, Node] = {}
     rules: dict[str, Node] = {}
-    for key, value in node.mapping.items():
+    for key, value in _of_files(node.mapping).items():
         _take(key, value, _WORDS, found, rules, problems)
     if (validation := found.pop("validation", None)) is not None:
         if validation.mapping is None:
@@ -89,6 +90,17 @@ def _input(node: Node, problems: Problems) -> Node:
     if rules:
         found["schema"] = node.made(rules)
     return node.made(found)
+
+
+def _of_files(mapping: Mapping[str, Node]) -> Mapping[str, Node]:
+    """Return `{type: array, items: file}` as what it is here: `{type: files}`."""
+    items, kind = mapping.get("items"), mapping.get("type")
+    if items is None or (kind is not None and type_name(kind).value != "array"):
+        return mapping
+    inner = items if items.mapping is None else items.mapping.get("type") if len(items.mapping) == 1 else None
+    if inner is None or inner.value != "file":
+        return mapping
+    return {**{key: value for key, value in mapping.items() if key != "items"}, "type": (kind or items).made("files")}
 
 
 def _take(
@@ -125,7 +137,7 @@ def _settle_type(found: dict[str, Node], rules: dict[str, Node], problems: Probl
 
 def _input_type(node: Node, problems: Problems) -> Node:
     known = type_name(node)
-    choices = ("file", *(name for name in TYPE_NAMES if name != "null"))
+    choices = ("file", "files", *(name for name in TYPE_NAMES if name != "null"))
     if known.value not in choices:
         hint = did_you_mean(node.value, (*choices, *TYPES)) if isinstance(node.value, str) else ""
         problems.at(node, f"{shown(node.plain())} is not one of {', '.join(choices)}{hint}")

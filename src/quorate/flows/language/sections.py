@@ -47,8 +47,8 @@ FlowName = Annotated[
 class InputSection(Section):
     """One input of a flow."""
 
-    type: Literal["string", "file", "integer", "number", "boolean", "array", "object", "any"] = "string"
-    """What it is; a file comes as a part of a multipart request."""
+    type: Literal["string", "file", "files", "integer", "number", "boolean", "array", "object", "any"] = "string"
+    """What it is; a file comes as a part of a multipart request, `files` as several parts with its name."""
     description: str = ""
     required: bool = False
     """Whether a run needs it; one with a default never does."""
