@@ -4,13 +4,16 @@ import asyncio
 import io
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from PIL import Image
 from pydantic import ValidationError
+from pypdf import PdfReader, PdfWriter
 
 from document_workers import running_workers
 from file_steps import FileSteps
+from quorate.core.errors import Misconfigured
 from quorate.core.ids import RunId
 from quorate.core.secret import Secret
 from quorate.documents.workers import DocumentWorkers
@@ -45,6 +48,18 @@ def pdf(tmp_path: Path) -> Path:
 def png(width: int = 60, height: int = 30) -> bytes:
     content = io.BytesIO()
     Image.new("RGB", (width, height), "red").save(content, format="PNG")
+    return content.getvalue()
+
+
+def written_and_broken_scan(folder: Path) -> bytes:
+    """A PDF with a page of text, and a page with a picture whose points are damaged."""
+    writer = PdfWriter(clone_from=write_pdf(folder / "text.pdf", ["Words of page one."]))
+    drawn_text(["Scanned words"]).save(folder / "scan.pdf")
+    page = writer.add_page(PdfReader(folder / "scan.pdf").pages[0])
+    picture = next(iter(cast("Any", page)["/Resources"]["/XObject"].values())).get_object()
+    picture._data = b"\xff\xd8 no picture"
+    content = io.BytesIO()
+    writer.write(content)
     return content.getvalue()
 
 
@@ -197,6 +212,52 @@ class TestDocumentExtractor:
         assert read.warnings[0].startswith("ocr: 1 page(s)")
         unread = await steps.run(DocumentExtractor(workers), source=source, ocr="never")
         assert (unread.text, unread.needs_ocr) == ("", True)
+
+    async def test_words_that_are_required_are_an_error_without_the_program(
+        self, steps: FileSteps, tmp_path: Path, workers: DocumentWorkers, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        drawn_text(["Scanned words here"]).save(tmp_path / "scan.pdf")
+        source = await steps.keep(tmp_path / "scan.pdf", name="scan.pdf")
+        monkeypatch.setenv("PATH", str(tmp_path))
+        with pytest.raises(Misconfigured, match="apt-get install tesseract-ocr"):
+            await steps.run(DocumentExtractor(workers), source=source, ocr="require")
+        read = await steps.run(DocumentExtractor(workers), source=source)
+        assert (read.text, read.needs_ocr) == ("", True)
+        assert "apt-get install tesseract-ocr" in read.warnings[-1]
+
+    async def test_words_that_are_required_and_not_there_are_an_error(
+        self, steps: FileSteps, tmp_path: Path, workers: DocumentWorkers, tesseract: str
+    ) -> None:
+        Image.new("L", (400, 300), "white").save(tmp_path / "blank.pdf")
+        for source in (
+            await steps.keep(tmp_path / "blank.pdf", name="blank.pdf"),
+            await steps.keep(png(), name="red.png"),
+            await steps.keep(b"  \n ", name="a.txt"),
+        ):
+            with pytest.raises(StepRejected) as caught:
+                await steps.run(DocumentExtractor(workers), source=source, ocr="require")
+            assert caught.value.reason == "no_text"
+        written = await steps.keep(write_pdf(tmp_path / "b.pdf", ["Words."]), name="b.pdf")
+        assert (await steps.run(DocumentExtractor(workers), source=written, ocr="require")).text == "Words."
+
+    @pytest.mark.parametrize("languages", ["eng+xxx", "eng, xxx", ["eng", "xxx"]])
+    async def test_languages_as_people_write_them(
+        self, steps: FileSteps, tmp_path: Path, workers: DocumentWorkers, tesseract: str, languages: object
+    ) -> None:
+        drawn_text(["Scanned words here"]).save(tmp_path / "scan.pdf")
+        source = await steps.keep(tmp_path / "scan.pdf", name="scan.pdf")
+        with pytest.raises(StepRejected, match="no language 'xxx'"):
+            await steps.run(DocumentExtractor(workers), source=source, languages=languages)
+
+    async def test_a_picture_that_cannot_be_read_costs_no_text(
+        self, steps: FileSteps, tmp_path: Path, workers: DocumentWorkers, tesseract: str
+    ) -> None:
+        source = await steps.keep(written_and_broken_scan(tmp_path), name="both.pdf")
+        read = await steps.run(DocumentExtractor(workers), source=source)
+        assert (read.text.strip(), read.needs_ocr) == ("Words of page one.", True)
+        assert read.warnings[-1].startswith("ocr: ")
+        with pytest.raises(StepRejected):
+            await steps.run(DocumentExtractor(workers), source=source, ocr="require")
 
     @pytest.mark.parametrize("source", [{"a": 1}, 7, ["x"]])
     async def test_what_is_neither_a_file_nor_a_text(self, steps: FileSteps, source: object) -> None:
