@@ -1,6 +1,6 @@
 """What a step does: an executor with a typed config and a typed result.
 
-One file each under `executors/`. Others come as entry points in the group `quorate.executors`, name -> class.
+One file each under `executors/`, called by the executor's name as its class is (`http`: `HttpExecutor`). Others come as entry points in the group `quorate.executors`, name -> class.
 """
 
 from abc import ABC, abstractmethod

@@ -85,7 +85,7 @@ class DataCombinerConfig(Section):
         return Strategy.STRUCTURED
 
 
-class DataCombiner(Executor[DataCombinerConfig, object]):
+class DataCombinerExecutor(Executor[DataCombinerConfig, object]):
     """Makes one value of the outputs of several steps; asks nobody, costs nothing.
 
     The output is what was combined, so that `steps.NAME.field` is a field of it. Raises `StepRejected` naming source,

@@ -95,7 +95,7 @@ class DocumentText(msgspec.Struct, frozen=True, kw_only=True):
     file_type: str
 
 
-class DocumentExtractor(Executor[DocumentExtractorConfig, DocumentText]):
+class DocumentExtractorExecutor(Executor[DocumentExtractorConfig, DocumentText]):
     """Reads documents in processes of their own, with limits."""
 
     name = "document_extractor"

@@ -97,7 +97,7 @@ class HandledImage(msgspec.Struct, frozen=True, kw_only=True):
     data_url: str | None
 
 
-class ImageHandler(Executor[ImageHandlerConfig, HandledImage]):
+class ImageHandlerExecutor(Executor[ImageHandlerConfig, HandledImage]):
     """Works on images in processes of their own, with limits."""
 
     name = "image_handler"

@@ -48,7 +48,7 @@ class ReadPicture(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str]
 
 
-class OcrProcessor(Executor[OcrProcessorConfig, ReadPicture]):
+class OcrProcessorExecutor(Executor[OcrProcessorConfig, ReadPicture]):
     """Reads pictures with tesseract, in processes with limits."""
 
     name = "ocr_processor"

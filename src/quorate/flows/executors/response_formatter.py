@@ -93,7 +93,7 @@ class FormattedResponse(msgspec.Struct, frozen=True, kw_only=True):
     format: str
 
 
-class ResponseFormatter(Executor[ResponseFormatterConfig, FormattedResponse]):
+class ResponseFormatterExecutor(Executor[ResponseFormatterConfig, FormattedResponse]):
     """Writes data down. In `html`, every text is escaped before a template sees it, but for what is `trusted`."""
 
     name = "response_formatter"

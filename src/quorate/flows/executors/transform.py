@@ -58,7 +58,7 @@ class TransformConfig(Section):
         return self
 
 
-class Transform(Executor[TransformConfig, object]):
+class TransformExecutor(Executor[TransformConfig, object]):
     """Computes a value: of an expression, of named ones, or of a list by filter, order, groups; costs nothing.
 
     The output is the value, so that `steps.NAME.field` is a field of it.

@@ -54,7 +54,7 @@ class ValidateResult(msgspec.Struct, frozen=True, kw_only=True):
     data: Any
 
 
-class Validate(Executor[ValidateConfig, ValidateResult]):
+class ValidateExecutor(Executor[ValidateConfig, ValidateResult]):
     """Checks data against a JSON Schema (drafts 4 to 2020-12)."""
 
     name = "validate"

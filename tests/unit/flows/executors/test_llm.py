@@ -12,7 +12,7 @@ from quorate.flows.executor import StepRejected
 from quorate.flows.executors.llm import LlmConfig, LlmExecutor
 from quorate.flows.executors.llm_analyzer import LlmAnalyzerConfig, LlmAnalyzerExecutor
 from quorate.flows.executors.parallel_llm import ParallelLlmConfig, ParallelLlmExecutor
-from quorate.flows.executors.sentiment_analyzer import SentimentConfig, SentimentExecutor
+from quorate.flows.executors.sentiment_analyzer import SentimentAnalyzerExecutor, SentimentConfig
 from quorate.flows.model_answer import ModelAnswer
 from quorate.model import Usage
 from quorate.parallel.ensemble import Ensemble
@@ -224,7 +224,7 @@ def test_nothing_to_analyse_is_a_mistake_of_the_flow() -> None:
 def sentiment(*answers: str, **config: Any) -> tuple[Any, ScriptedModel]:
     model = ScriptedModel("m", *answers)
     written = SentimentConfig.model_validate({"text": "Great phone, poor battery.", **config})
-    return asyncio.run(SentimentExecutor().run(written, flow_step(model))), model
+    return asyncio.run(SentimentAnalyzerExecutor().run(written, flow_step(model))), model
 
 
 def test_a_sentiment_has_one_form() -> None:
