@@ -287,7 +287,7 @@ class TestImageHandler:
             ImageHandlerExecutor(workers),
             source=source,
             operations=[{"type": "resize", "width": 30}, {"type": "grayscale"}],
-            format="jpeg",
+            format="JPG",
             data_url=True,
         )
         assert (made.file.name, made.file.media_type, made.width, made.height) == ("photo.jpg", "image/jpeg", 30, 15)
