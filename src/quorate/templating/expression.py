@@ -53,7 +53,7 @@ class Expressions(Primaries):
 
     def filtered(self, code: str, at: int) -> str:
         """Translate `name(...) | name(...)` with `code` before the first bar."""
-        operand = self._filter(Operand(code, at))
+        operand = self._filter(Operand(code=code, at=at))
         while self.take("|"):
             operand = self._filter(operand)
         return self.strict(operand)
@@ -74,7 +74,7 @@ class Expressions(Primaries):
         while self.take("if"):
             condition = self.strict(self._or())
             other = self.strict(self.ternary()) if self.take("else") else "none"
-            left = Operand(f"({self.strict(left)} if {condition} else {other})", left.at)
+            left = Operand(code=f"({self.strict(left)} if {condition} else {other})", at=left.at)
         return left
 
     def _or(self) -> Operand:
@@ -89,12 +89,12 @@ class Expressions(Primaries):
         while self.take(word):
             parts = parts or [self.strict(left)]
             parts.append(self.strict(below()))
-        return Operand(f"({f' {word} '.join(parts)})", left.at) if parts else left
+        return Operand(code=f"({f' {word} '.join(parts)})", at=left.at) if parts else left
 
     def _not(self) -> Operand:
         at = self.token.at
         if self.take("not"):
-            return Operand(f"(not {self.strict(self._not())})", at)
+            return Operand(code=f"(not {self.strict(self._not())})", at=at)
         return self._compare()
 
     def _compare(self) -> Operand:
@@ -103,7 +103,7 @@ class Expressions(Primaries):
             at = self.token.at
             if self.take("==", "!="):
                 sign = self._tokens[self._index - 1].text
-                left = Operand(f"({self.strict(left)} {sign} {self.strict(self._sum())})", at)
+                left = Operand(code=f"({self.strict(left)} {sign} {self.strict(self._sum())})", at=at)
             elif self.take(*_ORDER):
                 sign = self._tokens[self._index - 1].text
                 left = self._call("order", at, f"{sign!r}", self.strict(left), self.strict(self._sum()))
@@ -112,7 +112,7 @@ class Expressions(Primaries):
             elif self.token.text == "not" and self._tokens[self._index + 1].text == "in":
                 self._index += 2
                 inside = self._call("in", at, self.strict(left), self.strict(self._sum()))
-                left = Operand(f"(not {inside.code})", at)
+                left = Operand(code=f"(not {inside.code})", at=at)
             else:
                 return left
 
@@ -123,7 +123,7 @@ class Expressions(Primaries):
             if self.take("+"):
                 left = self._grow("add", "+", at, left, self._joined())
             elif self.take("-"):
-                left = Operand(f"({self.strict(left)} - {self.strict(self._joined())})", at, safe=True)
+                left = Operand(code=f"({self.strict(left)} - {self.strict(self._joined())})", at=at, safe=True)
             else:
                 return left
 
@@ -143,24 +143,24 @@ class Expressions(Primaries):
             if sign == "*":
                 left = self._grow("times", "*", at, left, right)
             else:
-                left = Operand(f"({self.strict(left)} {sign} {self.strict(right)})", at, safe=True)
+                left = Operand(code=f"({self.strict(left)} {sign} {self.strict(right)})", at=at, safe=True)
         return left
 
     def _power(self) -> Operand:
         left = self._unary()
         while self.take("**"):
-            left = Operand(f"({self.strict(left)} ** {self.strict(self._unary())})", left.at, safe=True)
+            left = Operand(code=f"({self.strict(left)} ** {self.strict(self._unary())})", at=left.at, safe=True)
         return left
 
     def _grow(self, name: str, sign: str, at: int, left: Operand, right: Operand) -> Operand:
         if left.safe and right.safe:
-            return Operand(f"({self.strict(left)} {sign} {self.strict(right)})", at, safe=True)
+            return Operand(code=f"({self.strict(left)} {sign} {self.strict(right)})", at=at, safe=True)
         return self._call(name, at, self.strict(left), self.strict(right))
 
     def _unary(self, *, filters: bool = True) -> Operand:
         at = self.token.at
         if self.take("-"):
-            operand = Operand(f"(-{self.strict(self._unary(filters=False))})", at, safe=True)
+            operand = Operand(code=f"(-{self.strict(self._unary(filters=False))})", at=at, safe=True)
         elif self.take("+"):
             operand = self._unary(filters=False)
         else:
@@ -200,4 +200,4 @@ class Expressions(Primaries):
             code = self._call(f"t_{name}", at, self.strict(operand), *arguments).code
         else:
             raise self.wrong(f"there is no test {name!r}{nearest(name, [*TESTS, 'defined', 'undefined'])}", at)
-        return Operand(f"(not {code})" if negated else code, at)
+        return Operand(code=f"(not {code})" if negated else code, at=at)

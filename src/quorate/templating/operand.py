@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from quorate.templating.names import Bound, Path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operand:
     """A part that has been translated. `path`: it is a name of the scope and nothing else so far.
 

@@ -72,7 +72,7 @@ class Primaries(TokenReader, ABC):
         if operand.what is Bound.MODULE:
             if not called:
                 raise self.wrong("a macro of an imported template can only be called", at)
-            return Operand(f"{operand.code}.{name}({', '.join(self._arguments())})", at, what=Bound.MACRO)
+            return Operand(code=f"{operand.code}.{name}({', '.join(self._arguments())})", at=at, what=Bound.MACRO)
         if operand.what is Bound.LOOP:
             return self._loop(name, at, called=called)
         if called:
@@ -83,10 +83,10 @@ class Primaries(TokenReader, ABC):
 
     def _loop(self, name: str, at: int, *, called: bool) -> Operand:
         if called and name in ("cycle", "changed"):
-            return Operand(f"loop.{name}({', '.join(self._arguments())})", at)
+            return Operand(code=f"loop.{name}({', '.join(self._arguments())})", at=at)
         if called or name not in _LOOP:
             raise self.wrong(f"'loop' has no {name!r}{nearest(name, _LOOP)}", at)
-        return Operand(f"loop.{name}", at, safe=name not in ("previtem", "nextitem"))
+        return Operand(code=f"loop.{name}", at=at, safe=name not in ("previtem", "nextitem"))
 
     def _subscript(self, operand: Operand, at: int) -> Operand:
         token, after = self.token, self._tokens[self._index + 1].text
@@ -106,11 +106,11 @@ class Primaries(TokenReader, ABC):
 
     def _field(self, operand: Operand, key: str | int | None, code: str, at: int) -> Operand:
         if operand.path is not None and key is not None:
-            return Operand("", operand.at, (*operand.path, key))
+            return Operand(code="", at=operand.at, path=(*operand.path, key))
         place = self.place(at)
         return Operand(
-            f"_q_get({place}, {self.strict(operand)}, {code})",
-            at,
+            code=f"_q_get({place}, {self.strict(operand)}, {code})",
+            at=at,
             optional=f"_q_find({place}, {self._optional(operand)}, {code})",
         )
 
@@ -119,7 +119,7 @@ class Primaries(TokenReader, ABC):
         match token.kind:
             case Kind.NUMBER:
                 self._index += 1
-                return Operand(token.text, token.at, safe=True)
+                return Operand(code=token.text, at=token.at, safe=True)
             case Kind.TEXT:
                 return self._texts()
             case Kind.NAME if token.text not in WORDS:
@@ -142,7 +142,7 @@ class Primaries(TokenReader, ABC):
         while self.token.kind is Kind.TEXT:
             texts.append(self.token.text)
             self._index += 1
-        return Operand(" ".join(texts), at)
+        return Operand(code=" ".join(texts), at=at)
 
     def _brackets(self) -> Operand:
         at = self.token.at
@@ -176,7 +176,7 @@ class Primaries(TokenReader, ABC):
     def _named(self, token: Token) -> Operand:
         name = token.text
         if name in CONSTANTS:
-            return Operand(CONSTANTS[name], token.at, safe=True)
+            return Operand(code=CONSTANTS[name], at=token.at, safe=True)
         what = self._names.get(name)
         if self.token.text == "(" and self.token.kind is Kind.OP:
             return self._function(token, what)
@@ -185,11 +185,11 @@ class Primaries(TokenReader, ABC):
         if name.startswith("_"):
             raise self.wrong(f"the name {name!r} begins with an underscore", token.at)
         if what is None:
-            return Operand("", token.at, (name,))
+            return Operand(code="", at=token.at, path=(name,))
         if what is Bound.SET:
             code = f"({name} if {name} is defined else _q_unset({self.place(token.at)}, {name!r}))"
-            return Operand(code, token.at, optional=f"({name} if {name} is defined else _q_nothing())")
-        return Operand(name, token.at, what=what)
+            return Operand(code=code, at=token.at, optional=f"({name} if {name} is defined else _q_nothing())")
+        return Operand(code=name, at=token.at, what=what)
 
     def _function(self, token: Token, what: Bound | None) -> Operand:
         name = token.text
@@ -197,7 +197,7 @@ class Primaries(TokenReader, ABC):
             self._uses.macros[name] = None
             what = Bound.MACRO
         if what is Bound.MACRO:
-            return Operand(f"{name}({', '.join(self._arguments())})", token.at, what=Bound.MACRO)
+            return Operand(code=f"{name}({', '.join(self._arguments())})", at=token.at, what=Bound.MACRO)
         if name in self._known.functions:
             return self._user(token.at, name)
         if name not in FUNCTIONS:
@@ -213,7 +213,7 @@ class Primaries(TokenReader, ABC):
 
     def _call(self, name: str, at: int, *arguments: str) -> Operand:
         self._table.calls.add(name)
-        return Operand(f"_q_{name}({', '.join((str(self.place(at)), *arguments))})", at)
+        return Operand(code=f"_q_{name}({', '.join((str(self.place(at)), *arguments))})", at=at)
 
     def _arguments(self) -> list[str]:
         if not (self.token.kind is Kind.OP and self.take("(")):
