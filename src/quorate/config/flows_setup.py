@@ -86,15 +86,7 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
         files=files,
         outgoing=outgoing,
         functions=shelf.functions,
-        callbacks=Callbacks(
-            journal=journal,
-            clock=clock,
-            outgoing=outgoing,
-            named=webhooks,
-            secret=_secret(settings, section.callback_secret, "flows", "callback_secret"),
-            allowed=section.trusted_urls,
-            close_named=own.close,
-        ),
+        callbacks=_callbacks(settings, journal, outgoing, own, webhooks, clock),
         clock=clock,
         retention=_retention(section),
         max_file_bytes=section.max_file_bytes,
@@ -144,6 +136,26 @@ def open_journal(settings: Settings, clock: Clock) -> QueueJournal:
 
         return PostgresJournal(url, clock=clock)
     raise Misconfigured("expected sqlite:///path or postgresql://...", where=where)
+
+
+def _callbacks(
+    settings: Settings,
+    journal: QueueJournal,
+    outgoing: GatedOutgoing,
+    own: GatedOutgoing,
+    webhooks: Mapping[str, MessageTarget],
+    clock: Clock,
+) -> Callbacks:
+    section = settings.config.flows
+    return Callbacks(
+        journal=journal,
+        clock=clock,
+        outgoing=outgoing,
+        named=webhooks,
+        secret=_secret(settings, section.callback_secret, "flows", "callback_secret"),
+        allowed=section.trusted_urls,
+        close_named=own.close,
+    )
 
 
 def _own_outgoing(settings: Settings, clock: Clock) -> GatedOutgoing:
