@@ -16,12 +16,13 @@ from quorate.core.clock import SystemClock
 from quorate.core.ids import RunId, TenantId
 from quorate.core.secret import Secret
 from quorate.core.tasks import background
-from quorate.flows.callbacks import Callbacks, CallbackTarget
+from quorate.flows.callbacks import Callbacks
 from quorate.flows.executor import FlowServices
 from quorate.flows.flows import Flows
 from quorate.flows.inputs import check_inputs
 from quorate.flows.journals.sqlite import SqliteJournal
 from quorate.flows.local_dispatcher import LocalDispatcher
+from quorate.flows.message_target import MessageTarget
 from quorate.flows.outcome import RunStatus
 from quorate.flows.outgoing_gate import GatedOutgoing
 from quorate.flows.plan import FlowPlan, InputPlan
@@ -96,7 +97,7 @@ def _callbacks(
         journal=journal,
         clock=clock,
         outgoing=others,
-        named={name: CallbackTarget(url=url, outgoing=own, secret=SECRET) for name, url in named.items()},
+        named={name: MessageTarget(url=url, outgoing=own, secret=SECRET) for name, url in named.items()},
         secret=SECRET,
         allowed=reach,
         close_named=close,

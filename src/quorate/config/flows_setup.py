@@ -17,12 +17,13 @@ from quorate.core.clock import Clock
 from quorate.core.errors import Misconfigured
 from quorate.core.ids import new_id
 from quorate.core.secret import Secret
-from quorate.flows.callbacks import Callbacks, CallbackTarget
+from quorate.flows.callbacks import Callbacks
 from quorate.flows.executor import FlowServices
 from quorate.flows.flows import Flows, Retention
 from quorate.flows.inputs import check_inputs
 from quorate.flows.journals.memory import MemoryJournal
 from quorate.flows.local_dispatcher import LocalDispatcher
+from quorate.flows.message_target import MessageTarget
 from quorate.flows.outgoing_gate import GatedOutgoing
 from quorate.flows.queue_journal import QueueJournal
 from quorate.flows.run_files import DiskRunFiles
@@ -49,12 +50,15 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
     outgoing = GatedOutgoing(
         partial(transport_for, environ=settings.environ), allowed=section.trusted_urls, clock=clock
     )
+    own = _own_outgoing(settings, clock)
+    webhooks = _webhooks(settings, own)
     services = FlowServices(
         catalog=built.catalog,
         prompts=built.prompts or NoPrompts(),
         files=files,
         outgoing=outgoing,
         secrets=_secrets(settings, section),
+        webhooks=webhooks,
         plan=built.defaults.plan,
         models=built.defaults.models,
     )
@@ -82,7 +86,7 @@ def open_flows(built: Built, clock: Clock, *, folder: Path | None = None, durabl
         files=files,
         outgoing=outgoing,
         functions=shelf.functions,
-        callbacks=_callbacks(settings, section, journal, outgoing, clock),
+        callbacks=_callbacks(settings, journal, outgoing, own, webhooks, clock),
         clock=clock,
         retention=_retention(section),
         max_file_bytes=section.max_file_bytes,
@@ -136,32 +140,41 @@ def open_journal(settings: Settings, clock: Clock) -> QueueJournal:
 
 
 def _callbacks(
-    settings: Settings, section: FlowsSection, journal: QueueJournal, outgoing: GatedOutgoing, clock: Clock
+    settings: Settings,
+    journal: QueueJournal,
+    outgoing: GatedOutgoing,
+    own: GatedOutgoing,
+    webhooks: Mapping[str, MessageTarget],
+    clock: Clock,
 ) -> Callbacks:
-    webhooks = settings.config.webhooks
-    own = None
-    if webhooks:
-        urls = [webhook.url for webhook in webhooks.values()]
-        own = GatedOutgoing(partial(transport_for, environ=settings.environ), allowed=urls, clock=clock)
+    section = settings.config.flows
     return Callbacks(
         journal=journal,
         clock=clock,
         outgoing=outgoing,
-        named={}
-        if own is None
-        else {
-            name: CallbackTarget(
-                url=webhook.url,
-                outgoing=own,
-                secret=_secret(settings, webhook.secret, "webhooks", name, "secret"),
-                timeout_s=webhook.timeout_s,
-            )
-            for name, webhook in webhooks.items()
-        },
+        named=webhooks,
         secret=_secret(settings, section.callback_secret, "flows", "callback_secret"),
         allowed=section.trusted_urls,
-        close_named=None if own is None else own.close,
+        close_named=own.close,
     )
+
+
+def _own_outgoing(settings: Settings, clock: Clock) -> GatedOutgoing:
+    """Return the way to the configured webhooks, and to no other private address."""
+    urls = [webhook.url for webhook in settings.config.webhooks.values()]
+    return GatedOutgoing(partial(transport_for, environ=settings.environ), allowed=urls, clock=clock)
+
+
+def _webhooks(settings: Settings, outgoing: GatedOutgoing) -> dict[str, MessageTarget]:
+    return {
+        name: MessageTarget(
+            url=webhook.url,
+            outgoing=outgoing,
+            secret=_secret(settings, webhook.secret, "webhooks", name, "secret"),
+            timeout_s=webhook.timeout_s,
+        )
+        for name, webhook in settings.config.webhooks.items()
+    }
 
 
 def _secret(settings: Settings, reference: str | None, *path: str) -> Secret | None:

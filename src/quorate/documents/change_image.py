@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import assert_never
+from typing import assert_never, cast
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
@@ -26,8 +26,17 @@ from quorate.documents.rejected import DocumentRejected, Reason
 #: Pixels of one image; Pillow's own limit, at which it only warns.
 MAX_PIXELS = 89_478_485
 _READ = ("PNG", "JPEG", "GIF", "WEBP", "TIFF", "BMP")
-#: Formats that hold no transparency, and what they hold instead.
-_PLAIN_MODES = {"jpeg": ("L", "RGB"), "bmp": ("1", "L", "RGB")}
+#: What the formats hold; anything else is made one of these.
+_MODES: dict[ImageFormat, tuple[str, ...]] = {
+    "png": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),
+    "jpeg": ("L", "RGB"),
+    "webp": ("RGB", "RGBA"),
+    "gif": ("1", "L", "LA", "P", "RGB", "RGBA"),
+    "tiff": ("1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16", "I", "F", "LAB", "YCbCr"),
+    "bmp": ("1", "L", "RGB"),
+}
+_ONE_BYTE = 255
+_TWO_BYTES = 65_535
 
 
 def change(job: ImageJob) -> tuple[ImageResult, bytes]:
@@ -42,6 +51,7 @@ def change(job: ImageJob) -> tuple[ImageResult, bytes]:
         for operation in job.operations:
             made = _apply(made, operation)
         to = job.format or _same(kind)
+        made = _held_by(made, to)
         return _told(made, original, to, 1, changed=True), _encoded(made, to, job.quality)
 
 
@@ -99,9 +109,11 @@ def _apply(image: Image.Image, operation: Operation) -> Image.Image:
         case Crop():
             return _cropped(image, operation)
         case Rotate(degrees=degrees):
-            return image.rotate(-degrees, expand=True, resample=Image.Resampling.BICUBIC)
+            # between points of two bytes it would be mixed byte by byte
+            source = eight_bits(image) if image.mode.startswith("I;16") else image
+            return source.rotate(-degrees, expand=True, resample=Image.Resampling.BICUBIC)
         case Grayscale():
-            return image.convert("LA" if image.has_transparency_data else "L")
+            return eight_bits(image).convert("LA" if image.has_transparency_data else "L")
         case _:
             assert_never(operation)
 
@@ -135,20 +147,44 @@ def _cropped(image: Image.Image, asked: Crop) -> Image.Image:
     return image.crop((asked.left, asked.top, right, lower))
 
 
+def eight_bits(image: Image.Image) -> Image.Image:
+    """Return a picture whose points have more than a byte each as one in grey with a byte; any other as it is.
+
+    16 bits are scaled down as a whole; wider ones, and fractions, so that their brightest point is white.
+    """
+    if not image.mode.startswith(("I", "F")):
+        return image
+    wide = image.convert("F")
+    brightest = cast("tuple[float, float]", wide.getextrema())[1]
+    if image.mode.startswith("I;16") or _ONE_BYTE < brightest <= _TWO_BYTES:
+        brightest = _TWO_BYTES
+    if brightest > _ONE_BYTE:
+        wide = wide.point(lambda value: value * (_ONE_BYTE / brightest))
+    return wide.convert("L")
+
+
+def _held_by(image: Image.Image, to: ImageFormat) -> Image.Image:
+    """Return the picture in a form that the format holds."""
+    modes = _MODES[to]
+    if "transparency" in image.info:  # one colour of it is: that is not kept with the points
+        image = image.convert("RGBA")
+    if image.mode in modes:
+        return image
+    image = eight_bits(image)
+    if image.mode in modes:
+        return image
+    if not image.has_transparency_data:
+        return image.convert("L" if image.mode == "1" and "L" in modes else "RGB")
+    layer = image.convert("RGBA")
+    if "RGBA" in modes:
+        return layer
+    white = Image.new("RGBA", layer.size, "white")
+    return Image.alpha_composite(white, layer).convert("RGB")
+
+
 def _encoded(image: Image.Image, to: ImageFormat, quality: int) -> bytes:
-    modes = _PLAIN_MODES.get(to)
-    if modes is not None and image.mode not in modes:
-        image = _on_white(image)
     content = io.BytesIO()
     # nothing of what the camera wrote goes along: place and owner are private
     image.info = {}
     image.save(content, format=to.upper(), **({"quality": quality} if to in {"jpeg", "webp"} else {}))
     return content.getvalue()
-
-
-def _on_white(image: Image.Image) -> Image.Image:
-    if not image.has_transparency_data:
-        return image.convert("L" if image.mode.startswith(("L", "I", "1")) else "RGB")
-    layer = image.convert("RGBA")
-    white = Image.new("RGBA", layer.size, "white")
-    return Image.alpha_composite(white, layer).convert("RGB")

@@ -15,7 +15,7 @@ from typing import cast
 
 from PIL import Image, ImageOps, ImageSequence
 
-from quorate.documents.change_image import MAX_PIXELS, opened
+from quorate.documents.change_image import MAX_PIXELS, eight_bits, opened
 from quorate.documents.confine import allow_program
 from quorate.documents.file_type import Kind
 from quorate.documents.job import OcrJob, OcrPage, OcrResult, Word
@@ -131,7 +131,7 @@ def _paper(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return image.convert("L")
+    return eight_bits(image).convert("L")
 
 
 def _dpi(image: Image.Image) -> int:

@@ -14,6 +14,7 @@ from quorate.core.net import Blocked, OutboundGate
 from quorate.core.secret import Secret
 from quorate.flows.event import CallbackFailed, CallbackSent
 from quorate.flows.journal import Callback, RunView
+from quorate.flows.message_target import MessageTarget
 from quorate.flows.outgoing import Outgoing
 from quorate.flows.plan import FlowPlan
 from quorate.flows.queue_journal import QueueJournal
@@ -25,7 +26,6 @@ from quorate.source.place import did_you_mean
 CALLBACK = "callback"
 TYPE = "flow.run.finished"
 _RETRIES, _DELAY = "callback_retries", "callback_delay_s"
-_TIMEOUT_S = 10.0
 #: A try is over by then; else another process makes the next one.
 _HOLD_S = 120.0
 _LONGEST_DELAY_S = 3600.0
@@ -41,16 +41,6 @@ _MOST_CHARACTERS = 2000
 _log = logging.getLogger("quorate")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallbackTarget:
-    """Where messages go. Without a `secret` they are not signed. `outgoing` says what may be reached."""
-
-    url: str
-    outgoing: Outgoing
-    secret: Secret | None = None
-    timeout_s: float = _TIMEOUT_S
-
-
 @dataclass(slots=True, kw_only=True)
 class Callbacks:
     """Sends what the journal says somebody is to be told; a live object.
@@ -63,7 +53,7 @@ class Callbacks:
     journal: QueueJournal
     clock: Clock
     outgoing: Outgoing
-    named: Mapping[str, CallbackTarget] = field(default_factory=dict[str, CallbackTarget])
+    named: Mapping[str, MessageTarget] = field(default_factory=dict[str, MessageTarget])
     secret: Secret | None = None
     allowed: tuple[str, ...] = ()
     close_named: Callable[[], Awaitable[None]] | None = None
@@ -136,7 +126,7 @@ class Callbacks:
         target = self.named.get(to)
         if target is None and "://" not in to:
             return f"no webhook {to!r} is configured here", True
-        target = target or CallbackTarget(url=to, outgoing=self.outgoing, secret=self.secret)
+        target = target or MessageTarget(url=to, outgoing=self.outgoing, secret=self.secret)
         message = _message(callback, view)
         body, now = message.body(), int(self.clock.now().timestamp())
         headers = {"content-type": "application/json", "webhook-id": message.id, "webhook-timestamp": str(now)}

@@ -12,7 +12,7 @@ from quorate.core.clock import Clock
 from quorate.core.errors import DeadlineExceeded, Failure, Rejected, Unavailable
 from quorate.core.net import Blocked, origin_of
 from quorate.flows.executor import StepContext, StepRejected
-from quorate.flows.outgoing import OutgoingAnswer
+from quorate.flows.outgoing import Outgoing, OutgoingAnswer
 from quorate.providers.retry_after import retry_after_s
 
 MOST_REDIRECTS = 5
@@ -43,13 +43,19 @@ class Sending:
 
 
 async def exchange(
-    step: StepContext, sending: Sending, *, timeout_s: float, max_bytes: int, redirects: int = MOST_REDIRECTS
+    step: StepContext,
+    sending: Sending,
+    *,
+    timeout_s: float,
+    max_bytes: int,
+    redirects: int = MOST_REDIRECTS,
+    outgoing: Outgoing | None = None,
 ) -> OutgoingAnswer:
     """Return the last answer, after at most so many redirects; each new address passes the gate as the first did.
 
     A redirect to another origin loses secrets, credentials and cookies; one from https to http is refused. `timeout_s`
-    holds for all of it, and so does the call's deadline. Raises what `Outgoing.send` raises, `StepRejected` for what
-    cannot be sent.
+    holds for all of it, and so does the call's deadline. `outgoing` is the way out; not given, that of
+    all steps. Raises what `Outgoing.send` raises, `StepRejected` for what cannot be sent.
     """
     _require_sendable(sending)
     deadline = step.call.deadline.capped(timeout_s)
@@ -57,7 +63,7 @@ async def exchange(
         left = deadline.remaining_s()
         if left is not None and left <= 0:
             raise DeadlineExceeded(f"no answer within {timeout_s:g} s")
-        answer = await step.services.outgoing.send(
+        answer = await (outgoing or step.services.outgoing).send(
             sending.method,
             sending.url,
             headers=sending.headers,

@@ -1,6 +1,7 @@
 """What a step does: an executor with a typed config and a typed result.
 
-One file each under `executors/`. Others come as entry points in the group `quorate.executors`, name -> class.
+One file each under `executors/`, called by the executor's name as its class is (`http`: `HttpExecutor`). Others come as
+entry points in the group `quorate.executors`, name -> class.
 """
 
 from abc import ABC, abstractmethod
@@ -16,6 +17,7 @@ from quorate.core.secret import Secret
 from quorate.engine.catalog import Catalog
 from quorate.flows.asking_cost import WorstCase, asking_cost
 from quorate.flows.files import FileRef, RunFiles
+from quorate.flows.message_target import MessageTarget
 from quorate.flows.outcome import FlowResult
 from quorate.flows.outgoing import Outgoing
 from quorate.model import Call
@@ -58,7 +60,8 @@ class FlowServices:
     """What executors work with: models by name, saved prompts, files of the run, the way out, secrets by name.
 
     `validate_file` and the parsers are reached through `quorate.documents`. `plan` and `models` are what a question
-    gets that does not say itself. Everything is shared by all runs.
+    gets that does not say itself. `webhooks` are the configured servers that steps may tell something, by name.
+    Everything is shared by all runs.
     """
 
     catalog: Catalog
@@ -66,6 +69,7 @@ class FlowServices:
     files: RunFiles
     outgoing: Outgoing
     secrets: Mapping[str, Secret] = field(default_factory=dict[str, Secret])
+    webhooks: Mapping[str, MessageTarget] = field(default_factory=dict[str, MessageTarget])
     plan: Plan = field(default_factory=lambda: Plan(members=()))
     models: tuple[str, ...] = ()
 

@@ -142,4 +142,5 @@ def _offline(services: FlowServices) -> FlowServices:
         catalog=OfflineCatalog(services.catalog),
         prompts=OfflinePrompts(services.prompts.names()),
         outgoing=OfflineOutgoing(),
+        webhooks={name: replace(each, outgoing=OfflineOutgoing()) for name, each in services.webhooks.items()},
     )

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 
 from quorate.engine.catalog import Catalog, Entry, ModelCard, ModelKind
 from quorate.flows.executor import StepContext, StepRejected
-from quorate.flows.executors.wait import Wait, WaitConfig, WaitResult
+from quorate.flows.executors.wait import WaitConfig, WaitExecutor, WaitResult
 from quorate.flows.outgoing import OutgoingAnswer
 from quorate.flows.registry import Executors
 from quorate.model import Call
@@ -67,7 +67,7 @@ class OfflinePrompts:
         _refuse(f"a test asks no saved prompt ({name!r})")
 
 
-class NoWait(Wait):
+class NoWait(WaitExecutor):
     """Waits for nothing: the time has come at once."""
 
     async def run(self, config: WaitConfig, step: StepContext) -> WaitResult:
@@ -79,7 +79,7 @@ class NoWait(Wait):
 
 def without_waits(executors: Executors) -> Executors:
     """Return the same executors, of which `wait` takes no time."""
-    return Executors(NoWait() if name == Wait.name else executors.get(name) for name in executors.names())
+    return Executors(NoWait() if name == WaitExecutor.name else executors.get(name) for name in executors.names())
 
 
 def _refuse(message: str) -> NoReturn:

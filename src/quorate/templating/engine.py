@@ -108,6 +108,7 @@ class Engine:
 
         def placed(at: int, *arguments: object, **named: object) -> Any:
             try:
+                current().charge(1)  # here time is looked at, also between calls that make nothing
                 made = call(*arguments, **named)
                 return charged(made) if isinstance(made, (list, dict)) else passable(made)
             except TemplateError as error:

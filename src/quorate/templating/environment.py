@@ -27,8 +27,9 @@ class Environment:
     """Live: what the values of one flow are compiled with. Safe from threads.
 
     `functions` are Python sources by name, run in `pool`; `macros` and `templates` are Jinja's. A text that was
-    compiled stays for as long as the environment does; the same text is compiled once. Raises `TemplateError` for
-    functions, macros and templates that cannot be compiled, naming the place.
+    compiled stays for as long as the environment does; the same text is compiled once. `max_text` is the longest text
+    that a template may make. Raises `TemplateError` for functions, macros and templates that cannot be compiled, naming
+    the place.
     """
 
     def __init__(
@@ -38,7 +39,9 @@ class Environment:
         macros: Mapping[str, str] | None = None,
         templates: Mapping[str, str] | None = None,
         pool: FunctionPool | None = None,
+        max_text: int = MAX_TEXT,
     ) -> None:
+        self._max_text = max_text
         self._functions = dict(functions or {})
         self._pool = pool
         require_functions(check_functions(self._functions))
@@ -59,6 +62,17 @@ class Environment:
         A text that is one `{{ expression }}` and nothing else keeps the type of its value. Raises `TemplateError`.
         """
         return self._tree(written, name, (), 0)
+
+    def text(self, written: str, *, name: str) -> Value:
+        """Compile a text in which everything is kept as it stands; rendering it gives a text, whatever is in it."""
+        if not is_template(written):
+            return Literal(value=written)
+        parsed = Written(name=name, text=_bounded(written, name))
+        with self._lock:
+            try:
+                return self._compile_text(parsed, ())
+            except RecursionError:
+                raise TemplateError(f"{name}: nested too deep") from None
 
     def condition(self, written: str | bool, *, name: str) -> Value:
         """Compile a condition, written as `expression` or `{{ expression }}`; rendering it gives true or false."""
@@ -129,9 +143,7 @@ class Environment:
     def _compile(self, written: Written, place: tuple[str | int, ...], *, bare: bool) -> Value:
         tokens = tuple(tokens_of(written, 0, "")) if bare else _whole(list(pieces(written)))
         if tokens is None:
-            blocks = Blocks(written, self._table, self._known)
-            code = blocks.translate()
-            return self._coded(written, code, blocks.uses, place, whole=False)
+            return self._compile_text(written, place)
         uses = Uses()
         expressions = Expressions(written, self._table, self._known, Names(), uses)
         expressions.begin(tokens)
@@ -143,6 +155,11 @@ class Environment:
         kept = f"{{{{ _q_keep({expressions.place(tokens[0].at)}, {code}) }}}}"
         return self._coded(written, kept, uses, place, whole=True)
 
+    def _compile_text(self, written: Written, place: tuple[str | int, ...]) -> Value:
+        blocks = Blocks(written, self._table, self._known)
+        code = blocks.translate()
+        return self._coded(written, code, blocks.uses, place, whole=False)
+
     def _coded(self, written: Written, code: str, uses: Uses, place: tuple[str | int, ...], *, whole: bool) -> Value:
         before = self._used(uses)
         template = f"{_BEFORE}value{len(self._table.places)}_{len(self._compiled)}"
@@ -152,11 +169,17 @@ class Environment:
 
         def run(scope: Scope) -> Any:
             values = {name: found for name, path in needed if (found := find(scope, path)) is not NOTHING}
-            return _finished(self._engine.render(template, scope, values, written, skipped), written, whole=whole)
+            made = self._engine.render(template, scope, values, written, skipped)
+            return _value(made, written) if whole else self._finished(made, written)
 
         return Coded(
             references=tuple(dict.fromkeys(_reference(path, place) for _, path in needed)), slow=uses.slow, run=run
         )
+
+    def _finished(self, made: str, written: Written) -> str:
+        if len(made) > self._max_text:
+            raise TemplateError(f"{written.name}: the text has {len(made)} characters; at most {self._max_text}")
+        return made
 
     # Macros and templates.
 
@@ -230,15 +253,11 @@ def _whole(found: list[Piece]) -> tuple[Token, ...] | None:
     return None
 
 
-def _finished(made: Any, written: Written, *, whole: bool) -> Any:
-    if whole:
-        try:
-            return plain(made)
-        except TemplateError as error:
-            raise TemplateError(f"{written.name}: {error.message}") from None
-    if len(made) > MAX_TEXT:
-        raise TemplateError(f"{written.name}: the text has {len(made)} characters; at most {MAX_TEXT}")
-    return made
+def _value(made: Any, written: Written) -> Any:
+    try:
+        return plain(made)
+    except TemplateError as error:
+        raise TemplateError(f"{written.name}: {error.message}") from None
 
 
 def _bounded(text: str, name: str) -> str:

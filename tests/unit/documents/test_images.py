@@ -10,7 +10,7 @@ from PIL import Image
 
 from document_workers import running_workers
 from quorate.documents.images import change_image, data_url
-from quorate.documents.job import Crop, Grayscale, Operation, Resize, Rotate, Thumbnail
+from quorate.documents.job import Crop, Grayscale, ImageFormat, Operation, Resize, Rotate, Thumbnail
 from quorate.documents.rejected import DocumentRejected, Reason
 from quorate.documents.workers import DocumentWorkers
 
@@ -91,6 +91,37 @@ async def test_what_cannot_be_done(
     with pytest.raises(DocumentRejected) as caught:
         await change_image(photo, operations, workers=workers)
     assert caught.value.reason is reason
+
+
+@pytest.mark.parametrize("to", ["png", "jpeg", "webp", "gif", "tiff", "bmp"])
+@pytest.mark.parametrize("operations", [[], [Grayscale()], [Rotate(degrees=90)], [Resize(width=20)]], ids=str)
+@pytest.mark.parametrize("mode", ["CMYK", "I;16", "F", "YCbCr"])
+async def test_every_kind_of_points_goes_into_every_format(
+    tmp_path: Path, workers: DocumentWorkers, mode: str, operations: list[Operation], to: ImageFormat
+) -> None:
+    grey = Image.new("L", (40, 40), 128)
+    deep = {"I;16": 128 * 257, "F": 128 * 257.0}
+    image = Image.new(mode, grey.size, deep[mode]) if mode in deep else grey.convert("RGB").convert(mode)
+    image.save(tmp_path / "a.tiff")
+    found, content = await change_image(tmp_path / "a.tiff", operations, to=to, workers=workers)
+    with Image.open(io.BytesIO(content)) as made:
+        assert (made.format or "").lower() == found.format == to
+        if not found.mode.startswith(("I", "F")):
+            values = cast("tuple[int, ...]", made.convert("RGB").getpixel((made.width // 2, made.height // 2)))
+            assert all(abs(value - 128) <= 5 for value in values)
+
+
+@pytest.mark.parametrize("to", ["png", "webp", "gif"])
+async def test_a_transparent_colour_stays_transparent(
+    tmp_path: Path, workers: DocumentWorkers, to: ImageFormat
+) -> None:
+    drawn = Image.new("P", (10, 10), 1)
+    drawn.putpalette([255, 0, 0, 0, 0, 255])
+    drawn.paste(0, (0, 0, 5, 10))
+    drawn.save(tmp_path / "a.gif", transparency=0)
+    _, content = await change_image(tmp_path / "a.gif", to=to, workers=workers)
+    with Image.open(io.BytesIO(content)) as made:
+        assert [cast("tuple[int, ...]", made.convert("RGBA").getpixel((x, 5)))[3] for x in (2, 8)] == [0, 255]
 
 
 def test_a_data_url_has_a_longest_length() -> None:

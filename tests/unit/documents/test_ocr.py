@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -33,6 +34,13 @@ async def test_a_page_that_is_turned_a_little_and_has_specks(
     assert read.text.splitlines() == LINES
     assert read.confidence > 0.8
     assert [word.text for word in read.words if word.line == 2] == ["Total", "amount", "199", "euro"]
+
+
+async def test_a_scan_of_16_bits(tmp_path: Path, workers: DocumentWorkers, tesseract: str) -> None:
+    drawn = drawn_text(LINES[:1]).convert("F")
+    Image.fromarray((np.asarray(drawn) * 257).astype(np.uint16)).save(tmp_path / "a.png")
+    read = await read_words(tmp_path / "a.png", OcrOptions(program=tesseract), workers=workers)
+    assert read.text == LINES[0]
 
 
 async def test_boxes_are_where_the_words_are(tmp_path: Path, workers: DocumentWorkers, tesseract: str) -> None:

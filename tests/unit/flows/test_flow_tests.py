@@ -16,6 +16,7 @@ from quorate.flows.outcome import FlowResult, Latency, RunStatus, StepError, Ste
 
 NO_TIME = Latency(total_s=0, work_s=0, parallel_s=0, sequential_s=0, critical_path_s=0, speedup=1, steps={}, groups={})
 MODELS = """
+webhooks: {desk: {url: 'http://127.0.0.1:1/'}}
 version: 1
 providers: {up: {base_url: 'http://127.0.0.1:1/v1', api_key: file:/nowhere}}
 models:
@@ -161,6 +162,7 @@ def test_a_live_test_asks_them(tmp_path: Path) -> None:
     [
         "{name: a, executor: http, config: {url: 'http://127.0.0.1:1/'}}",
         "{name: a, executor: prompt, config: {prompt: any}}",
+        "{name: a, executor: webhook, config: {webhook: desk}}",
     ],
 )
 def test_nothing_goes_out(tmp_path: Path, step: str) -> None:

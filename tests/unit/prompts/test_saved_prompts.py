@@ -207,7 +207,7 @@ def test_prompts_are_nested_eight_deep_at_most(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("model: m\n", "p.yaml: needs `template` or `messages`"),
-        ("template: '{{ x'\n", "p.yaml:1:11: template: template:1: "),
+        ("template: '{{ x'\n", "p.yaml:1:11: template: template:1:4: this is never closed"),
         ("inputs: {text: string}\ntemplate: '{{ txt }}'\n", "p.yaml:2:11: template: asks for 'txt'"),
         ("template: x\nmodle: m\n", "p.yaml:2:1: modle: unknown key; did you mean 'mode'?"),
         ("template: x\nmode: al\n", "p.yaml:2:7: mode: 'al' is not one of all, race, quorum; did you mean 'all'?"),

@@ -47,7 +47,7 @@ class ConditionResult(msgspec.Struct, frozen=True, kw_only=True):
     value: Any
 
 
-class Condition(Executor[ConditionConfig, ConditionResult]):
+class ConditionExecutor(Executor[ConditionConfig, ConditionResult]):
     """Evaluates named conditions and takes the first case that holds, so that other steps need not repeat them."""
 
     name = "condition"

@@ -11,6 +11,7 @@ from quorate.flows.data.join import JoinType, joined
 from quorate.flows.data.merge import MergeStrategy, merged
 from quorate.flows.data.source import DataSource, OnMissing, Written, mentioned_steps, read_sources
 from quorate.flows.data.structure import filled, structured
+from quorate.flows.data.weight import worked
 from quorate.flows.executor import Executor, StepContext
 from quorate.flows.expression import expression, is_template, rendering
 from quorate.source.section import Section
@@ -85,7 +86,7 @@ class DataCombinerConfig(Section):
         return Strategy.STRUCTURED
 
 
-class DataCombiner(Executor[DataCombinerConfig, object]):
+class DataCombinerExecutor(Executor[DataCombinerConfig, object]):
     """Makes one value of the outputs of several steps; asks nobody, costs nothing.
 
     The output is what was combined, so that `steps.NAME.field` is a field of it. Raises `StepRejected` naming source,
@@ -116,21 +117,28 @@ class DataCombiner(Executor[DataCombinerConfig, object]):
         return _with_metadata(data, config, sources) if config.include_metadata else data
 
     async def _combined(self, config: DataCombinerConfig, sources: Sequence[DataSource], step: StepContext) -> Any:
-        match config.chosen_strategy:
-            case Strategy.MERGE:
-                return merged(sources, config.merge_strategy)
-            case Strategy.CONCAT:
-                return _concatenated(sources, config.separator)
-            case Strategy.JOIN:
-                return joined(sources, config.join_key, config.join_type, config.merge_strategy)
-            case Strategy.AGGREGATE:
-                return aggregated(sources, config.aggregations)
-            case Strategy.STRUCTURED:
-                if config.structure_template is None:
-                    return {source.name: source.value for source in sources}
-                tree = await _filled_templates(config.structure_template, step)
-                return structured(tree, sources, _all_names(config.sources or step.needs, sources))
-        assert_never(config.chosen_strategy)
+        tree = config.structure_template
+        if tree is not None and config.chosen_strategy is Strategy.STRUCTURED:
+            tree = await _filled_templates(tree, step)
+        names = _all_names(config.sources or step.needs, sources)
+        return await worked([each.value for each in sources], lambda: _combination(config, sources, tree, names))
+
+
+def _combination(config: DataCombinerConfig, sources: Sequence[DataSource], tree: object, names: list[str]) -> Any:
+    match config.chosen_strategy:
+        case Strategy.MERGE:
+            return merged(sources, config.merge_strategy)
+        case Strategy.CONCAT:
+            return _concatenated(sources, config.separator)
+        case Strategy.JOIN:
+            return joined(sources, config.join_key, config.join_type, config.merge_strategy)
+        case Strategy.AGGREGATE:
+            return aggregated(sources, config.aggregations)
+        case Strategy.STRUCTURED if tree is None:
+            return {source.name: source.value for source in sources}
+        case Strategy.STRUCTURED:
+            return structured(tree, sources, names)
+    assert_never(config.chosen_strategy)
 
 
 def _concatenated(sources: Sequence[DataSource], separator: str) -> str | list[Any]:

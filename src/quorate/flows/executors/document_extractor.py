@@ -3,6 +3,7 @@
 import asyncio
 import functools
 from dataclasses import replace
+from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import msgspec
@@ -18,8 +19,10 @@ from quorate.documents.file_type import Kind, recognise
 from quorate.documents.job import MAX_CHARS, USUAL_CHARS
 from quorate.documents.merge_words import as_document, as_text, with_words
 from quorate.documents.ocr import OcrOptions, read_words
+from quorate.documents.rejected import DocumentRejected, Reason
 from quorate.documents.workers import DocumentWorkers, shared_workers
 from quorate.flows.executor import Executor, StepContext
+from quorate.flows.executors.ocr_languages import OcrLanguages
 from quorate.flows.executors.page_numbers import PageNumbers
 from quorate.flows.executors.source_file import file_in, path_of, rejected_by_step, secret_text, source_of
 from quorate.flows.files import FileRef
@@ -72,10 +75,11 @@ class DocumentExtractorConfig(Section):
     """Whether tables are given as rows as well; they are in the text anyway."""
     password: str | None = None
     """The name of the secret that opens an encrypted PDF."""
-    ocr: Literal["auto", "never"] = "auto"
-    """Whether the words in pictures are read where there is no text; it needs the program tesseract."""
-    languages: str = "eng"
-    """The languages of those words, as tesseract names them: `eng+deu`."""
+    ocr: Literal["auto", "require", "never"] = "auto"
+    """Whether the words in pictures are read where there is no text, by the program tesseract. `auto`: where that
+    cannot be done, a warning says so. `require`: that is an error, and so is a document without any text."""
+    languages: OcrLanguages = ("eng",)
+    """The languages of those words, as tesseract names them: a list, or `eng+deu`."""
 
 
 class DocumentText(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +95,7 @@ class DocumentText(msgspec.Struct, frozen=True, kw_only=True):
     file_type: str
 
 
-class DocumentExtractor(Executor[DocumentExtractorConfig, DocumentText]):
+class DocumentExtractorExecutor(Executor[DocumentExtractorConfig, DocumentText]):
     """Reads documents in processes of their own, with limits."""
 
     name = "document_extractor"
@@ -132,17 +136,38 @@ class DocumentExtractor(Executor[DocumentExtractorConfig, DocumentText]):
         workers = self._workers or shared_workers()
         kind = (await asyncio.to_thread(recognise, path, name=source.name)).kind
         password = secret_text(config.password, step)
-        ocr = OcrOptions(languages=config.languages.split("+"), pages=config.pages, password=password)
-        if kind is Kind.IMAGE and config.ocr == "auto":
+        ocr = OcrOptions(languages=config.languages, pages=config.pages, password=password)
+        if kind is Kind.IMAGE and config.ocr != "never":
             words = await read_words(path, ocr, workers=workers)
-            return as_document(words, max_chars=config.max_chars), kind
+            return _required(as_document(words, max_chars=config.max_chars), config), kind
         options = ExtractOptions(pages=config.pages, max_chars=config.max_chars, password=password, name=source.name)
         read = await extract(path, options, workers=workers)
-        if not read.needs_ocr or config.ocr == "never":
+        if config.ocr == "never":
             return read, kind
+        if read.needs_ocr:
+            read = await self._with_words(read, path, ocr, config)
+        return _required(read, config), kind
+
+    async def _with_words(
+        self, read: Extracted, path: Path, ocr: OcrOptions, config: DocumentExtractorConfig
+    ) -> Extracted:
+        """Return the document with the words in its pictures; with a warning, where they cannot be read."""
         empty = tuple(page.number for page in read.pages if not page.text)
         try:
-            words = await read_words(path, replace(ocr, pages=empty), workers=workers)
-        except Misconfigured as error:  # what there is, is better than nothing; `needs_ocr` stays
-            return structs.replace(read, warnings=[*read.warnings, f"ocr: {error.message}"]), kind
-        return with_words(read, words, max_chars=config.max_chars), kind
+            words = await read_words(path, replace(ocr, pages=empty), workers=self._workers or shared_workers())
+        except (Misconfigured, DocumentRejected) as error:
+            if config.ocr == "require" or (isinstance(error, DocumentRejected) and error.reason is Reason.LANGUAGE):
+                raise
+            # what there is, is better than nothing; `needs_ocr` stays
+            return structs.replace(read, warnings=[*read.warnings, f"ocr: {error.message}"])
+        return with_words(read, words, max_chars=config.max_chars)
+
+
+def _required(read: Extracted, config: DocumentExtractorConfig) -> Extracted:
+    if config.ocr == "require" and not read.text.strip():
+        raise DocumentRejected(
+            Reason.NO_TEXT,
+            "there is no text in it, and no words were read in its pictures",
+            hint="see whether it is empty, turned or too coarse; `ocr: auto` lets it through",
+        )
+    return read

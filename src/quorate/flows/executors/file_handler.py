@@ -47,7 +47,7 @@ class HandledFile(msgspec.Struct, frozen=True, kw_only=True):
     declared_mismatch: str
 
 
-class FileHandler(Executor[FileHandlerConfig, HandledFile]):
+class FileHandlerExecutor(Executor[FileHandlerConfig, HandledFile]):
     """Checks a file before anything reads it."""
 
     name = "file_handler"

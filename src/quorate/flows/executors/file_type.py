@@ -58,7 +58,7 @@ class FileTypeExecutor(Executor[FileTypeConfig, FoundType]):
         )
 
 
-class FileAnalyzer(FileTypeExecutor):
+class FileAnalyzerExecutor(FileTypeExecutor):
     """The same under the name that older flows use."""
 
     name = "file_analyzer"

@@ -47,7 +47,7 @@ class PipelineOutputs(FlowOutputs, frozen=True, kw_only=True):
     stages: list[FlowOutputs]
 
 
-class FlowPipeline(Executor[FlowPipelineConfig, OpenOutputs]):
+class FlowPipelineExecutor(Executor[FlowPipelineConfig, OpenOutputs]):
     """Returns the outputs of the last flow. Flow number `i` is journalled below `path[i]` of this step."""
 
     name = "flow_pipeline"

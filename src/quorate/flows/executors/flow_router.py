@@ -47,7 +47,7 @@ class FlowRouterConfig(Section):
         return self
 
 
-class FlowRouter(Executor[FlowRouterConfig, OpenOutputs]):
+class FlowRouterExecutor(Executor[FlowRouterConfig, OpenOutputs]):
     """Returns the outputs of the flow that was chosen, and which it was (`flow`)."""
 
     name = "flow_router"

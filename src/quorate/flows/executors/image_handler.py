@@ -3,7 +3,7 @@
 from typing import Annotated, Literal
 
 import msgspec
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from quorate.documents.images import MAX_DATA_URL_BYTES, change_image, data_url
 from quorate.documents.job import MAX_SIDE, Fit, ImageFormat, Operation
@@ -65,6 +65,15 @@ OperationSection = Annotated[
 ]
 
 
+_SAME_FORMAT = {"jpg": "jpeg", "tif": "tiff"}
+
+
+def _format(value: object) -> object:
+    """Return the name of a format for the extension that people know it by."""
+    name = value.strip().lower().removeprefix(".") if isinstance(value, str) else value
+    return _SAME_FORMAT.get(name, name) if isinstance(name, str) else name
+
+
 class ImageHandlerConfig(Section):
     """What is done with which image; with neither operations nor a format it is only looked at."""
 
@@ -72,7 +81,7 @@ class ImageHandlerConfig(Section):
     """The image; the only file among the inputs if it is not named."""
     operations: tuple[OperationSection, ...] = Field(default=(), max_length=20)
     """What is done with it, in this order, after it was turned upright as its camera says."""
-    format: ImageFormat | None = None
+    format: Annotated[ImageFormat | None, BeforeValidator(_format)] = None
     """What the new one is; the same as the old one if it is not given."""
     quality: int = Field(default=85, ge=1, le=100)
     """Of JPEG and WebP."""
@@ -97,7 +106,7 @@ class HandledImage(msgspec.Struct, frozen=True, kw_only=True):
     data_url: str | None
 
 
-class ImageHandler(Executor[ImageHandlerConfig, HandledImage]):
+class ImageHandlerExecutor(Executor[ImageHandlerConfig, HandledImage]):
     """Works on images in processes of their own, with limits."""
 
     name = "image_handler"

@@ -1,21 +1,16 @@
 """`ocr_processor`: the words in an image, a TIFF of many pages or a scanned PDF."""
 
-from typing import Annotated
-
 import msgspec
-from pydantic import BeforeValidator, Field
+from pydantic import Field
 
 from quorate.documents.job import OcrPage, Word
 from quorate.documents.ocr import OcrOptions, read_words
 from quorate.documents.workers import DocumentWorkers, shared_workers
 from quorate.flows.executor import Executor, StepContext
+from quorate.flows.executors.ocr_languages import OcrLanguages
 from quorate.flows.executors.page_numbers import PageNumbers
 from quorate.flows.executors.source_file import SourceFile, path_of, rejected_by_step, secret_text, source_of
 from quorate.source.section import Section
-
-
-def _languages(value: object) -> object:
-    return [part for part in value.replace(",", "+").split("+") if part.strip()] if isinstance(value, str) else value
 
 
 class OcrProcessorConfig(Section):
@@ -23,11 +18,7 @@ class OcrProcessorConfig(Section):
 
     source: SourceFile | None = None
     """The file; the only one among the inputs if it is not named."""
-    languages: Annotated[
-        tuple[str, ...],
-        BeforeValidator(_languages, json_schema_input_type=list[str] | str),
-        Field(min_length=1, max_length=10),
-    ] = ("eng",)
+    languages: OcrLanguages = ("eng",)
     """Languages as tesseract names them: a list, or `eng+deu`."""
     psm: int = Field(default=3, ge=0, le=13)
     """How the page is laid out: 3 finds out, 4 one column, 6 one block, 7 one line, 11 words anywhere."""
@@ -57,7 +48,7 @@ class ReadPicture(msgspec.Struct, frozen=True, kw_only=True):
     warnings: list[str]
 
 
-class OcrProcessor(Executor[OcrProcessorConfig, ReadPicture]):
+class OcrProcessorExecutor(Executor[OcrProcessorConfig, ReadPicture]):
     """Reads pictures with tesseract, in processes with limits."""
 
     name = "ocr_processor"

@@ -1,5 +1,6 @@
 """`response_formatter`: data and texts written down in a format."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
@@ -16,8 +17,8 @@ from quorate.flows.data.html import to_html
 from quorate.flows.data.markdown import to_markdown
 from quorate.flows.data.plain_text import to_text
 from quorate.flows.data.view import unwrapped
+from quorate.flows.data.weight import worked
 from quorate.flows.executor import Executor, StepContext, StepRejected
-from quorate.flows.expression import rendering
 from quorate.source.section import Section
 
 
@@ -40,6 +41,8 @@ _MEDIA_TYPES = {
     Format.CSV: "text/csv; charset=utf-8",
     Format.YAML: "application/yaml",
 }
+#: The one in C is ten times as fast; not every build of the package has it.
+_YAML: type[yaml.SafeDumper] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 _TREES = frozenset({Format.JSON, Format.YAML})
 
 
@@ -93,7 +96,7 @@ class FormattedResponse(msgspec.Struct, frozen=True, kw_only=True):
     format: str
 
 
-class ResponseFormatter(Executor[ResponseFormatterConfig, FormattedResponse]):
+class ResponseFormatterExecutor(Executor[ResponseFormatterConfig, FormattedResponse]):
     """Writes data down. In `html`, every text is escaped before a template sees it, but for what is `trusted`."""
 
     name = "response_formatter"
@@ -106,7 +109,7 @@ class ResponseFormatter(Executor[ResponseFormatterConfig, FormattedResponse]):
         """Return the text; raise `StepRejected` for data that the format cannot hold, `TemplateError`."""
         data = unwrapped(config.data)
         if config.template is None:
-            content = _written(config, data)
+            content = await worked([data, config.sections], lambda: _written(config, data))
         else:
             content = await _from_template(config, data, step)
         return FormattedResponse(content=content, media_type=_MEDIA_TYPES[config.format], format=config.format)
@@ -115,13 +118,17 @@ class ResponseFormatter(Executor[ResponseFormatterConfig, FormattedResponse]):
 async def _from_template(config: ResponseFormatterConfig, data: object, step: StepContext) -> str:
     template = config.template
     value = step.values(template)
-    scope: Mapping[str, Any] = {**step.scope, "data": data}
-    if config.format is Format.HTML:
-        scope = {**escaped(scope), "trusted": config.trusted}
-    rendered = await rendering([value], lambda: value.render(scope))
-    if isinstance(rendered, str) and not isinstance(template, dict | list):
-        return _checked(rendered) if config.format is Format.JSON else rendered
-    return _TREE_WRITERS.get(config.format, _to_json)(rendered)
+
+    def written() -> str:
+        scope: Mapping[str, Any] = {**step.scope, "data": data}
+        if config.format is Format.HTML:
+            scope = {**escaped(scope), "trusted": config.trusted}
+        rendered = value.render(scope)
+        if isinstance(rendered, str) and not isinstance(template, dict | list):
+            return _checked(rendered) if config.format is Format.JSON else rendered
+        return _TREE_WRITERS.get(config.format, _to_json)(rendered)
+
+    return await asyncio.to_thread(written) if value.slow else await worked([data, step.scope], written)
 
 
 def _checked(text: str) -> str:
@@ -167,7 +174,7 @@ def _to_json(tree: Any) -> str:
 
 
 def _to_yaml(tree: Any) -> str:
-    return yaml.safe_dump(tree, allow_unicode=True, sort_keys=False, width=120)
+    return yaml.dump(tree, Dumper=_YAML, allow_unicode=True, sort_keys=False, width=120)
 
 
 _TREE_WRITERS: dict[Format, Callable[[Any], str]] = {Format.JSON: _to_json, Format.YAML: _to_yaml}

@@ -59,7 +59,7 @@ class Sentiment(msgspec.Struct, frozen=True, kw_only=True):
     simulated: bool
 
 
-class SentimentExecutor(Executor[SentimentConfig, Sentiment]):
+class SentimentAnalyzerExecutor(Executor[SentimentConfig, Sentiment]):
     """Returns a label, a score, a confidence and reasons; one in any other form is asked for again, then fails."""
 
     name = "sentiment_analyzer"

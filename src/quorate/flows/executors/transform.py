@@ -1,5 +1,6 @@
 """`transform`: a value computed from others."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -7,6 +8,7 @@ from pydantic import Field, model_validator
 
 from quorate.flows.data.pipeline import Pipeline
 from quorate.flows.data.view import unwrapped
+from quorate.flows.data.weight import worked
 from quorate.flows.executor import Executor, StepContext
 from quorate.flows.expression import expression, rendering
 from quorate.source.section import Section, mapping
@@ -58,7 +60,7 @@ class TransformConfig(Section):
         return self
 
 
-class Transform(Executor[TransformConfig, object]):
+class TransformExecutor(Executor[TransformConfig, object]):
     """Computes a value: of an expression, of named ones, or of a list by filter, order, groups; costs nothing.
 
     The output is the value, so that `steps.NAME.field` is a field of it.
@@ -95,4 +97,6 @@ class Transform(Executor[TransformConfig, object]):
             group_by=config.group_by,
             each=config.each,
         )
-        return await rendering(pipeline.values(), lambda: pipeline.of(items, scope))
+        if any(value.slow for value in pipeline.values()):
+            return await asyncio.to_thread(pipeline.of, items, scope)
+        return await worked(items, lambda: pipeline.of(items, scope))

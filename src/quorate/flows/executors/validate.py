@@ -9,6 +9,7 @@ from pydantic import Field, field_validator
 from quorate.contracts.schema import read_schema
 from quorate.core.errors import InvalidRequest
 from quorate.flows.data.view import unwrapped
+from quorate.flows.data.weight import worked
 from quorate.flows.executor import Executor, StepContext, StepRejected
 from quorate.source.section import Section
 
@@ -54,7 +55,7 @@ class ValidateResult(msgspec.Struct, frozen=True, kw_only=True):
     data: Any
 
 
-class Validate(Executor[ValidateConfig, ValidateResult]):
+class ValidateExecutor(Executor[ValidateConfig, ValidateResult]):
     """Checks data against a JSON Schema (drafts 4 to 2020-12)."""
 
     name = "validate"
@@ -66,7 +67,8 @@ class Validate(Executor[ValidateConfig, ValidateResult]):
         """Return what does not fit; raise `StepRejected` with all of it in `strict` mode."""
         del step
         data = unwrapped(config.data)
-        found = read_schema(config.schema_, param="schema").problems(data)
+        schema = read_schema(config.schema_, param="schema")
+        found = await worked(data, lambda: schema.problems(data))
         problems = tuple(SchemaProblem(path=problem.path, message=problem.message) for problem in found)
         if problems and config.mode is ValidateMode.STRICT:
             told = "; ".join(f"{problem.path}: {problem.message}" for problem in problems)

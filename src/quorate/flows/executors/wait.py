@@ -32,7 +32,7 @@ class WaitResult(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: str
 
 
-class Wait(Executor[WaitConfig, WaitResult]):
+class WaitExecutor(Executor[WaitConfig, WaitResult]):
     """Waits; a run that is taken up again after a crash waits for what is left, not anew."""
 
     name = "wait"

@@ -1,5 +1,6 @@
 """Combining outputs of steps: every strategy, every way to name a source, and errors that say where."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from pydantic import ValidationError
 from flow_data_step import data_step, run_step
 from quorate.flows.data.join import MAX_RECORDS
 from quorate.flows.executor import StepRejected
-from quorate.flows.executors.data_combiner import DataCombiner, DataCombinerConfig
-from quorate.testing import run_virtual, step_view
+from quorate.flows.executors.data_combiner import DataCombinerConfig, DataCombinerExecutor
+from quorate.testing import step_view
 
 ORDERS = [
     {"id": 1, "customer": "a", "price": 3},
@@ -23,7 +24,7 @@ CUSTOMERS = [{"customer": "a", "city": "Turin"}, {"customer": "c", "city": "Graz
 
 
 def combined(config: dict[str, Any], **steps: Any) -> Any:
-    return run_virtual(run_step(DataCombiner(), config, data_step(steps=steps)))
+    return asyncio.run(run_step(DataCombinerExecutor(), config, data_step(steps=steps)))
 
 
 def test_sources_are_named_plainly_or_by_expression_and_give_the_output() -> None:
@@ -43,13 +44,13 @@ def test_an_output_with_a_field_like_those_of_the_view_stays_whole(field: str) -
 
 def test_without_sources_it_takes_all_steps_that_it_waits_for() -> None:
     waiting = data_step(steps={"a": 1, "b": 2, "c": 3}, needs=("b", "a"))
-    assert run_virtual(run_step(DataCombiner(), {}, waiting)) == {"b": 2, "a": 1}
+    assert asyncio.run(run_step(DataCombinerExecutor(), {}, waiting)) == {"b": 2, "a": 1}
     with pytest.raises(StepRejected, match="nothing to combine"):
         combined({}, a=1)
 
 
 def test_plain_names_are_mentioned_so_that_they_become_edges() -> None:
-    mentions = DataCombiner().mentions
+    mentions = DataCombinerExecutor().mentions
     assert mentions({"sources": ["a", "{{ steps.b }}", "c", "a"]}) == ("a", "c")
     assert mentions({"sources": {"x": "a", "y": 3}}) == ("a",)
     assert mentions({"sources": "a"}) == ("a",)

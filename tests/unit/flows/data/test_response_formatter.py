@@ -16,8 +16,8 @@ from quorate.flows.executor import StepRejected
 from quorate.flows.executors.response_formatter import (
     Format,
     FormattedResponse,
-    ResponseFormatter,
     ResponseFormatterConfig,
+    ResponseFormatterExecutor,
 )
 from quorate.testing import run_virtual
 
@@ -26,7 +26,9 @@ EVIL = "<script>alert('x')</script> & \"co\""
 
 
 def formatted(written: dict[str, Any], **inputs: Any) -> FormattedResponse:
-    return run_virtual(run_step(ResponseFormatter(), written, data_step(inputs=inputs, steps={"s": {"rows": ROWS}})))
+    return run_virtual(
+        run_step(ResponseFormatterExecutor(), written, data_step(inputs=inputs, steps={"s": {"rows": ROWS}}))
+    )
 
 
 def content(written: dict[str, Any], **inputs: Any) -> str:
@@ -99,7 +101,7 @@ def test_html_of_data_that_is_nested_without_end_is_an_error_of_ours() -> None:
         deep = [deep]
     page = ResponseFormatterConfig(format=Format.HTML, template="x", data=deep)
     with pytest.raises(StepRejected, match="nested deeper"):
-        run_virtual(ResponseFormatter().run(page, data_step()))
+        run_virtual(ResponseFormatterExecutor().run(page, data_step()))
 
 
 @given(st.text(alphabet="<>&\"' ab\n"))
@@ -107,7 +109,7 @@ def test_html_without_a_template_escapes_everything(text: str) -> None:
     for data in (text, [text], {text: text}, [{text: text}]):
         written = {"format": "html", "title": text, "data": data, "sections": {text: data}}
         page = ResponseFormatterConfig.model_validate(written)
-        made = run_virtual(ResponseFormatter().run(page, data_step())).content
+        made = run_virtual(ResponseFormatterExecutor().run(page, data_step())).content
         tags = {part.partition(">")[0] for part in made.split("<")[1:]}
         known = {"h1", "h2", "p", "ul", "li", "dl", "dt", "dd", "section", "table", "thead", "tbody", "tr", "th", "td"}
         assert {tag.lstrip("/") for tag in tags} <= known | {"br"}

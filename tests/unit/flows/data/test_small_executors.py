@@ -9,17 +9,17 @@ from pydantic import ValidationError
 
 from flow_data_step import data_step, run_step
 from quorate.flows.executor import StepRejected
-from quorate.flows.executors.condition import Condition, ConditionConfig, ConditionResult
+from quorate.flows.executors.condition import ConditionConfig, ConditionExecutor, ConditionResult
 from quorate.flows.executors.standard import STANDARD, standard_executors
-from quorate.flows.executors.validate import SchemaProblem, Validate, ValidateConfig, ValidateResult
-from quorate.flows.executors.wait import Wait, WaitConfig
+from quorate.flows.executors.validate import SchemaProblem, ValidateConfig, ValidateExecutor, ValidateResult
+from quorate.flows.executors.wait import WaitConfig, WaitExecutor
 from quorate.testing import VirtualClock, run_virtual
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}, "l": {"items": {"minimum": 2}}}, "required": ["n"]}
 
 
 def decided(written: dict[str, Any], **steps: Any) -> ConditionResult:
-    return run_virtual(run_step(Condition(), written, data_step(steps=steps, inputs={"n": 5})))
+    return run_virtual(run_step(ConditionExecutor(), written, data_step(steps=steps, inputs={"n": 5})))
 
 
 def test_conditions_and_the_first_case_that_holds() -> None:
@@ -55,7 +55,7 @@ def test_waiting_for_a_time_and_until_one() -> None:
         if until_s is not None:
             elsewhere = timezone(timedelta(hours=5))
             written = {"until": (began + timedelta(seconds=until_s)).astimezone(elsewhere).isoformat()}
-        result = await run_step(Wait(), written, data_step(sleep=asyncio.sleep, clock=clock))
+        result = await run_step(WaitExecutor(), written, data_step(sleep=asyncio.sleep, clock=clock))
         assert abs(datetime.fromisoformat(result.ended_at) - clock.now()) <= timedelta(seconds=0.001)
         return (clock.now() - began).total_seconds()
 
@@ -80,7 +80,7 @@ def test_a_wait_needs_one_clear_time(written: dict[str, Any]) -> None:
 
 
 def checked(written: dict[str, Any], **steps: Any) -> ValidateResult:
-    return run_virtual(run_step(Validate(), written, data_step(steps=steps)))
+    return run_virtual(run_step(ValidateExecutor(), written, data_step(steps=steps)))
 
 
 def test_validation_passes_data_on() -> None:

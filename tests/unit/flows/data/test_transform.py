@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from flow_data_step import TreeValue, data_step, run_step
 from quorate.flows.executor import StepRejected
-from quorate.flows.executors.transform import Transform, TransformConfig
+from quorate.flows.executors.transform import TransformConfig, TransformExecutor
 from quorate.templating import TemplateError
 from quorate.templating.value import Scope
 from quorate.testing import run_virtual, step_view
@@ -17,7 +17,7 @@ ITEMS = [{"n": 3, "k": "a"}, {"n": 1, "k": "b"}, {"n": 2, "k": "a"}, {"k": "b"}]
 
 
 def transformed(written: dict[str, Any], **steps: Any) -> Any:
-    return run_virtual(run_step(Transform(), written, data_step(steps=steps, inputs={"x": 2})))
+    return run_virtual(run_step(TransformExecutor(), written, data_step(steps=steps, inputs={"x": 2})))
 
 
 def test_an_expression_keeps_its_type_with_and_without_braces() -> None:
@@ -90,8 +90,8 @@ def test_slow_values_render_outside_of_the_event_loop() -> None:
             return super().render(scope)
 
     threads: set[bool] = set()
-    run_virtual(run_step(Transform(), {"items": [1, 2], "each": "item"}, data_step(values=SlowValue)))
-    run_virtual(run_step(Transform(), {"value": "{{ 1 }}"}, data_step(values=SlowValue)))
+    run_virtual(run_step(TransformExecutor(), {"items": [1, 2], "each": "item"}, data_step(values=SlowValue)))
+    run_virtual(run_step(TransformExecutor(), {"value": "{{ 1 }}"}, data_step(values=SlowValue)))
     assert threads == {False}
 
 

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from flow_step import Flows, flow_result, flow_step
 from quorate.flows.executor import StepRejected
 from quorate.flows.executors.flow_executor import FlowExecutor, FlowExecutorConfig
-from quorate.flows.executors.flow_pipeline import FlowPipeline, FlowPipelineConfig
-from quorate.flows.executors.flow_router import FlowRouter, FlowRouterConfig
+from quorate.flows.executors.flow_pipeline import FlowPipelineConfig, FlowPipelineExecutor
+from quorate.flows.executors.flow_router import FlowRouterConfig, FlowRouterExecutor
 from quorate.flows.nested_flow import FlowFailed
 from quorate.flows.outcome import RunStatus, StepError
 
@@ -44,7 +44,7 @@ def test_a_flow_that_failed_fails_the_step(retryable: bool, status: RunStatus) -
 
 def routed(config: dict[str, Any], **inputs: Any) -> str:
     step = flow_step(flows=flows(), scope={"inputs": inputs})
-    found = asyncio.run(FlowRouter().run(FlowRouterConfig.model_validate(config), step))
+    found = asyncio.run(FlowRouterExecutor().run(FlowRouterConfig.model_validate(config), step))
     assert isinstance(found, dict)
     return found["flow"]
 
@@ -85,7 +85,7 @@ def test_a_router_chooses_in_one_way(config: dict[str, Any]) -> None:
 def test_the_outputs_of_one_flow_are_the_inputs_of_the_next() -> None:
     known = flows()
     config = FlowPipelineConfig.model_validate({"flows": ["pdf", "summary"], "inputs": {"file": 1}})
-    found = asyncio.run(FlowPipeline().run(config, flow_step(flows=known)))
+    found = asyncio.run(FlowPipelineExecutor().run(config, flow_step(flows=known)))
     assert isinstance(found, dict)
     assert known.ran == [("pdf", None, {"file": 1}, "step[0]"), ("summary", None, {"text": "letters"}, "step[1]")]
     assert (found["summary"], found["status"]) == ("short", "partial")
@@ -95,8 +95,12 @@ def test_the_outputs_of_one_flow_are_the_inputs_of_the_next() -> None:
 def test_outputs_can_be_given_other_names() -> None:
     known = flows()
     stages = ["ocr", {"flow": "summary", "map": {"document": "text"}, "inputs": {"words": 5}}]
-    asyncio.run(FlowPipeline().run(FlowPipelineConfig.model_validate({"flows": stages}), flow_step(flows=known)))
+    asyncio.run(
+        FlowPipelineExecutor().run(FlowPipelineConfig.model_validate({"flows": stages}), flow_step(flows=known))
+    )
     assert known.ran[1][2] == {"document": "words", "words": 5}
     stages[1] = {"flow": "summary", "map": {"document": "txt"}}
     with pytest.raises(StepRejected, match="before 'summary' has no output 'txt'"):
-        asyncio.run(FlowPipeline().run(FlowPipelineConfig.model_validate({"flows": stages}), flow_step(flows=flows())))
+        asyncio.run(
+            FlowPipelineExecutor().run(FlowPipelineConfig.model_validate({"flows": stages}), flow_step(flows=flows()))
+        )

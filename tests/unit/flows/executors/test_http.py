@@ -2,13 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
 from flow_step import flow_step
+from quorate.config import build, settings_from_text
+from quorate.config.flows_setup import open_flows
+from quorate.core.clock import SystemClock
 from quorate.core.errors import QuorateError, Rejected, Unavailable
 from quorate.core.secret import Secret
 from quorate.flows.exchange import Sending, redirected
@@ -215,6 +221,37 @@ async def test_a_message_is_signed_so_that_its_receiver_can_check_it() -> None:
     assert abs(seconds - datetime.now(UTC).timestamp()) < 60
     expected = signature(Secret("whsec_c2VjcmV0"), answer.id, seconds, request.body)
     assert request.headers["webhook-signature"] == expected
+
+
+async def test_a_configured_webhook_has_its_own_address_secret_and_way_out(tmp_path: Path) -> None:
+    async with raw_server(always(whole(b"", 204))) as server:
+        written = f"""
+            version: 1
+            webhooks: {{desk: {{url: "{server.url}/desk", secret: env:DESK}}}}
+        """
+        settings = settings_from_text(dedent(written), environ={"DESK": "whsec_c2VjcmV0", "HOME": str(tmp_path)})
+        flows = await asyncio.to_thread(
+            lambda: open_flows(build(settings), SystemClock(), folder=tmp_path, durable=False)
+        )
+        step = replace(flow_step(), services=flows.services)
+        answer = await WebhookExecutor().run(WebhookConfig(webhook="desk", payload={"n": 1}), step)
+        with pytest.raises(StepRejected, match="no webhook 'desc' is configured; did you mean 'desk'"):
+            await WebhookExecutor().run(WebhookConfig(webhook="desc"), step)
+        with pytest.raises(Rejected):  # its address is allowed for it alone
+            await WebhookExecutor().run(WebhookConfig(url=f"{server.url}/desk"), step)
+        await flows.close()
+    request = server.requests[0]
+    assert (request.path, answer.signed, len(server.requests)) == ("/desk", True, 1)
+    expected = signature(Secret("whsec_c2VjcmV0"), answer.id, int(request.headers["webhook-timestamp"]), request.body)
+    assert request.headers["webhook-signature"] == expected
+
+
+@pytest.mark.parametrize(
+    "written", [{}, {"url": "https://a.example/", "webhook": "a"}, {"webhook": "a", "secret": {"secret": "s"}}]
+)
+def test_a_message_has_one_place_to_go(written: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        WebhookConfig.model_validate(written)
 
 
 async def test_a_message_that_is_not_taken_is_an_error() -> None:

@@ -1,0 +1,35 @@
+"""Work on data off the event loop, where there is so much of it that everybody else would wait."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar, cast
+
+T = TypeVar("T")
+
+#: Work on this many values, or characters of text, takes a few milliseconds; going to a thread takes 0.1.
+_MOST_VALUES = 300
+_MOST_CHARACTERS = 100_000
+
+
+async def worked(data: object, work: Callable[[], T]) -> T:
+    """Return what `work` returns, which goes through `data`: in a thread where that is much."""
+    return await asyncio.to_thread(work) if is_heavy(data) else work()
+
+
+def is_heavy(data: object) -> bool:
+    """Return whether data holds many values or long texts. Looks at no more of it than it takes to say so."""
+    waiting: list[object] = [data]
+    values = characters = 0
+    while waiting:
+        part = waiting.pop()
+        values += 1
+        if isinstance(part, str):
+            characters += len(part)
+        elif isinstance(part, Mapping | list | tuple):
+            held = cast("Mapping[str, Any] | Sequence[Any]", part)
+            if values + len(waiting) + len(held) > _MOST_VALUES:
+                return True
+            waiting.extend(held.values() if isinstance(held, Mapping) else held)
+        if characters > _MOST_CHARACTERS:
+            return True
+    return False
