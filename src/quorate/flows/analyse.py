@@ -120,7 +120,11 @@ class _Survey:
                 work=max((block.work for block in blocks), default=0.0),
                 width=max((block.width for block in blocks), default=0),
             )
-        return replace(found, width=found.width * step.foreach.max_parallel) if step.foreach else found
+        if step.foreach is None:
+            return found
+        items = self.spending.items(step)
+        most = step.foreach.max_parallel
+        return replace(found, width=found.width * (most if items is None else min(most, items)))
 
     def _ways(self, step: StepPlan) -> Iterable[tuple[Sequence[StepPlan], str]]:
         """Yield the steps inside a step, those of each way of a switch by themselves, and when that is not taken."""

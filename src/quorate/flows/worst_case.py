@@ -36,7 +36,7 @@ class Spending:
 
     def of_step(self, step: StepPlan, beside: Mapping[str, StepPlan]) -> WorstCase:
         """Return the most that a step, with all that may stand in for it, can need."""
-        most = times(times(self._once(step), step.retry.max_attempts), self._items(step))
+        most = times(times(self._once(step), step.retry.max_attempts), self.items(step))
         seen = {step.name}
         fallback = step.on_error.fallback
         while (
@@ -44,7 +44,7 @@ class Spending:
         ):  # each stands in for the one before it
             seen.add(fallback)
             other = beside[fallback]
-            most = plus((most, times(times(self._once(other), other.retry.max_attempts), self._items(other))))
+            most = plus((most, times(times(self._once(other), other.retry.max_attempts), self.items(other))))
             fallback = other.on_error.fallback
         return most
 
@@ -59,7 +59,7 @@ class Spending:
         except NotFound:
             return UNKNOWN
 
-    def _items(self, step: StepPlan) -> int | None:
+    def items(self, step: StepPlan) -> int | None:
         """Return how many items a loop has at most: of a written list, or of an input that says so."""
         if step.foreach is None:
             return 1

@@ -190,9 +190,13 @@ def test_a_flow_with_a_model_of_a_known_price_has_a_most_cost() -> None:
 
 
 def test_the_limit_holds_for_what_is_under_way_at_once() -> None:
-    text = steps_flow("  - {name: a, executor: note, foreach: {items: [1], max_parallel: 9}}\n")
+    text = steps_flow("  - {name: a, executor: note, foreach: {items: '{{ [1] }}', max_parallel: 9}}\n")
     assert looked_at(text).most_parallel == 9
     assert looked_at("limits: {concurrency: 4}\n" + text).most_parallel == 4
+
+
+def test_a_loop_over_a_written_list_is_no_wider_than_the_list() -> None:
+    assert looked_at(steps_flow("  - {name: a, executor: note, foreach: {items: [1, 2]}}\n")).most_parallel == 2
 
 
 def test_the_analysis_is_plain_json() -> None:
