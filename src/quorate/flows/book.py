@@ -11,7 +11,7 @@ from quorate.core.errors import NotFound
 from quorate.flows.flow_files import FlowFile, FlowFiles
 from quorate.flows.language.read import ReadFlow, read_flow_document
 from quorate.flows.plan import FlowPlan
-from quorate.flows.version_choice import by_split, matching, newest_first, usual, version_of
+from quorate.flows.version_choice import by_split, matching, newest_first, possible, usual, version_of
 from quorate.source.document import Document
 from quorate.source.place import BadConfiguration, Problem, did_you_mean, listed
 
@@ -98,6 +98,11 @@ class FlowBook:
         """
         plans = self._plans(name)
         return by_split(plans, key=key, chance=chance) if version is None else matching(name, plans, version)
+
+    def possible(self, name: str, version: str | None = None) -> tuple[FlowPlan, ...]:
+        """Return the plans of which a run gets one, whatever its key and chance; raise what `resolve` does."""
+        plans = self._plans(name)
+        return possible(plans) if version is None else (matching(name, plans, version),)
 
     def usual(self, name: str) -> FlowPlan:
         """Return the newest stable version, whose `rollout` and `sticky_by` decide about runs that name none."""

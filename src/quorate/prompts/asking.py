@@ -9,12 +9,14 @@ import msgspec
 
 from quorate.core.errors import InvalidRequest, Misconfigured
 from quorate.engine.catalog import Catalog
+from quorate.engine.most import UNKNOWN, WorstCase, most_of_plan, plus
 from quorate.model import Call, Spend
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Plan, Select
 from quorate.parallel.result import Result
 from quorate.prompts.asked_plan import asked_plan
 from quorate.prompts.definition import PromptDefinition
+from quorate.providers.estimate import estimate_prompt_tokens
 from quorate.wire.chat import ChatRequest
 from quorate.wire.open import load
 
@@ -65,6 +67,19 @@ class Asker:
             request=msgspec.structs.replace(asked, **given, messages=prompt.rendered({**filled, **answers})),
             spend=spend,
         )
+
+    def worst_case(self, name: str, *, depth: int = 1) -> WorstCase:
+        """Return the most that asking a prompt and its children can need, whatever its values are."""
+        if depth > MOST_DEPTH:
+            return UNKNOWN
+        prompt = self.definition(name)
+        section = prompt.section
+        is_fixed = not section.inputs and not section.children
+        tokens = estimate_prompt_tokens(ChatRequest(messages=prompt.rendered({}))) if is_fixed else None
+        plan = self._plan(prompt, {})
+        own = most_of_plan(plan, self.catalog, prompt_tokens=tokens, max_tokens=section.parameters.max_tokens)
+        children = (self.worst_case(child.prompt, depth=depth + 1) for child in section.children.values())
+        return plus((own, *children))
 
     async def _answers(
         self, prompt: PromptDefinition, filled: Mapping[str, Any], call: Call, depth: int

@@ -176,7 +176,7 @@ class FlowRuns:
     def _worst_case(self, plan: FlowPlan) -> WorstCase:
         if (known := self._worst.get(plan.digest)) is not None:
             return known
-        found = analyse(plan, executors=self._flows.executors, catalog=self._services.catalog)
+        found = analyse(plan, executors=self._flows.executors, costing=self._flows.costing())
         most, limit = found.most_cost_microusd, plan.limits.max_cost_microusd
         name = model_name(plan.name)
         total = min((each for each in (most, limit) if each is not None), default=0)
