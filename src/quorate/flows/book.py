@@ -52,6 +52,7 @@ class FlowBook:
         self._compile = compile_flow
         self._kept: dict[str, _Kept] = {}
         self._snapshot = _Snapshot()
+        self._generation = 0
         self._refreshing = threading.Lock()  # protects _files and _kept: two threads may ask for a refresh
 
     def refresh(self) -> bool:
@@ -73,7 +74,13 @@ class FlowBook:
                 kept[path] = known
             self._kept = kept
             self._snapshot = _snapshot(kept)
+            self._generation += 1
             return True
+
+    @property
+    def generation(self) -> int:
+        """A number that is another one once a file has changed."""
+        return self._generation
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all flows that can be run, sorted."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from quorate.core.errors import NotFound, QuorateError
@@ -12,20 +12,18 @@ from quorate.flows.plan import FlowPlan, StepKind, StepPlan
 from quorate.flows.registry import Executors
 from quorate.flows.written_steps import expression_text, written_steps
 
-#: How deep flows run in each other.
-_MOST_DEPTH = 8
 _INPUT = re.compile(r"inputs\.([A-Za-z_][A-Za-z0-9_]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
-    """Adds up what the steps of a plan can cost. `depth` counts the flows around it."""
+    """Adds up what the steps of a plan can cost. `known` is what was found of other flows, by their digests."""
 
     plan: FlowPlan
     executors: Executors
     costing: Costing | None
     written: Mapping[str, Mapping[str, Any]]
-    depth: int = 0
+    known: dict[str, WorstCase] = field(default_factory=dict[str, WorstCase])
 
     def of_run(self) -> WorstCase:
         """Return the most that a run can need, taken up again as often as the flow lets it."""
@@ -70,15 +68,19 @@ class Spending:
 
     def _of_flow(self, name: str, version: str | None) -> WorstCase:
         """Return the most that another flow can need as a part of this one: it is not taken up again by itself."""
-        if self.costing is None or self.costing.plans is None or self.depth >= _MOST_DEPTH:
+        if self.costing is None or self.costing.plans is None:
             return UNKNOWN
         try:
             plans = self.costing.plans(name, version)
         except QuorateError:
             return UNKNOWN
-        return largest(
-            replace(self, plan=plan, written=written_steps(plan), depth=self.depth + 1).once() for plan in plans
-        )
+        return largest(self._of_plan(plan) for plan in plans)
+
+    def _of_plan(self, plan: FlowPlan) -> WorstCase:
+        if (found := self.known.get(plan.digest)) is None:
+            self.known[plan.digest] = UNKNOWN  # what a flow that runs itself finds on its way down
+            found = self.known[plan.digest] = replace(self, plan=plan, written=written_steps(plan)).once()
+        return found
 
     def items(self, step: StepPlan) -> int | None:
         """Return how many items a loop has at most: of a written list, or of an input that says so."""

@@ -68,17 +68,25 @@ class Asker:
             spend=spend,
         )
 
-    def worst_case(self, name: str, *, depth: int = 1) -> WorstCase:
-        """Return the most that asking a prompt and its children can need, whatever its values are."""
-        if depth > MOST_DEPTH:
-            return UNKNOWN
+    def worst_case(self, name: str, known: dict[str, WorstCase] | None = None) -> WorstCase:
+        """Return the most that asking a prompt and its children can need, whatever its values are.
+
+        `known` is what was found of others on the way to it.
+        """
+        known = {} if known is None else known
+        if name not in known:
+            known[name] = UNKNOWN  # what a prompt that asks for its own answer finds on its way down
+            known[name] = self._worst_case(name, known)
+        return known[name]
+
+    def _worst_case(self, name: str, known: dict[str, WorstCase]) -> WorstCase:
         prompt = self.definition(name)
         section = prompt.section
         is_fixed = not section.inputs and not section.children
         tokens = estimate_prompt_tokens(ChatRequest(messages=prompt.rendered({}))) if is_fixed else None
         plan = self._plan(prompt, {})
         own = most_of_plan(plan, self.catalog, prompt_tokens=tokens, max_tokens=section.parameters.max_tokens)
-        children = (self.worst_case(child.prompt, depth=depth + 1) for child in section.children.values())
+        children = (self.worst_case(child.prompt, known) for child in section.children.values())
         return plus((own, *children))
 
     async def _answers(

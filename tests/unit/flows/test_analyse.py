@@ -258,6 +258,23 @@ def test_other_flows_count_as_they_are_run() -> None:
     assert most("executor: flow_executor, config: {flow: '{{ run.id }}'}") is None
 
 
+def test_many_flows_that_run_each_other_are_reckoned_once_each() -> None:
+    executors = standard_executors()
+    executors.add(PricedExecutor())
+    flows: dict[str, FlowPlan] = {}
+    below = "{executor: priced, config: {prompt: a}"
+    for number in range(12):
+        steps = "".join(f"  - {below.replace('{', f'{{name: s{step}, ', 1)}}}\n" for step in range(9))
+        flows[f"f{number}"] = compiled(steps_flow(steps, head=f"description: {number}\n"), executors=executors)
+        below = f"{{executor: flow_executor, config: {{flow: f{number}}}"
+
+    def plans(name: str, version: str | None) -> Sequence[FlowPlan]:
+        return (flows[name],) if version is None else ()
+
+    found = analyse(flows["f11"], executors=executors, costing=costing(plans=plans))
+    assert found.most_calls == 9**12
+
+
 def test_a_flow_that_runs_itself_has_no_known_most() -> None:
     executors = standard_executors()
     plan = compiled(steps_flow("  - {name: s, executor: flow_executor, config: {flow: self}}\n"), executors=executors)
