@@ -34,7 +34,7 @@ A flow is one YAML file. Editors check it while you type with [the JSON Schema](
 `# yaml-language-server: $schema=flow.schema.json` (with the path or address of that file) on the first line.
 
 Many things may be written in more than one way. The tables hold the canonical one; the other words for a key stand
-behind its meaning. Two words for the same thing at once are an error, and so is a key that nobody knows: the message
+behind its meaning. A key with nothing under it says nothing. Two words for the same thing at once are an error, and so is a key that nobody knows: the message
 says where it stands and which key comes closest. Only `metadata` is free.
 
 ## Where flows stand
@@ -66,8 +66,9 @@ A duration is `500ms`, `3s`, `2m`, `1h30m`, `7d`, or a number of seconds.
 |---|---|
 | `inputs: [{name: a, type: text}]`, `inputs: {a: text}` | `inputs: {a: {type: string}}`; also one JSON Schema with `properties` |
 | `{min_length: 3}`, `{validation: {min_length: 3}}` | `{schema: {minLength: 3}}`, and so for all keywords of JSON Schema |
-| `{type: file, validation: {max_size: 10MB, allowed_types: [pdf]}}` | `{type: file, max_bytes: 10485760, accept: [.pdf]}` |
+| `{type: array, min_length: 1}` | `{type: array, schema: {minItems: 1}}` |
 | `{type: array, items: file, max_items: 5}` | `{type: files, schema: {maxItems: 5}}`: several files, 20 if not said |
+| `{type: file, validation: {max_size: 10MB, allowed_types: [pdf]}}` | `{type: file, max_bytes: 10485760, accept: [pdf]}`: kinds, media types and extensions, as in the executor `file_handler` |
 | `outputs: [{name: o, source: steps.a.text}]`, `outputs: {o: "{{ steps.a.text }}"}` | `outputs: {o: {value: "{{ steps.a.text }}"}}` |
 | `steps: {a: {...}}` | `steps: [{name: a, ...}]` |
 | `type: parallel` with `steps` | a group: its steps start as soon as what they wait for has ended |
@@ -79,6 +80,9 @@ A duration is `500ms`, `3s`, `2m`, `1h30m`, `7d`, or a number of seconds.
 | `on_error: continue`, `on_error: fail` | `on_error: {action: continue}`, `on_error: {action: stop}` |
 | `error_handling: {on_failure: continue}` | `on_error: {action: continue}` |
 | `error_handling: {fallback_step: b}`, `{fallback_value: 0}` | `on_error: {fallback: b}`, `on_error: {value: 0}` |
+| `on_failure: fallback` with a `fallback_step` or `fallback_value` | the same without it |
+| `on_failure: retry` | the `retry` of the step; without one that of the `defaults`, else three attempts |
+| `retry: {on: timeout}`, `unavailable`, `rate_limit` | `retry: {on: [deadline_exceeded]}`, `provider_unavailable`, `rate_limited` |
 | `error_handling: {on_failure: retry, max_retries: 2, retry_delay: 1}` | `retry: {max_attempts: 3, delay: 1}` |
 | `error_handling` of the whole flow | the same under `defaults` |
 | `config: {execution: ..., caching: ..., callbacks: ...}` of the whole flow | `limits`, `cache`, `callbacks` |

@@ -10,28 +10,33 @@ from pathlib import Path
 import pytest
 import yaml
 
-from quorate.flows.language.read import read_flow
-from quorate.source.document import MAX_BYTES, parse_document
+from quorate.flows.language.read import ReadFlow, read_flow_document
+from quorate.source.document import MAX_BYTES, parse_document, read_document
 from quorate.source.place import BadConfiguration
 
 #: Reads flows with what a process of a gateway could spare for them, and says what came of each.
 READER = """
 import json, resource, sys, time
 from pathlib import Path
-from quorate.flows.language.read import read_flow
+from quorate.flows.language.read import read_flow_document
+from quorate.source.document import read_document
 from quorate.source.place import BadConfiguration
 limit = 600 * 1024 * 1024
 resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 for path in sys.argv[1:]:
     before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     try:
-        read_flow(Path(path))
+        read_flow_document(read_document(Path(path), aliases=True), name="demo")
         said = ""
     except BadConfiguration as error:
         said = str(error)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     print(json.dumps({"said": said, "grown_kib": grown, "took_s": time.process_time() - began}))
 """
+
+
+def read(path: Path) -> ReadFlow:
+    return read_flow_document(read_document(path, aliases=True), name="demo")
 
 
 def laughs(levels: int, width: int) -> str:
@@ -128,12 +133,12 @@ def test_a_bomb_is_refused_soon_and_in_little_memory(answers: dict[str, Answer],
 )
 def test_what_is_no_text_is_refused(tmp_path: Path, data: bytes, expected: str) -> None:
     with pytest.raises(BadConfiguration) as caught:
-        read_flow(written(tmp_path, data))
+        read(written(tmp_path, data))
     assert expected in str(caught.value)
 
 
 def test_a_byte_order_mark_is_no_part_of_the_text(tmp_path: Path) -> None:
-    assert read_flow(written(tmp_path, b"\xef\xbb\xbfname: demo\n")).section.name == "demo"
+    assert read(written(tmp_path, b"\xef\xbb\xbfname: demo\n")).section.name == "demo"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, cast
 
 import minijinja
 import msgspec
+from pydantic import ConfigDict
 
 from quorate.flows.compiler.compile import compile_flow
 from quorate.flows.executor import Executor, StepContext
@@ -125,6 +126,28 @@ class NoteExecutor(Executor[NoteConfig, Note]):
         return Note(text=config.text * config.times)
 
 
+class FreeConfig(Section):
+    """What `free` takes: a text, and whatever else there is."""
+
+    model_config = ConfigDict(extra="allow")
+
+    text: str = ""
+
+
+class FreeExecutor(Executor[FreeConfig, str]):
+    """Takes keys of anybody's own."""
+
+    name: ClassVar[str] = "free"
+    summary: ClassVar[str] = "Takes keys of anybody's own."
+    config = FreeConfig
+    result = str
+
+    async def run(self, config: FreeConfig, step: StepContext) -> str:
+        """Return the text."""
+        del step
+        return config.text
+
+
 class AskConfig(Section):
     """What `ask` takes."""
 
@@ -183,7 +206,7 @@ class EachExecutor(Executor[EachConfig, list[Any]]):
 
 def small_executors() -> Executors:
     """Return executors for tests."""
-    return Executors([NoteExecutor(), AskExecutor(), EachExecutor()])
+    return Executors([NoteExecutor(), FreeExecutor(), AskExecutor(), EachExecutor()])
 
 
 def compiled(text: str, *, executors: Executors | None = None) -> FlowPlan:

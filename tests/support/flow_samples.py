@@ -32,11 +32,11 @@ INPUT_SPELLINGS: Spellings = [
     ),
     (
         "f: {type: file, accept: PDF, max_size: 10MB}",
-        {"f": {"type": "file", "accept": [".pdf"], "max_bytes": 10 * 1024 * 1024}},
+        {"f": {"type": "file", "accept": ["pdf"], "max_bytes": 10 * 1024 * 1024}},
     ),
     (
-        "f: {type: file, validation: {allowed_types: [docx, .txt, image/*], max_size: 1.5 KiB}}",
-        {"f": {"type": "file", "accept": [".docx", ".txt", "image/*"], "max_bytes": 1536}},
+        "f: {type: file, validation: {allowed_types: [docx, .txt, image/*, image, jpeg], max_size: 1.5 KiB}}",
+        {"f": {"type": "file", "accept": ["docx", ".txt", "image/*", "image", ".jpeg"], "max_bytes": 1536}},
     ),
     (
         "d: {default: [], enum: [a], example: b, x-order: 3}",
@@ -71,7 +71,7 @@ STEP_SPELLINGS: Spellings = [
     ),
     ("retry: {retry_count: 2, backoff: constant}", {"retry": {"max_attempts": 3, "backoff_strategy": "fixed"}}),
     (
-        "retry: {max_retries: 2, initial: 500ms, max: 10, jitter: true, multiplier: 3, retry_on: transient}",
+        "retry: {max_retries: 2, initial: 500ms, max: 10, jitter: true, multiplier: 3, retry_on: timeout}",
         {
             "retry": {
                 "max_attempts": 3,
@@ -79,7 +79,7 @@ STEP_SPELLINGS: Spellings = [
                 "max_delay": 10,
                 "jitter": "full",
                 "factor": 3,
-                "on": ["transient"],
+                "on": ["deadline_exceeded"],
             }
         },
     ),
@@ -93,9 +93,13 @@ STEP_SPELLINGS: Spellings = [
     ("on_error: {fallback: b}", {"on_error": {"fallback": "b"}}),
     ("on_error: {value: null}", {"on_error": {"value": None, "has_value": True}}),
     ("error_handling: {on_failure: continue}", {"on_error": {"action": "continue"}}),
-    ("error_handling: {on_failure: stop, fallback_step: b}", {"on_error": {"action": "stop", "fallback": "b"}}),
+    ("error_handling: {on_failure: fallback, fallback_step: b}", {"on_error": {"fallback": "b"}}),
     ("error_handling: {fallback_value: {a: 1}}", {"on_error": {"value": {"a": 1}, "has_value": True}}),
-    ("error_handling: {on_failure: retry}", {"retry": {"max_attempts": 3}}),
+    ("error_handling: {on_failure: retry}", {"retry": {}}),
+    ("on_failure: retry", {"retry": {}}),
+    ("on_failure: retry, retry: {max_attempts: 5}", {"retry": {"max_attempts": 5}}),
+    ("error_handling: {on_failure: retry}, retry: 2", {"retry": {"max_attempts": 2}}),
+    ("on_error: {on_failure: fallback, fallback_value: 0}", {"on_error": {"value": 0, "has_value": True}}),
     (
         "error_handling: {on_failure: retry, max_retries: 4, retry_delay: 2, fallback_value: 0}",
         {"retry": {"max_attempts": 5, "delay": 2}, "on_error": {"value": 0, "has_value": True}},
@@ -112,8 +116,8 @@ STEP_SPELLINGS: Spellings = [
     ),
     ("cache: true", {"cache": {"enabled": True}}),
     ("cache: {key_template: k, ttl: 7d}", {"cache": {"key": "k", "ttl": "7d"}}),
-    ("outputs: [text, {name: pages, type: integer}]", {"outputs": ["text", "pages"]}),
-    ("outputs: {text: string}", {"outputs": ["text"]}),
+    ("outputs: [text, {name: pages, description: how many}]", {"outputs": ["text", "pages"]}),
+    ("outputs: {text: , pages: {description: how many}}", {"outputs": ["text", "pages"]}),
     ("type: parallel, steps: [{name: b}]", {"steps": [{"name": "b"}]}),
     (
         "type: sequential, steps: [{name: b}, {name: c, depends_on: x}, {name: d, depends_on: [c]}]",
@@ -137,6 +141,21 @@ STEP_SPELLINGS: Spellings = [
             ]
         },
     ),
+]
+
+#: Keys with nothing under them.
+EMPTY_KEYS = [
+    "limits: \n",
+    "limits: {timeout: , concurrency: }\n",
+    "config: {execution: , caching: , callbacks: }\n",
+    "defaults: {retry: , on_error: {action: continue, when: }}\n",
+    "inputs: {a: {type: , description: , required: , default: , validation: , min_length: }}\n",
+    "outputs: {o: {value: 1, type: , description: , minimum: }}\n",
+    "steps: [{name: a, executor: , retry: {on: , max_attempts: }, cache: {key: }, outputs: , if: , foreach: }]\n",
+    "steps: [{name: a, switch: [{when: x, name: , steps: [{name: b, retry: , timeout: }]}]}]\n",
+    "steps: [{name: a, error_handling: {on_failure: continue, fallback_step: , max_retries: }}]\n",
+    "tests: [{name: t, inputs: , mocks: }]\n",
+    "rollout: {sticky_by: }\nname: \n",
 ]
 
 COMPOSITION = """

@@ -13,6 +13,7 @@ from quorate.core.errors import NotFound
 from quorate.core.ids import RunId
 from quorate.core.secret import Secret
 from quorate.engine.catalog import Catalog, ModelCard, ModelKind
+from quorate.engine.most import WorstCase
 from quorate.flows.executor import FlowServices, StepContext
 from quorate.flows.files import FileRef
 from quorate.flows.outcome import FlowResult, Latency, RunStatus, StepError
@@ -47,6 +48,9 @@ class NoPrompts:
         return ()
 
     async def run(self, name: str, values: Mapping[str, Any], call: Call) -> Result:
+        raise NotFound(f"no prompt {name!r}")
+
+    def worst_case(self, name: str) -> WorstCase:
         raise NotFound(f"no prompt {name!r}")
 
 

@@ -63,13 +63,21 @@ def check(
 
 
 @app.command("plan")
-def plan(flow: FlowArgument, config: ConfigOption = None, json_output: JsonOption = False) -> None:
+def plan(
+    flow: FlowArgument,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", metavar="TEXT", help="Of several versions, the one that runs with this key get."),
+    ] = None,
+    config: ConfigOption = None,
+    json_output: JsonOption = False,
+) -> None:
     """Show what waits for what, the critical path, what may be skipped and what a run costs at most; nothing is run."""
     # slow: pydantic, yaml and the compiler
     from quorate.cli.flow_pages import analysis_of  # noqa: PLC0415
     from quorate.flows.analysis_text import analysis_text  # noqa: PLC0415
 
-    found = analysis_of(flow, config)
+    found = analysis_of(flow, config, key=key)
     text = json.dumps(found.to_dict(), indent=2, ensure_ascii=False) if json_output else analysis_text(found)
     typer.echo(printable_json(text) if json_output else printable(text))
 

@@ -9,15 +9,25 @@ from quorate.config import configure
 from quorate.config.flow_target import open_flow
 from quorate.flows.analyse import analyse
 from quorate.flows.analysis import Analysis
+from quorate.flows.asking_cost import Costing
 from quorate.flows.draw_mermaid import draw_mermaid
 from quorate.flows.draw_svg import draw_svg
 from quorate.flows.flow_page import flow_page
+from quorate.prompts.book import NoPrompts
 
 
-def analysis_of(flow: str, config: Path | None) -> Analysis:
-    """Return what can be said of a flow; prices are those of the configured models."""
-    shelf, plan = open_flow(flow, config)
-    return analyse(plan, executors=shelf.executors, catalog=configure(config, probe=False).catalog)
+def analysis_of(flow: str, config: Path | None, *, key: str | None = None) -> Analysis:
+    """Return what can be said of a flow, in the version that runs with a key get; prices are the configured ones."""
+    shelf, plan = open_flow(flow, config, key=key)
+    built = configure(config, probe=False)
+    costing = Costing(
+        catalog=built.catalog,
+        plan=built.defaults.plan,
+        models=built.defaults.models,
+        prompts=built.prompts or NoPrompts(),
+        plans=shelf.book.possible,
+    )
+    return analyse(plan, executors=shelf.executors, costing=costing)
 
 
 def drawn(flow: str, config: Path | None, *, as_svg: bool) -> str:

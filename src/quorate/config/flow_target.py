@@ -43,24 +43,27 @@ class FlowTarget:
             return cls(file=path, folder=usual)
         return cls(file=path, folder=_folder_of(path))
 
-    def plan(self, book: FlowBook) -> FlowPlan:
-        """Return the plan; raise `BadConfiguration` with what is wrong in its file, or `NotFound`."""
+    def plan(self, book: FlowBook, *, key: str | None = None) -> FlowPlan:
+        """Return the plan; of several versions the one that `key` falls to.
+
+        Raises `BadConfiguration` with what is wrong in its file, or `NotFound`.
+        """
         if self.file is not None:
             return book.in_file(self.file)
         try:
-            return book.resolve(self.name, self.version)
+            return book.resolve(self.name, self.version, key=key)
         except NotFound:
             if wrong := [each for each in book.problems() if name_of_file(file_of(each)) == self.name]:
                 raise BadConfiguration(wrong) from None
             raise
 
 
-def open_flow(text: str, config: Path | None) -> tuple[FlowShelf, FlowPlan]:
+def open_flow(text: str, config: Path | None, *, key: str | None = None) -> tuple[FlowShelf, FlowPlan]:
     """Return a flow with the folder that it stands in, compiled; nothing is asked for. Blocking."""
     settings = load_settings(config, probe=False)
     target = FlowTarget.of(text, settings)
     shelf = open_shelf(settings, folder=target.folder)
-    return shelf, target.plan(shelf.book)
+    return shelf, target.plan(shelf.book, key=key)
 
 
 def plans_of(names: Sequence[str], book: FlowBook, settings: Settings) -> list[FlowPlan]:

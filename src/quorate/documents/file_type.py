@@ -135,6 +135,16 @@ def recognise(path: Path, *, name: str = "") -> FileType:
     return _text_type(head, name)
 
 
+def kind_of(media_type: str) -> Kind:
+    """Return the kind of files that have a media type which `recognise` gives; `UNKNOWN` for any other."""
+    return _KINDS.get(media_type, Kind.IMAGE if media_type.startswith("image/") else Kind.UNKNOWN)
+
+
+def same_extension(extension: str) -> str:
+    """Return the extension that `recognise` gives for one that means the same (`.jpeg`: `.jpg`)."""
+    return _SAME_EXTENSION.get(extension, extension)
+
+
 def mismatch(found: FileType, *, name: str = "", declared: str = "") -> str:
     """Return how a name and a declared media type contradict what the file is, empty if they do not.
 
@@ -159,6 +169,7 @@ def _is_text_type(media_type: str) -> bool:
     return media_type.startswith("text/") or media_type in {"application/json", "application/xml"}
 
 
+_KINDS = {entry[2]: entry[1] for entry in _MAGIC} | {media: kind for kind, (media, _) in _BY_KIND.items()}
 _KNOWN_EXTENSIONS = frozenset(
     {extension for _, extension in _BY_KIND.values()} | {entry[3] for entry in _MAGIC} | {".webp", ".bmp"}
 ) - {""}

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from quorate.engine.catalog import Catalog
 from quorate.flows import path as paths
 from quorate.flows.analysis import Analysis, StepReport
 from quorate.flows.antichain import most_at_once
+from quorate.flows.asking_cost import Costing
 from quorate.flows.layers import layers
 from quorate.flows.plan import FlowPlan, Require, StepKind, StepPlan
 from quorate.flows.registry import Executors
@@ -19,17 +19,17 @@ def analyse(
     plan: FlowPlan,
     *,
     executors: Executors,
-    catalog: Catalog | None = None,
+    costing: Costing | None = None,
     latencies: Mapping[str, float] | None = None,
 ) -> Analysis:
     """Return what can be said of a flow without running it or asking anybody.
 
     `latencies` are seconds by a step's path or name, such as those of an earlier run (`Latency.steps`); one that is not
-    named takes no time. Without any, the critical path goes by the steps' weights. Without a `catalog`, no cost is
+    named takes no time. Without any, the critical path goes by the steps' weights. Without a `costing`, no cost is
     known. Cost: no I/O; 1 ms for 20 steps.
     """
     written = written_steps(plan)
-    spending = Spending(plan=plan, executors=executors, catalog=catalog, written=written)
+    spending = Spending(plan=plan, executors=executors, costing=costing, written=written)
     survey = _Survey(spending=spending, latencies=latencies, written=written)
     main = survey.block(plan.steps, "")
     after = main.length if latencies is not None else 0.0
@@ -120,7 +120,11 @@ class _Survey:
                 work=max((block.work for block in blocks), default=0.0),
                 width=max((block.width for block in blocks), default=0),
             )
-        return replace(found, width=found.width * step.foreach.max_parallel) if step.foreach else found
+        if step.foreach is None:
+            return found
+        items = self.spending.items(step)
+        most = step.foreach.max_parallel
+        return replace(found, width=found.width * (most if items is None else min(most, items)))
 
     def _ways(self, step: StepPlan) -> Iterable[tuple[Sequence[StepPlan], str]]:
         """Yield the steps inside a step, those of each way of a switch by themselves, and when that is not taken."""

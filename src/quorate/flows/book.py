@@ -4,13 +4,15 @@ import random
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from quorate.core.errors import NotFound
 from quorate.flows.flow_files import FlowFile, FlowFiles
 from quorate.flows.language.read import ReadFlow, read_flow_document
 from quorate.flows.plan import FlowPlan
-from quorate.flows.version_choice import by_split, matching, newest_first, usual, version_of
+from quorate.flows.version_choice import by_split, matching, newest_first, possible, usual, version_of
+from quorate.source.document import Document
 from quorate.source.place import BadConfiguration, Problem, did_you_mean, listed
 
 #: Makes a plan of a flow that was read; raises `BadConfiguration`.
@@ -21,12 +23,12 @@ Compile = Callable[[ReadFlow], FlowPlan]
 class _Kept:
     """What became of one file: its last good plan, and what is wrong with the file now.
 
-    `sources` are the files that it was read from. `plan` is `None` for a flow that is only there to be extended, and
-    for one that never was good.
+    `parents` are the documents that it extends, by the names under which they were looked for. `plan` is `None` for a
+    flow that is only there to be extended, and for one that never was good.
     """
 
     plan: FlowPlan | None = None
-    sources: frozenset[str] = frozenset()
+    parents: Mapping[str, Document] = field(default_factory=dict[str, Document])
     problems: tuple[Problem, ...] = ()
 
 
@@ -50,27 +52,35 @@ class FlowBook:
         self._compile = compile_flow
         self._kept: dict[str, _Kept] = {}
         self._snapshot = _Snapshot()
+        self._generation = 0
         self._refreshing = threading.Lock()  # protects _files and _kept: two threads may ask for a refresh
 
     def refresh(self) -> bool:
         """Read and compile the files that have changed, and those that extend them; return whether any had. Blocking.
 
-        Raises nothing for bad flows: see `problems`.
+        A flow that extends another is made again when that one changes and when a version of it comes or goes that the
+        flow would be made of now. Raises nothing for bad flows: see `problems`.
         """
         with self._refreshing:
             changed = self._files.refresh()
             if not changed:
                 return False
             kept: dict[str, _Kept] = {}
+            found = lru_cache(self._found)  # many flows extend one
             for path, file in self._files.files.items():
                 known = self._kept.get(path)
-                stale = (
-                    known is None or bool(known.problems) or path in changed or not changed.isdisjoint(known.sources)
-                )
-                kept[path] = self._made(file, known) if stale or known is None else known
+                if known is None or known.problems or path in changed or _has_other_parents(known, found):
+                    known = self._made(file, known)
+                kept[path] = known
             self._kept = kept
             self._snapshot = _snapshot(kept)
+            self._generation += 1
             return True
+
+    @property
+    def generation(self) -> int:
+        """A number that is another one once a file has changed."""
+        return self._generation
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all flows that can be run, sorted."""
@@ -99,6 +109,11 @@ class FlowBook:
         """
         plans = self._plans(name)
         return by_split(plans, key=key, chance=chance) if version is None else matching(name, plans, version)
+
+    def possible(self, name: str, version: str | None = None) -> tuple[FlowPlan, ...]:
+        """Return the plans of which a run gets one, whatever its key and chance; raise what `resolve` does."""
+        plans = self._plans(name)
+        return possible(plans) if version is None else (matching(name, plans, version),)
 
     def usual(self, name: str) -> FlowPlan:
         """Return the newest stable version, whose `rollout` and `sticky_by` decide about runs that name none."""
@@ -136,7 +151,18 @@ class FlowBook:
             plan = None if read.section.abstract else self._compile(read)
         except BadConfiguration as error:
             return _Kept(plan=good, problems=error.problems)
-        return _Kept(plan=plan, sources=frozenset(document.file for document in read.documents))
+        return _Kept(plan=plan, parents=read.parents)
+
+    def _found(self, name: str) -> Document | None:
+        try:
+            return self._files.find(name)
+        except NotFound:
+            return None
+
+
+def _has_other_parents(kept: _Kept, found: Callable[[str], Document | None]) -> bool:
+    """Return whether a flow would extend other documents now than those that it was made of."""
+    return any(found(name) is not parent for name, parent in kept.parents.items())
 
 
 def _snapshot(kept: Mapping[str, _Kept]) -> _Snapshot:

@@ -15,7 +15,8 @@ import msgspec
 from quorate.core.errors import QuorateError
 from quorate.core.secret import Secret
 from quorate.engine.catalog import Catalog
-from quorate.flows.asking_cost import WorstCase, asking_cost
+from quorate.engine.most import WorstCase
+from quorate.flows.asking_cost import Costing, asking_cost
 from quorate.flows.files import FileRef, RunFiles
 from quorate.flows.message_target import MessageTarget
 from quorate.flows.outcome import FlowResult
@@ -132,10 +133,10 @@ class Executor(ABC, Generic[C, R]):
         """Do it. Raises `QuorateError`s only; those that are `retryable` may be tried again."""
         ...
 
-    def worst_case(self, config: Mapping[str, Any], catalog: Catalog | None) -> WorstCase:
+    def worst_case(self, config: Mapping[str, Any], costing: Costing | None) -> WorstCase:
         """Return the most that one attempt with a configuration as it is written, templates in it, can need.
 
-        Asks nobody. As it is, for an executor that is `billed`: what asking the config's `model` once can cost, not
-        known without one.
+        Asks nobody. As it is, for an executor that is `billed`: what asking the config's `model` or `models` can cost.
+        Without a `costing` nothing is known of models.
         """
-        return asking_cost(config, catalog) if self.billed else WorstCase()
+        return asking_cost(config, costing) if self.billed else WorstCase()

@@ -12,6 +12,7 @@ from quorate.core.clock import Clock
 from quorate.core.errors import QuorateError
 from quorate.core.ids import RunId, TenantId
 from quorate.core.tasks import background
+from quorate.flows.asking_cost import Costing
 from quorate.flows.book import FlowBook
 from quorate.flows.callbacks import CALLBACK, Callbacks
 from quorate.flows.dispatcher import Work
@@ -71,6 +72,17 @@ class Flows:
     def plan(self, name: str, version: str | None = None, *, key: str | None = None) -> FlowPlan:
         """Return the plan of a flow; `key` is what a split by weights sticks to. Raises `NotFound`."""
         return self.book.resolve(name, version, key=key)
+
+    def costing(self) -> Costing:
+        """Return what the worst case of these flows is reckoned with."""
+        services = self.services
+        return Costing(
+            catalog=services.catalog,
+            plan=services.plan,
+            models=services.models,
+            prompts=services.prompts,
+            plans=self.book.possible,
+        )
 
     async def run(
         self,

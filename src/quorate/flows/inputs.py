@@ -4,12 +4,14 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
+from pathlib import PurePath
 from typing import Any, cast
 
 import msgspec
 
 from quorate.contracts.schema import Schema, json_path, read_schema
 from quorate.core.errors import InvalidRequest
+from quorate.documents.file_type import Kind, kind_of, same_extension
 from quorate.flows.files import FileRef
 from quorate.flows.plan import FlowPlan, InputPlan
 from quorate.model.output import Problem
@@ -18,6 +20,7 @@ from quorate.source.place import did_you_mean, listed, shown
 _STEP = re.compile(r'\.([A-Za-z_][A-Za-z0-9_]*)|\[([0-9]+)\]|\["((?:[^"\\]|\\.)*)"\]')
 #: How a form says yes and no.
 _TRUE, _FALSE = frozenset({"true", "1", "on", "yes"}), frozenset({"false", "0", "off", "no"})
+_KINDS = frozenset(Kind)
 #: Plans whose schemas are kept compiled.
 _KEPT = 512
 
@@ -69,17 +72,6 @@ def check_inputs(
     if problems:
         raise InvalidInputs(plan.name, problems)
     return found
-
-
-def check_outputs(plan: FlowPlan, outputs: Mapping[str, Any]) -> tuple[Problem, ...]:
-    """Return what does not fit in the outputs that are there; one that is missing is not looked at."""
-    schemas = _output_schemas_of(_Keyed(plan))
-    return tuple(
-        problem
-        for name, value in outputs.items()
-        if name in schemas
-        for problem in schema_problems(schemas[name], value, name)
-    )
 
 
 def read_text(text: str, kind: object) -> Any:
@@ -151,11 +143,17 @@ def _listed(value: Any) -> Any:
 
 
 def accepts(pattern: str, file: FileRef) -> bool:
-    """Return whether a file is of a media type (`image/*`, `application/pdf`) or has an extension (`.docx`)."""
+    """Return whether a file is of a kind (`pdf`, `image`), of a media type (`image/*`) or has an extension (`.docx`).
+
+    Kinds and media types go by what the file is, extensions by what it is called; a word that is no kind is one.
+    """
     pattern = pattern.lower()
-    if "/" not in pattern:
-        return file.name.lower().endswith(f".{pattern.lstrip('.')}")
     media_type = file.media_type.lower().partition(";")[0].strip()
+    if pattern in _KINDS:
+        return kind_of(media_type) == pattern
+    if "/" not in pattern:
+        extension = same_extension(PurePath(file.name).suffix.lower())
+        return pattern == "*" or extension == same_extension(f".{pattern.lstrip('.')}")
     kind, _, subtype = pattern.partition("/")
     return pattern in {"*/*", media_type} or (subtype == "*" and media_type.startswith(f"{kind}/"))
 
@@ -206,8 +204,3 @@ class _Keyed:
 @lru_cache(maxsize=_KEPT)
 def _schemas_of(key: _Keyed) -> dict[str, Schema]:
     return {each.name: read_schema(each.schema, param=f"inputs.{each.name}") for each in key.plan.inputs}
-
-
-@lru_cache(maxsize=_KEPT)
-def _output_schemas_of(key: _Keyed) -> dict[str, Schema]:
-    return {each.name: read_schema(each.schema, param=f"outputs.{each.name}") for each in key.plan.outputs}

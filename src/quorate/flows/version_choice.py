@@ -43,6 +43,12 @@ def usual(plans: Sequence[FlowPlan]) -> FlowPlan:
     return next((plan for plan in plans if version_of(plan).stable), plans[0])
 
 
+def possible(plans: Sequence[FlowPlan]) -> tuple[FlowPlan, ...]:
+    """Return the versions of which a run gets one that names none (`plans`: newest first)."""
+    decider = usual(plans)
+    return tuple(plan for plan, _ in _shares(plans, decider.split)) or (decider,)
+
+
 def by_split(plans: Sequence[FlowPlan], *, key: str | None, chance: random.Random | None) -> FlowPlan:
     """Return the version that a run gets which names none (`plans`: newest first).
 

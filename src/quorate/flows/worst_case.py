@@ -1,33 +1,37 @@
 """The most that steps can cost: every attempt made, every item, the dearest way of each switch, every fallback."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from quorate.core.errors import NotFound
-from quorate.engine.catalog import Catalog
-from quorate.flows.asking_cost import UNKNOWN, WorstCase
+from quorate.core.errors import NotFound, QuorateError
+from quorate.engine.most import UNKNOWN, WorstCase, largest, plus
+from quorate.flows.asking_cost import Costing
 from quorate.flows.plan import FlowPlan, StepKind, StepPlan
 from quorate.flows.registry import Executors
-from quorate.flows.written_steps import expression_text
+from quorate.flows.written_steps import expression_text, written_steps
 
 _INPUT = re.compile(r"inputs\.([A-Za-z_][A-Za-z0-9_]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spending:
-    """Adds up what the steps of a plan can cost."""
+    """Adds up what the steps of a plan can cost. `known` is what was found of other flows, by their digests."""
 
     plan: FlowPlan
     executors: Executors
-    catalog: Catalog | None
+    costing: Costing | None
     written: Mapping[str, Mapping[str, Any]]
+    known: dict[str, WorstCase] = field(default_factory=dict[str, WorstCase])
 
     def of_run(self) -> WorstCase:
         """Return the most that a run can need, taken up again as often as the flow lets it."""
-        whole = plus(self.of_block(block) for block in (self.plan.steps, self.plan.catch, self.plan.finally_))
-        return times(whole, 1 + self.plan.limits.max_retries)
+        return times(self.once(), 1 + self.plan.limits.max_retries)
+
+    def once(self) -> WorstCase:
+        """Return the most that all steps can need, `catch` and `finally` included."""
+        return plus(self.of_block(block) for block in (self.plan.steps, self.plan.catch, self.plan.finally_))
 
     def of_block(self, steps: Sequence[StepPlan]) -> WorstCase:
         """Return the most that steps beside each other can need."""
@@ -36,7 +40,7 @@ class Spending:
 
     def of_step(self, step: StepPlan, beside: Mapping[str, StepPlan]) -> WorstCase:
         """Return the most that a step, with all that may stand in for it, can need."""
-        most = times(times(self._once(step), step.retry.max_attempts), self._items(step))
+        most = times(times(self._once(step), step.retry.max_attempts), self.items(step))
         seen = {step.name}
         fallback = step.on_error.fallback
         while (
@@ -44,7 +48,7 @@ class Spending:
         ):  # each stands in for the one before it
             seen.add(fallback)
             other = beside[fallback]
-            most = plus((most, times(times(self._once(other), other.retry.max_attempts), self._items(other))))
+            most = plus((most, times(times(self._once(other), other.retry.max_attempts), self.items(other))))
             fallback = other.on_error.fallback
         return most
 
@@ -55,11 +59,30 @@ class Spending:
             return largest(self.of_block(case.steps) for case in step.cases)
         config = cast("Mapping[str, Any]", self.written[step.name].get("config", {}))
         try:
-            return self.executors.get(step.executor).worst_case(config, self.catalog)
+            return self.executors.get(step.executor).worst_case(config, self._costing())
         except NotFound:
             return UNKNOWN
 
-    def _items(self, step: StepPlan) -> int | None:
+    def _costing(self) -> Costing | None:
+        return None if self.costing is None else replace(self.costing, flow=self._of_flow)
+
+    def _of_flow(self, name: str, version: str | None) -> WorstCase:
+        """Return the most that another flow can need as a part of this one: it is not taken up again by itself."""
+        if self.costing is None or self.costing.plans is None:
+            return UNKNOWN
+        try:
+            plans = self.costing.plans(name, version)
+        except QuorateError:
+            return UNKNOWN
+        return largest(self._of_plan(plan) for plan in plans)
+
+    def _of_plan(self, plan: FlowPlan) -> WorstCase:
+        if (found := self.known.get(plan.digest)) is None:
+            self.known[plan.digest] = UNKNOWN  # what a flow that runs itself finds on its way down
+            found = self.known[plan.digest] = replace(self, plan=plan, written=written_steps(plan)).once()
+        return found
+
+    def items(self, step: StepPlan) -> int | None:
         """Return how many items a loop has at most: of a written list, or of an input that says so."""
         if step.foreach is None:
             return 1
@@ -72,36 +95,9 @@ class Spending:
         return most if isinstance(most, int) else None
 
 
-def plus(parts: Iterable[WorstCase]) -> WorstCase:
-    """Return the sum; not known if one part is not."""
-    calls: int | None = 0
-    cost: int | None = 0
-    for part in parts:
-        calls = None if calls is None or part.calls is None else calls + part.calls
-        cost = None if cost is None or part.cost_microusd is None else cost + part.cost_microusd
-    return WorstCase(calls=calls, cost_microusd=cost)
-
-
 def times(part: WorstCase, count: int | None) -> WorstCase:
     """Return something done so often; nothing stays nothing, however often."""
     return WorstCase(calls=_times(part.calls, count), cost_microusd=_times(part.cost_microusd, count))
-
-
-def largest(parts: Iterable[WorstCase]) -> WorstCase:
-    """Return the most of each; not known if one is not."""
-    known = list(parts)
-    return WorstCase(
-        calls=_largest(part.calls for part in known), cost_microusd=_largest(part.cost_microusd for part in known)
-    )
-
-
-def _largest(numbers: Iterable[int | None]) -> int | None:
-    most = 0
-    for number in numbers:
-        if number is None:
-            return None
-        most = max(most, number)
-    return most
 
 
 def _times(one: int | None, count: int | None) -> int | None:

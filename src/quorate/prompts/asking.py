@@ -9,12 +9,14 @@ import msgspec
 
 from quorate.core.errors import InvalidRequest, Misconfigured
 from quorate.engine.catalog import Catalog
+from quorate.engine.most import UNKNOWN, WorstCase, most_of_plan, plus
 from quorate.model import Call, Spend
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Plan, Select
 from quorate.parallel.result import Result
 from quorate.prompts.asked_plan import asked_plan
 from quorate.prompts.definition import PromptDefinition
+from quorate.providers.estimate import estimate_prompt_tokens
 from quorate.wire.chat import ChatRequest
 from quorate.wire.open import load
 
@@ -65,6 +67,27 @@ class Asker:
             request=msgspec.structs.replace(asked, **given, messages=prompt.rendered({**filled, **answers})),
             spend=spend,
         )
+
+    def worst_case(self, name: str, known: dict[str, WorstCase] | None = None) -> WorstCase:
+        """Return the most that asking a prompt and its children can need, whatever its values are.
+
+        `known` is what was found of others on the way to it.
+        """
+        known = {} if known is None else known
+        if name not in known:
+            known[name] = UNKNOWN  # what a prompt that asks for its own answer finds on its way down
+            known[name] = self._worst_case(name, known)
+        return known[name]
+
+    def _worst_case(self, name: str, known: dict[str, WorstCase]) -> WorstCase:
+        prompt = self.definition(name)
+        section = prompt.section
+        is_fixed = not section.inputs and not section.children
+        tokens = estimate_prompt_tokens(ChatRequest(messages=prompt.rendered({}))) if is_fixed else None
+        plan = self._plan(prompt, {})
+        own = most_of_plan(plan, self.catalog, prompt_tokens=tokens, max_tokens=section.parameters.max_tokens)
+        children = (self.worst_case(child.prompt, known) for child in section.children.values())
+        return plus((own, *children))
 
     async def _answers(
         self, prompt: PromptDefinition, filled: Mapping[str, Any], call: Call, depth: int

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from quorate.core.errors import NotFound
+from quorate.engine.most import WorstCase
 from quorate.model import Call
 from quorate.parallel.result import Result
 
@@ -19,6 +20,10 @@ class PromptBook(Protocol):
         """Render a prompt (its children first) and ask what it asks; raise `NotFound`, `InvalidRequest`."""
         ...
 
+    def worst_case(self, name: str) -> WorstCase:
+        """Return the most that asking a prompt can need; raise `NotFound`."""
+        ...
+
 
 class NoPrompts:
     """A book without prompts."""
@@ -30,4 +35,12 @@ class NoPrompts:
     async def run(self, name: str, values: Mapping[str, Any], call: Call) -> Result:
         """Raise `NotFound`."""
         del values, call
-        raise NotFound(f"no saved prompt {name!r}; there are none: set `prompts.folder`", param="prompt")
+        raise _none(name)
+
+    def worst_case(self, name: str) -> WorstCase:
+        """Raise `NotFound`."""
+        raise _none(name)
+
+
+def _none(name: str) -> NotFound:
+    return NotFound(f"no saved prompt {name!r}; there are none: set `prompts.folder`", param="prompt")

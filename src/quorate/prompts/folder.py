@@ -9,6 +9,7 @@ from typing import Any
 
 from quorate.core.errors import NotFound
 from quorate.engine.catalog import Catalog
+from quorate.engine.most import WorstCase
 from quorate.model import Call
 from quorate.parallel.plan import Plan
 from quorate.parallel.result import Result
@@ -81,6 +82,13 @@ class PromptFolder:
         """
         await self._refresh(call)
         return await self._asker.run(name, values, call)
+
+    def worst_case(self, name: str) -> WorstCase:
+        """Return the most that asking a prompt, as it was seen last, can need; its texts as long as a model can read.
+
+        Raises `NotFound`. Asks nobody.
+        """
+        return self._asker.worst_case(name)
 
     async def asking(self, name: str, request: ChatRequest, call: Call) -> Asking:
         """Return what a chat request asks of a prompt: its last user message holds the values."""

@@ -72,7 +72,7 @@ class FlowRuns:
         self._services = services
         self._flows = flows
         self._asked: dict[RunId, Asked] = {}
-        self._worst: OrderedDict[str, WorstCase] = OrderedDict()
+        self._worst: OrderedDict[tuple[str, int], WorstCase] = OrderedDict()
 
     def expect(self, asked: Asked) -> None:
         """Know who asked for a run that is about to begin."""
@@ -221,15 +221,16 @@ class FlowRuns:
             await budgets.settle(asked.held, asked.watch.ledger())
 
     def _worst_case(self, plan: FlowPlan) -> WorstCase:
-        if (known := self._worst.get(plan.digest)) is not None:
+        key = plan.digest, self._flows.book.generation  # it may run other flows, which change
+        if (known := self._worst.get(key)) is not None:
             return known
-        found = analyse(plan, executors=self._flows.executors, catalog=self._services.catalog)
+        found = analyse(plan, executors=self._flows.executors, costing=self._flows.costing())
         most, limit = found.most_cost_microusd, plan.limits.max_cost_microusd
         name = model_name(plan.name)
         total = min((each for each in (most, limit) if each is not None), default=0)
         unpriced = (name,) if most is None and limit is None else ()
         worst = WorstCase(total_microusd=total, by_model={name: total}, unpriced=unpriced)
-        self._worst[plan.digest] = worst
+        self._worst[key] = worst
         if len(self._worst) > _MOST_KEPT:
             self._worst.popitem(last=False)
         return worst

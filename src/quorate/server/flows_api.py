@@ -71,7 +71,7 @@ async def list_flows(exchange: Exchange) -> Answer:
 async def show_flow(exchange: Exchange) -> Answer:
     """Return one flow."""
     flows, plan = _found(exchange)
-    analysis = analyse(plan, executors=flows.executors, catalog=exchange.services.catalog)
+    analysis = analyse(plan, executors=flows.executors, costing=flows.costing())
     return Answer(value=details_of(plan, flows.book.versions(plan.name), analysis.to_dict()))
 
 

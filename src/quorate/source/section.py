@@ -85,7 +85,8 @@ def _comma_separated(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-def _one_or_more(value: object) -> object:
+def one_or_more(value: object) -> object:
+    """Return a text alone as a list of it."""
     return [value] if isinstance(value, str) else value
 
 
@@ -116,7 +117,7 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Share = Annotated[float, Field(ge=0, le=1)]
 FilePath = Annotated[Path, AfterValidator(_expanded)]
 #: One text or several.
-Texts = Annotated[tuple[str, ...], BeforeValidator(_one_or_more, json_schema_input_type=list[str] | str)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(one_or_more, json_schema_input_type=list[str] | str)]
 
 
 def microusd(value: Decimal) -> int:

@@ -115,8 +115,20 @@ def test_a_plan_says_what_waits_for_what(site: Path, run: Run) -> None:
     assert site.is_dir()
     said = run("flow", "plan", "views").output
     assert "summary, doubts" in said
-    assert "a run needs at most: 4 calls" in said
+    assert "a run needs at most: 12 calls" in said
     assert json.loads(run("flow", "plan", "views", "--json").output)["stages"] == [["summary", "doubts"], ["page"]]
+
+
+def test_of_several_versions_the_plan_of_a_key_is_shown(site: Path, run: Run) -> None:
+    flow = "steps: [{name: a, executor: wait, config: {seconds: 0}}]\nrollout: {split: {1.0.0: 1, 2.0.0: 1}}\n"
+    for version in ("1.0.0", "2.0.0"):
+        (site / f"flows/both@{version}.yaml").write_text(flow)
+    shown = {key: json.loads(run("flow", "plan", "both", "--key", key, "--json").output)["version"] for key in "abcdef"}
+    assert set(shown.values()) == {"1.0.0", "2.0.0"}
+    assert all(
+        json.loads(run("flow", "plan", "both", "--key", key, "--json").output)["version"] == version
+        for key, version in shown.items()
+    )
 
 
 def test_a_test_that_does_not_pass(site: Path, run: Run) -> None:

@@ -1,8 +1,9 @@
 """What can be said of a flow before it runs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -10,14 +11,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flow_compiling import AskConfig, AskExecutor, compiled, small_executors, steps_flow
+from quorate.core.errors import NotFound
 from quorate.engine.catalog import Catalog, ModelCard, ModelKind
+from quorate.engine.most import WorstCase
 from quorate.flows.analyse import analyse
 from quorate.flows.analysis import Analysis
 from quorate.flows.analysis_text import analysis_text
 from quorate.flows.antichain import most_at_once
-from quorate.flows.asking_cost import WorstCase, asking_cost
+from quorate.flows.asking_cost import Costing, asking_cost
+from quorate.flows.executors.prompt import PromptExecutor
+from quorate.flows.executors.standard import standard_executors
+from quorate.flows.plan import FlowPlan
+from quorate.parallel.plan import Plan
+from quorate.prompts.folder import PromptFolder
 from quorate.providers.price import Price
 from quorate.providers.simulated import SimulatedModel, SimulatedProfile
+from quorate.resilience.retry_policy import NO_RETRY
 
 #: Three stages that overlap: two readers, a briefing over one of them, a report over all.
 PIPELINE = steps_flow("""
@@ -37,9 +46,9 @@ class PricedExecutor(AskExecutor):
     name: ClassVar[str] = "priced"
     config = AskConfig
 
-    def worst_case(self, config: Mapping[str, Any], catalog: Catalog | None) -> WorstCase:
+    def worst_case(self, config: Mapping[str, Any], costing: Costing | None) -> WorstCase:
         """Return one call for each word of a prompt that is written out."""
-        del catalog
+        del costing
         calls = len(str(config["prompt"]).split())
         return WorstCase(calls=calls, cost_microusd=10 * calls)
 
@@ -163,11 +172,19 @@ def priced_catalog() -> Catalog:
     return catalog
 
 
+def costing(**more: Any) -> Costing:
+    return Costing(catalog=priced_catalog(), plan=Plan(members=(), retry=NO_RETRY), **more)
+
+
 @pytest.mark.parametrize(
     ("config", "calls", "cost_microusd"),
     [
         ({"model": "small", "prompt": "a short text", "max_tokens": 50}, 1, 110),
         ({"model": "small", "prompt": "{{ inputs.text }}", "max_tokens": 50}, 1, 8100),
+        ({"models": ["small", {"model": "small", "count": 2}], "prompt": "a short text", "max_tokens": 50}, 3, 330),
+        ({"models": ["small"], "retry": {"max_retries": 1}, "prompt": "a short text", "max_tokens": 50}, 2, 220),
+        ({"models": ["small", "none"], "prompt": "x"}, None, None),
+        ({"models": "{{ inputs.models }}", "prompt": "x"}, None, None),
         ({"model": "none", "prompt": "x"}, None, None),
         ({"model": "{{ inputs.model }}", "prompt": "x"}, None, None),
         ({"prompt": "x"}, None, None),
@@ -176,23 +193,108 @@ def priced_catalog() -> Catalog:
 def test_what_asking_a_model_costs_at_most(
     config: dict[str, Any], calls: int | None, cost_microusd: int | None
 ) -> None:
-    assert asking_cost(config, priced_catalog()) == WorstCase(calls=calls, cost_microusd=cost_microusd)
+    assert asking_cost(config, costing()) == WorstCase(calls=calls, cost_microusd=cost_microusd)
 
 
 def test_a_flow_with_a_model_of_a_known_price_has_a_most_cost() -> None:
     text = steps_flow("""
   - {name: a, executor: ask, config: {prompt: "{{ run.id }}", model: small}, retry: {max_attempts: 2}}
 """)
-    found = analyse(compiled(text), executors=small_executors(), catalog=priced_catalog())
-    one = asking_cost({"prompt": "{{ run.id }}", "model": "small"}, priced_catalog()).cost_microusd
+    found = analyse(compiled(text), executors=small_executors(), costing=costing())
+    one = asking_cost({"prompt": "{{ run.id }}", "model": "small"}, costing()).cost_microusd
     assert one is not None
     assert (found.most_calls, found.most_cost_microusd) == (2, 2 * one)
 
 
+def test_a_step_that_names_nobody_asks_the_usual_models() -> None:
+    found = asking_cost({"prompt": "a short text", "max_tokens": 50}, costing(models=("small", "small")))
+    assert found == WorstCase(calls=2, cost_microusd=220)
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> PromptFolder:
+    (tmp_path / "plain.yaml").write_text("template: a short text\nmodel: small\nparameters: {max_tokens: 50}\n")
+    (tmp_path / "above.yaml").write_text(
+        "template: about {{ inner }}\nmodel: small\nmax_tokens: 50\nchildren: {inner: plain}\n"
+    )
+    folder = PromptFolder(tmp_path, priced_catalog(), defaults=Plan(members=(), retry=NO_RETRY))
+    folder.load()
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "calls", "cost_microusd"), [("plain", 1, 110), ("above", 2, 8210), ("none", None, None)]
+)
+def test_a_saved_prompt_costs_what_it_and_its_children_ask(
+    saved: PromptFolder, name: str, calls: int | None, cost_microusd: int | None
+) -> None:
+    found = PromptExecutor().worst_case({"prompt": name}, costing(prompts=saved))
+    assert found == WorstCase(calls=calls, cost_microusd=cost_microusd)
+
+
+def test_other_flows_count_as_they_are_run() -> None:
+    executors = standard_executors()
+    executors.add(PricedExecutor())
+    inner = compiled(steps_flow("  - {name: a, executor: priced, config: {prompt: a b}}\n"), executors=executors)
+    large = compiled(steps_flow("  - {name: a, executor: priced, config: {prompt: a b c}}\n"), executors=executors)
+    flows = {"inner": (inner,), "large": (large,), "both": (inner, large)}
+
+    def plans(name: str, version: str | None) -> Sequence[FlowPlan]:
+        assert version is None
+        if name not in flows:
+            raise NotFound(name)
+        return flows[name]
+
+    def most(step: str) -> int | None:
+        plan = compiled(steps_flow(f"  - {{name: s, {step}}}\n"), executors=executors)
+        return analyse(plan, executors=executors, costing=costing(plans=plans)).most_calls
+
+    assert most("executor: flow_executor, config: {flow: inner}") == 2
+    assert most("executor: flow_executor, config: {flow: both}") == 3
+    assert most("executor: flow_pipeline, config: {flows: [inner, large]}") == 5
+    assert most("executor: flow_router, config: {routes: [{when: x, flow: inner}, {flow: large}]}") == 3
+    assert most("executor: flow_router, config: {flow: '{{ run.id }}', allow: [inner], default: large}") == 3
+    assert most("executor: flow_executor, config: {flow: none}") is None
+    assert most("executor: flow_executor, config: {flow: '{{ run.id }}'}") is None
+
+
+def test_many_flows_that_run_each_other_are_reckoned_once_each() -> None:
+    executors = standard_executors()
+    executors.add(PricedExecutor())
+    flows: dict[str, FlowPlan] = {}
+    below = "{executor: priced, config: {prompt: a}"
+    for number in range(12):
+        steps = "".join(f"  - {below.replace('{', f'{{name: s{step}, ', 1)}}}\n" for step in range(9))
+        flows[f"f{number}"] = compiled(steps_flow(steps, head=f"description: {number}\n"), executors=executors)
+        below = f"{{executor: flow_executor, config: {{flow: f{number}}}"
+
+    def plans(name: str, version: str | None) -> Sequence[FlowPlan]:
+        return (flows[name],) if version is None else ()
+
+    found = analyse(flows["f11"], executors=executors, costing=costing(plans=plans))
+    assert found.most_calls == 9**12
+
+
+def test_a_flow_that_runs_itself_has_no_known_most() -> None:
+    executors = standard_executors()
+    plan = compiled(steps_flow("  - {name: s, executor: flow_executor, config: {flow: self}}\n"), executors=executors)
+
+    def plans(name: str, version: str | None) -> Sequence[FlowPlan]:
+        assert (name, version) == ("self", None)
+        return (plan,)
+
+    found = analyse(plan, executors=executors, costing=costing(plans=plans))
+    assert (found.most_calls, found.most_cost_microusd) == (None, None)
+
+
 def test_the_limit_holds_for_what_is_under_way_at_once() -> None:
-    text = steps_flow("  - {name: a, executor: note, foreach: {items: [1], max_parallel: 9}}\n")
+    text = steps_flow("  - {name: a, executor: note, foreach: {items: '{{ [1] }}', max_parallel: 9}}\n")
     assert looked_at(text).most_parallel == 9
     assert looked_at("limits: {concurrency: 4}\n" + text).most_parallel == 4
+
+
+def test_a_loop_over_a_written_list_is_no_wider_than_the_list() -> None:
+    assert looked_at(steps_flow("  - {name: a, executor: note, foreach: {items: [1, 2]}}\n")).most_parallel == 2
 
 
 def test_the_analysis_is_plain_json() -> None:

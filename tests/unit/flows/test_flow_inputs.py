@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from flow_compiling import compiled
 from quorate.flows.files import FileRef
-from quorate.flows.inputs import InvalidInputs, check_inputs, check_outputs
+from quorate.flows.inputs import InvalidInputs, accepts, check_inputs
 from quorate.model.output import Problem
 
 PLAN = compiled("""
@@ -130,10 +130,22 @@ def test_a_file_by_its_kind_or_its_extension(name: str, media_type: str) -> None
     assert check_inputs(PLAN, {"text": "ab", "scan": file})["scan"]["name"] == name
 
 
-def test_outputs_that_do_not_fit() -> None:
-    assert check_outputs(PLAN, {"total": 1, "free": {"a": 1}}) == ()
-    (problem,) = check_outputs(PLAN, {"total": "1"})
-    assert (problem.path, problem.message) == ("$.total", "'1': the value is not of type \"integer\"")
+@pytest.mark.parametrize(
+    ("pattern", "name", "media_type", "fits"),
+    [
+        ("image", "a.bin", "image/webp", True),
+        ("image", "a.png", "application/pdf", False),
+        ("pdf", "a", "application/pdf", True),
+        (".jpg", "a.jpeg", "image/jpeg", True),
+        (".docx", "a.docx", "application/zip", True),
+        ("image/*", "a", "image/png", True),
+        ("*", "a", "application/octet-stream", True),
+    ],
+)
+def test_kinds_go_by_the_content_and_extensions_by_the_name(
+    pattern: str, name: str, media_type: str, fits: bool
+) -> None:
+    assert accepts(pattern, FileRef(run="r", sha256="ab", name=name, media_type=media_type, size=1)) is fits
 
 
 def test_the_schema_of_all_inputs() -> None:

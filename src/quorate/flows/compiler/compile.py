@@ -12,11 +12,14 @@ from quorate.flows.compiler.document import Kept, digest_of, document_of
 from quorate.flows.compiler.draft import Draft, Region, Site
 from quorate.flows.compiler.drafting import EVERYWHERE, TAKEN, Drafting, all_drafts, named
 from quorate.flows.compiler.environment import Environment, Environments
+from quorate.flows.compiler.error_codes import check_codes
 from quorate.flows.compiler.fallbacks import stand_ins
 from quorate.flows.compiler.order import circles
+from quorate.flows.compiler.plain_references import check_plain_references
 from quorate.flows.compiler.planning import callbacks, flow_limits, flow_tests, step_plans
 from quorate.flows.compiler.problems import Problems
 from quorate.flows.compiler.references import connected
+from quorate.flows.compiler.result_fields import check_outputs
 from quorate.flows.compiler.schemas import input_plans, output_schemas, whole_input_schema, whole_output_schema
 from quorate.flows.compiler.secret_names import check_secrets
 from quorate.flows.compiler.trial_inputs import check_trials
@@ -81,10 +84,15 @@ class _Compilation:
             self._drafting.block(section.finally_, ("finally",), Region.FINALLY),
         ]
         self._names()
+        self._idle_keys()
         steps = named(blocks, problems)
         for draft in all_drafts(blocks):
             check_config(draft, problems)
             check_secrets(draft, section.secrets, problems)
+            check_outputs(draft, problems)
+            check_codes(draft.section.retry, (*draft.at, "retry"), problems)
+        check_codes(section.defaults.retry, ("defaults", "retry"), problems)
+        check_plain_references(section, steps, problems)
         schemas = output_schemas(section, problems)
         outputs = tuple(self._output(name, schemas) for name in section.outputs)
         limits = flow_limits(section.limits, self._text(section.limits.per_key, ("limits", "per_key"), {"inputs"}))
@@ -145,6 +153,16 @@ class _Compilation:
                     self._problems.at_key((key, name), f"{name!r} has a meaning of its own; take another name")
         for name in section.functions.keys() & section.macros.keys():
             self._problems.at_key(("macros", name), f"there is a function {name!r} already; take another name")
+
+    def _idle_keys(self) -> None:
+        """Report what has no effect without something else that is not written."""
+        limits, rollout = self._section.limits, self._section.rollout
+        if limits.per_key is not None and limits.runs is None:
+            told = "counts runs for each of its values, and nothing limits them: write `runs` beside it"
+            self._problems.at_key(("limits", "per_key"), told)
+        if rollout is not None and rollout.sticky_by is not None and not rollout.split:
+            told = "keeps runs at one version of several, and there is no `split` between any: write one beside it"
+            self._problems.at_key(("rollout", "sticky_by"), told)
 
     def _output(self, name: str, schemas: Mapping[str, Mapping[str, Any]]) -> OutputPlan:
         written = self._section.outputs[name]

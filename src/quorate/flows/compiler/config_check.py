@@ -2,9 +2,11 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any, cast
 
-from pydantic import ValidationError
+from pydantic import AliasChoices, BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from quorate.flows.compiler.draft import Draft
@@ -13,6 +15,8 @@ from quorate.flows.compiler.values import has_template
 from quorate.source.explain import Written, explain
 from quorate.source.place import KeyPath
 
+#: How alike a key of one's own and the name of a field may be: `promt` is, `context` (beside `text`) is not.
+_CLOSE = 0.8
 _AT_KEYS = frozenset({"extra_forbidden", "missing"})
 
 
@@ -39,12 +43,31 @@ def check_config(draft: Draft, problems: Problems) -> None:
         return
     prefix = (*draft.at, "config")
     config = draft.section.config
+    if draft.executor.config.model_config.get("extra") == "allow":
+        _misspelt(config, draft.executor.config, prefix, problems)
     try:
         draft.executor.config.model_validate(config)
     except ValidationError as error:
         written = Below(tree=config, whole=problems.written, prefix=prefix)
         found = explain(error, draft.executor.config, written, only=lambda each: _is_certain(each, config))
         problems.add(dataclasses.replace(problem, path=(*prefix, *problem.path)) for problem in found)
+
+
+def _misspelt(config: Mapping[str, Any], known: type[BaseModel], prefix: KeyPath, problems: Problems) -> None:
+    """Report keys that are nearly the name of a field where keys of one's own are allowed."""
+    names = [name for field, about in known.model_fields.items() for name in _words(field, about)]
+    for key in config:
+        close = [] if key in names else get_close_matches(key.lower(), names, n=1, cutoff=_CLOSE)
+        if close:
+            told = f"unknown key; did you mean {close[0]!r}? A key of your own needs a name that is less like it"
+            problems.at_key((*prefix, key), told)
+
+
+def _words(field: str, about: FieldInfo) -> list[str]:
+    alias = about.validation_alias
+    if isinstance(alias, AliasChoices):
+        return [field, *(each for each in alias.choices if isinstance(each, str))]
+    return [field, alias] if isinstance(alias, str) else [field]
 
 
 def _is_certain(details: ErrorDetails, config: Mapping[str, Any]) -> bool:

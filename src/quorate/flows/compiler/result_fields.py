@@ -6,6 +6,8 @@ from typing import Any, cast, get_origin
 import msgspec
 
 from quorate.flows.compiler.draft import Draft
+from quorate.flows.compiler.problems import Problems
+from quorate.source.place import did_you_mean, listed
 
 #: What every finished step shows of itself, beside the fields of its output.
 VIEW_FIELDS = ("success", "status", "skipped", "error", "result", "output")
@@ -27,7 +29,7 @@ class OutputFields:
 
 
 def output_fields(draft: Draft) -> OutputFields:
-    """Return what is known about the output of a step."""
+    """Return what is known about the output of a step: names under `outputs` say which further ones there are."""
     if draft.section.foreach is not None:
         return OutputFields(names=(), closed=True, listed=True)
     if draft.section.executor is None:
@@ -37,7 +39,26 @@ def output_fields(draft: Draft) -> OutputFields:
         return OutputFields(names=draft.section.outputs, closed=False)
     names, closed = class_fields(draft.executor.result)
     closed = closed and not draft.executor.open_result
-    return OutputFields(names=(*names, *draft.section.outputs), closed=closed)
+    return OutputFields(names=(*names, *draft.section.outputs), closed=closed or bool(draft.section.outputs))
+
+
+def check_outputs(draft: Draft, problems: Problems) -> None:
+    """Report names under `outputs` that the output of a step can never have."""
+    if not draft.section.outputs:
+        return
+    if draft.section.executor is None:
+        case = (CASE_FIELD,) if draft.section.switch else ()
+        names, closed = (*case, *(child.name for child in draft.children)), True
+    elif draft.executor is None:
+        return
+    else:
+        names, closed = class_fields(draft.executor.result)
+        closed = closed and not draft.executor.open_result
+    for index, name in enumerate(draft.section.outputs if closed else ()):
+        if name not in names:
+            hint = did_you_mean(name, names) or f"; it has: {listed(names)}"
+            told = f"the output of {draft.name!r} never has {name!r}{hint}"
+            problems.at((*draft.at, "outputs", index), told)
 
 
 def class_fields(result: Any) -> tuple[tuple[str, ...], bool]:

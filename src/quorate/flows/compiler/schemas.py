@@ -5,6 +5,7 @@ from typing import Any, cast
 
 from quorate.contracts.schema import read_schema
 from quorate.core.errors import InvalidRequest
+from quorate.flows.compiler.keywords import check_keywords
 from quorate.flows.compiler.problems import Problems
 from quorate.flows.language.sections import FlowSection, InputSection, OutputSection
 from quorate.flows.plan import InputPlan
@@ -27,6 +28,7 @@ def input_plans(section: FlowSection, problems: Problems) -> tuple[InputPlan, ..
                     problems.at_key((*at, key), f"is for files; {name!r} is of type {written.type!r}")
         elif written.default is not None:
             problems.at((*at, "default"), "a file has no default; it comes with the request")
+        check_keywords(written.type, written.schema_, at, problems)
         plan = InputPlan(
             name=name,
             schema=_input_schema(written),
@@ -51,6 +53,7 @@ def output_schemas(section: FlowSection, problems: Problems) -> dict[str, Mappin
             told = f"{shown(written.type)} is not one of {', '.join(TYPES)}, any"
             problems.at((*at, "type"), f"{told}{did_you_mean(written.type, TYPES)}")
             continue
+        check_keywords(written.type, written.schema_, at, problems)
         found[name] = _output_schema(written)
         _check_schema(found[name], (*at, "schema"), problems)
     return found

@@ -64,7 +64,7 @@ def _expectations(
             problems.at_key(place, f"unknown expectation{hint}")
         elif top == "status":
             if isinstance(value, str):
-                _known("status", value, list(RunStatus), place, problems)
+                _known("status", value, [status.value for status in RunStatus], place, problems)
         elif top in {"skipped", "failed"}:
             for name in _names(value):
                 _known("step", _base(name), steps, place, problems)

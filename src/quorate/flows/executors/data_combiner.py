@@ -14,7 +14,7 @@ from quorate.flows.data.structure import filled, structured
 from quorate.flows.data.weight import worked
 from quorate.flows.executor import Executor, StepContext
 from quorate.flows.expression import expression, is_template, rendering
-from quorate.source.section import Section
+from quorate.source.section import Section, one_or_more
 
 
 class Strategy(StrEnum):
@@ -27,10 +27,6 @@ class Strategy(StrEnum):
     AGGREGATE = "aggregate"
 
 
-def _one_or_more(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
 def _null_is_a_word(value: object) -> object:
     return OnMissing.NULL if value is None else value  # `on_missing: null`, as one writes it in YAML
 
@@ -38,7 +34,7 @@ def _null_is_a_word(value: object) -> object:
 class DataCombinerConfig(Section):
     """What is combined, and how."""
 
-    sources: Annotated[tuple[Any, ...] | dict[str, Any], BeforeValidator(_one_or_more)] = ()
+    sources: Annotated[tuple[Any, ...] | dict[str, Any], BeforeValidator(one_or_more)] = ()
     """Names of steps, or expressions such as `{{ steps.x.items }}`: a list, or name -> source. None: all steps that it
     waits for."""
     strategy: Strategy | None = None

@@ -7,7 +7,7 @@ import msgspec
 from pydantic import Field
 
 from quorate.documents.file_name import safe_name
-from quorate.documents.file_type import FileType, mismatch, recognise
+from quorate.documents.file_type import FileType, mismatch, recognise, same_extension
 from quorate.flows.executor import Executor, StepContext, StepRejected
 from quorate.flows.executors.byte_size import ByteSize
 from quorate.flows.executors.source_file import SourceFile, path_of, source_of
@@ -100,6 +100,5 @@ def _require_format(source: FileRef, found: FileType, allowed: tuple[str, ...]) 
 def _fits(found: FileType, wanted: str) -> bool:
     if wanted.endswith("/*"):
         return found.media_type.startswith(wanted[:-1])
-    extension = wanted if wanted.startswith(".") else f".{wanted}"
-    same = {".jpeg": ".jpg", ".tif": ".tiff", ".htm": ".html", ".markdown": ".md"}.get(extension, extension)
+    same = same_extension(wanted if wanted.startswith(".") else f".{wanted}")
     return wanted in {found.kind, found.media_type, "*"} or (found.extension != "" and same == found.extension)

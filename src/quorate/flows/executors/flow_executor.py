@@ -1,9 +1,12 @@
 """Run another flow as a step."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field
 
+from quorate.engine.most import UNKNOWN, WorstCase
+from quorate.flows.asking_cost import Costing
 from quorate.flows.executor import Executor, StepContext
 from quorate.flows.nested_flow import FlowOutputs, OpenOutputs, outputs_opened, run_nested
 from quorate.source.section import Section
@@ -29,6 +32,11 @@ class FlowExecutor(Executor[FlowExecutorConfig, OpenOutputs]):
     result = FlowOutputs
     open_result = True
     billed = True
+
+    def worst_case(self, config: Mapping[str, Any], costing: Costing | None) -> WorstCase:
+        """Return the most that a run of the other flow can need."""
+        version = config.get("version", config.get("flow_version"))
+        return UNKNOWN if costing is None else costing.run_of(config.get("flow_name", config.get("flow")), version)
 
     async def run(self, config: FlowExecutorConfig, step: StepContext) -> OpenOutputs:
         """Run it to its end."""

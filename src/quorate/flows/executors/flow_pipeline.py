@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
-from pydantic import AliasChoices, BeforeValidator, Field
+from pydantic import AliasChoices, BeforeValidator, Field, ValidationError
 
+from quorate.engine.most import UNKNOWN, WorstCase, plus
 from quorate.flows import path
+from quorate.flows.asking_cost import Costing
 from quorate.flows.executor import Executor, StepContext, StepRejected
 from quorate.flows.nested_flow import FlowOutputs, OpenOutputs, outputs_opened, run_nested
 from quorate.flows.outcome import RunStatus
@@ -56,6 +58,14 @@ class FlowPipelineExecutor(Executor[FlowPipelineConfig, OpenOutputs]):
     result = PipelineOutputs
     open_result = True
     billed = True
+
+    def worst_case(self, config: Mapping[str, Any], costing: Costing | None) -> WorstCase:
+        """Return the most that one run of each of the flows can need."""
+        try:
+            stages = FlowPipelineConfig.model_validate({"flows": config.get("flows")}).flows
+        except ValidationError:  # made by a template
+            return UNKNOWN
+        return UNKNOWN if costing is None else plus(costing.run_of(each.flow_name, each.version) for each in stages)
 
     async def run(self, config: FlowPipelineConfig, step: StepContext) -> OpenOutputs:
         """Run all of them to their ends; the first that fails ends it."""

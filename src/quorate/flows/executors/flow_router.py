@@ -1,11 +1,14 @@
 """Choose a flow by what is known, and run it."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import AliasChoices, Field, model_validator
+from pydantic import AliasChoices, Field, ValidationError, model_validator
 from pydantic_core import PydanticCustomError
 
+from quorate.engine.most import UNKNOWN, WorstCase, largest
+from quorate.flows.asking_cost import Costing
 from quorate.flows.executor import Executor, StepContext, StepRejected
 from quorate.flows.nested_flow import FlowOutputs, OpenOutputs, outputs_opened, run_nested
 from quorate.source.place import listed
@@ -57,6 +60,19 @@ class FlowRouterExecutor(Executor[FlowRouterConfig, OpenOutputs]):
     raw = frozenset({"routes"})
     open_result = True
     billed = True
+
+    def worst_case(self, config: Mapping[str, Any], costing: Costing | None) -> WorstCase:
+        """Return the most that a run of the dearest flow which may be chosen can need."""
+        given = {key: config[key] for key in ("routes", "allow", "default") if key in config}
+        if "routes" not in config:
+            given["flow_name"] = ""
+        try:
+            known = FlowRouterConfig.model_validate(given)
+        except ValidationError:  # made by a template
+            return UNKNOWN
+        ways = [(each.flow_name, each.version) for each in known.routes]
+        ways += [(name, None) for name in (*known.allow, known.default) if name is not None]
+        return UNKNOWN if costing is None else largest(costing.run_of(name, version) for name, version in ways)
 
     async def run(self, config: FlowRouterConfig, step: StepContext) -> OpenOutputs:
         """Choose, and run it to its end."""

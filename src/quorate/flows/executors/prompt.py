@@ -1,9 +1,12 @@
 """Ask a saved prompt."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AliasChoices, Field
 
+from quorate.engine.most import UNKNOWN, WorstCase
+from quorate.flows.asking_cost import Costing
 from quorate.flows.executor import Executor, StepContext
 from quorate.flows.extract import Extract, extracted
 from quorate.flows.model_answer import ModelAnswer, Opened, fields_of, opened
@@ -32,6 +35,10 @@ class PromptExecutor(Executor[PromptConfig, Opened]):
     result = ModelAnswer
     open_result = True
     billed = True
+
+    def worst_case(self, config: Mapping[str, Any], costing: Costing | None) -> WorstCase:
+        """Return the most that asking the prompt, its children included, can need."""
+        return UNKNOWN if costing is None else costing.prompt(config.get("name", config.get("prompt")))
 
     async def run(self, config: PromptConfig, step: StepContext) -> Opened:
         """Render it, its children first, and ask."""

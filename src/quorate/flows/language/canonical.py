@@ -2,15 +2,14 @@
 
 from collections.abc import Callable, Mapping
 
-from quorate.flows.language.error_spelling import cache, error_handling, on_error, retry
+from quorate.flows.language.error_spelling import cache, retry, split_errors
 from quorate.flows.language.input_spelling import inputs
-from quorate.flows.language.node import Canonical, Node, Problems, flattened, node_of
+from quorate.flows.language.node import Node, Problems
 from quorate.flows.language.output_spelling import outputs
 from quorate.flows.language.spelling import by_name, entries, put, respelled, spelling, texts
 from quorate.flows.language.step_spelling import steps
 from quorate.flows.language.version import full_version
-from quorate.source.document import Document
-from quorate.source.place import BadConfiguration, shown
+from quorate.source.place import shown
 
 FLOW = spelling(
     "a flow",
@@ -43,25 +42,12 @@ EXAMPLE = frozenset({"name", "title", "description", "inputs", "outputs"})
 PRIORITIES = {"low": -10, "normal": 0, "high": 10}
 
 
-def canonical(document: Document) -> Canonical:
-    """Return a flow's values in the canonical spelling, each with the place where it was written.
-
-    Nothing is checked but the spelling, and `extends` stays. Raises `BadConfiguration` with every problem.
-    """
-    problems = Problems()
-    made = flow(node_of(document), problems)
-    if problems.found:
-        raise BadConfiguration(problems.found)
-    return flattened(made, document.file)
-
-
 def flow(node: Node, problems: Problems) -> Node:
     """Return a whole flow in the canonical spelling; what is wrong is noted and left out."""
     found = respelled(node, FLOW, problems) or {}
     _take_config(found, problems)
-    if (handling := found.pop("error_handling", None)) is not None:
-        rule, again = error_handling(handling, problems)
-        _add_defaults(handling, found, {"on_error": rule, "retry": again}, problems)
+    if (handling := found.pop("error_handling", None)) is not None and handling.value is not None:
+        _add_to(found, "defaults", handling, {"error_handling": handling}, problems)
     for key, spelt in _PARTS.items():
         if (value := found.get(key)) is not None and value.value is not None:
             if (made := spelt(value, problems)) is not None:
@@ -75,29 +61,27 @@ def flow(node: Node, problems: Problems) -> Node:
 
 def _take_config(found: dict[str, Node], problems: Problems) -> None:
     """Spread `config: {execution, caching, callbacks}` over the keys that say the same."""
-    if (config := found.pop("config", None)) is None:
+    if (config := found.pop("config", None)) is None or config.value is None:
         return
     inner = respelled(config, CONFIG, problems) or {}
-    if (execution := inner.get("execution")) is not None:
+    if (execution := inner.get("execution")) is not None and execution.value is not None:
         if execution.mapping is None:
             problems.at(execution, f"{shown(execution.plain())}: expected a mapping such as {{timeout: 5m}}")
-        limits = found.get("limits")
-        merged = dict(limits.mapping or {}) if limits is not None else {}
-        for key, value in (execution.mapping or {}).items():
-            put(merged, key, value, problems)
-        found["limits"] = execution.made(merged)
+        _add_to(found, "limits", execution, execution.mapping or {}, problems)
     for key, own in (("caching", "cache"), ("callbacks", "callbacks")):
         if key in inner:
             put(found, own, inner[key], problems)
 
 
-def _add_defaults(where: Node, found: dict[str, Node], more: Mapping[str, Node | None], problems: Problems) -> None:
-    defaults = found.get("defaults")
-    inner = dict(defaults.mapping or {}) if defaults is not None else {}
+def _add_to(found: dict[str, Node], section: str, where: Node, more: Mapping[str, Node], problems: Problems) -> None:
+    """Put keys into a section that may be written already; one that is no mapping is left for its own check."""
+    written = found.get(section)
+    if written is not None and written.value is not None and written.mapping is None:
+        return
+    inner = dict((written.mapping if written is not None else None) or {})
     for key, value in more.items():
-        if value is not None:
-            put(inner, key, value, problems)
-    found["defaults"] = (defaults if defaults is not None else where).made(inner)
+        put(inner, key, value, problems)
+    found[section] = (written if written is not None and written.mapping is not None else where).made(inner)
 
 
 def _limits(node: Node, problems: Problems) -> Node | None:
@@ -113,14 +97,9 @@ def _limits(node: Node, problems: Problems) -> Node | None:
 def _defaults(node: Node, problems: Problems) -> Node | None:
     if (found := respelled(node, DEFAULTS, problems)) is None:
         return None
-    if (handling := found.pop("error_handling", None)) is not None:
-        rule, again = error_handling(handling, problems)
-        for key, value in (("on_error", rule), ("retry", again)):
-            if value is not None:
-                put(found, key, value, problems)
-    for key, spelt in (("retry", retry), ("on_error", on_error)):
-        if (value := found.get(key)) is not None and value.value is not None:
-            found[key] = spelt(value, problems) or value.made(None)
+    split_errors(found, problems)
+    if (again := found.get("retry")) is not None and again.value is not None:
+        found["retry"] = retry(again, problems) or again.made(None)
     return node.made(found)
 
 

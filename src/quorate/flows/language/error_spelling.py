@@ -1,7 +1,7 @@
 """Retries, error handling and caches in all their spellings."""
 
 from quorate.flows.language.node import Node, Problems
-from quorate.flows.language.spelling import put, renamed_value, respelled, spelling, texts
+from quorate.flows.language.spelling import Spelling, put, renamed_value, respelled, spelling, texts
 from quorate.source.place import did_you_mean, shown
 
 RETRY = spelling(
@@ -39,7 +39,17 @@ CACHE = spelling("a cache", "enabled key ttl", key="key_template")
 
 _STRATEGIES = {"constant": "fixed"}
 ACTIONS = {"fail": "stop", "abort": "stop", "stop": "stop", "continue": "continue", "ignore": "continue"}
+#: What `on_failure` may say besides: the step's `retry`, or the fallback that stands beside it.
+RETRY_ACTION, FALLBACK_ACTION = "retry", "fallback"
+WORDS = (*ACTIONS, RETRY_ACTION, FALLBACK_ACTION)
+_CHOICES = ("stop", "continue", RETRY_ACTION, FALLBACK_ACTION)
 _JITTER = {True: "full", False: "none"}
+#: What people call errors -> their codes.
+CODES = {
+    "timeout": "deadline_exceeded",
+    "unavailable": "provider_unavailable",
+    "rate_limit": "rate_limited",
+}
 #: How often a failed step is tried in all where `on_failure: retry` does not say.
 _USUAL_ATTEMPTS = 3
 
@@ -60,7 +70,8 @@ def retry(node: Node, problems: Problems) -> Node | None:
         found["jitter"] = jitter.made(_JITTER[jitter.value])
     for codes in ("on", "never_on"):
         if codes in found:
-            found[codes] = texts(found[codes])
+            named = texts(found[codes])
+            found[codes] = named.made([renamed_value(code, CODES) for code in named.items or ()])
     return node.made(found)
 
 
@@ -70,61 +81,100 @@ def _one_more(node: Node) -> Node:
     return node.made(int(node.value) + 1) if is_number and isinstance(node.value, int) else node
 
 
-def on_error(node: Node, problems: Problems) -> Node | None:
-    """Return an `on_error`: a mapping, or what happens in one word."""
-    if isinstance(node.value, str):
-        return None if (action := _action(node, problems)) is None else node.made({"action": action})
-    if (found := respelled(node, ON_ERROR, problems)) is None:
-        return None
-    if (go_on := found.pop("continue", None)) is not None:
-        if not isinstance(go_on.value, bool):
-            problems.at(go_on, f"{shown(go_on.plain())}: expected true or false")
-        else:
-            put(found, "action", go_on.made("continue" if go_on.value else "stop"), problems)
-    return _with_action(node, found, problems)
+def split_errors(found: dict[str, Node], problems: Problems) -> None:
+    """Spread `error_handling` and `on_error` over the keys `on_error` and `retry`, in their canonical spelling.
+
+    `on_failure: retry` beside a `retry` means that one; without one it is an empty `retry`, which stands for the usual.
+    """
+    own = found.pop("on_error", None)
+    if (handling := found.pop("error_handling", None)) is not None and handling.value is not None:
+        _put_rule(handling, ERROR_HANDLING, found, problems)
+    if own is None:
+        return
+    if own.value is None:  # a flow that inherits leaves the rule out so
+        put(found, "on_error", own, problems)
+    else:
+        _put_rule(own, ON_ERROR, found, problems)
 
 
-def error_handling(node: Node, problems: Problems) -> tuple[Node | None, Node | None]:
-    """Return an `error_handling` as the `on_error` and the `retry` that it stands for."""
+def _put_rule(node: Node, words: Spelling, found: dict[str, Node], problems: Problems) -> None:
+    rule, again = _rule(node, words, problems)
+    if rule is not None:
+        put(found, "on_error", rule, problems)
+    if again is None:
+        return
+    own = found.get("retry")
+    if own is None or own.value is None or again.mapping:
+        put(found, "retry", again, problems)
+    elif own.value is False:
+        problems.at(again, f"tries the step again, and `retry` at {own.key or own.mark} says that it is not")
+
+
+def _rule(node: Node, words: Spelling, problems: Problems) -> tuple[Node | None, Node | None]:
+    """Return what is written of errors as the `on_error` and the `retry` that it stands for."""
     if isinstance(node.value, str):
-        node = node.made({"on_failure": node})
-    if (found := respelled(node, ERROR_HANDLING, problems)) is None:
+        node = node.made({words.others.get("on_failure", "on_failure"): node})
+    if (said := respelled(node, words, problems)) is None:
         return None, None
+    found = {_AS_ON_ERROR.get(key, key): value for key, value in said.items()}
+    found = {key: value for key, value in found.items() if value.value is not None or key == "value"}
     again = {key: found.pop(key) for key in ("max_retries", "retry_delay") if key in found}
-    what = found.pop("on_failure", None)
-    retries = what is not None and what.value == "retry"
-    if what is not None and not retries:
-        found["action"] = what
-    rule = {_AS_ON_ERROR.get(key, key): value for key, value in found.items()}
-    tried = _tried_again(node, again) if retries or again else None
-    return (_with_action(node, rule, problems, choices=("stop", "continue", "retry")) if rule else None), tried
+    _take_continue(found, problems)
+    what = found.pop("action", None)
+    action = None if what is None else _action(what, problems)
+    if action is not None and action.value in ("stop", "continue"):
+        found["action"] = action
+    _contradictions(found, action, problems)
+    if (value := found.get("value")) is not None and "has_value" not in found:
+        found["has_value"] = value.made(value=True)
+    retries = again or (action is not None and action.value == RETRY_ACTION)
+    where = what if what is not None else node
+    return (node.made(found) if found else None), (_tried_again(where, again) if retries else None)
 
 
-_AS_ON_ERROR = {"fallback_step": "fallback", "fallback_value": "value"}
+_AS_ON_ERROR = {"on_failure": "action", "fallback_step": "fallback", "fallback_value": "value"}
+
+
+def _take_continue(found: dict[str, Node], problems: Problems) -> None:
+    if (go_on := found.pop("continue", None)) is None:
+        return
+    if isinstance(go_on.value, bool):
+        put(found, "action", go_on.made("continue" if go_on.value else "stop"), problems)
+    else:
+        problems.at(go_on, f"{shown(go_on.plain())}: expected true or false")
+
+
+def _contradictions(found: dict[str, Node], action: Node | None, problems: Problems) -> None:
+    """Note what cannot hold at once, and what would do nothing."""
+    fallback, value = found.get("fallback"), found.get("value")
+    stand_in = fallback if fallback is not None else value
+    chosen = None if action is None else action.value
+    if fallback is not None and value is not None:
+        told = "has a fallback and a value; write one of them: a fallback may have an `on_error` with a value itself"
+        problems.at_key(value, told)
+    if stand_in is not None and action is not None and chosen == "stop":
+        problems.at(action, "the run stops, and yet something stands in for the step; write one of them")
+    if stand_in is None and action is not None and chosen == FALLBACK_ACTION:
+        problems.at(action, "needs a `fallback_step` or a `fallback_value` beside it")
+    if (when := found.get("when")) is not None and stand_in is None and chosen != "continue":
+        told = "decides about a fallback, a value or `continue`, and there is none; which errors are tried again"
+        problems.at_key(when, f"{told} is said by `retry: {{on: [...]}}`")
 
 
 def _tried_again(node: Node, again: dict[str, Node]) -> Node:
+    if not again:
+        return node.made({})
     attempts = _one_more(again["max_retries"]) if "max_retries" in again else node.made(_USUAL_ATTEMPTS)
     delay = {"delay": again["retry_delay"]} if "retry_delay" in again else {}
     return node.made({"max_attempts": attempts, **delay})
 
 
-def _with_action(
-    node: Node, found: dict[str, Node], problems: Problems, *, choices: tuple[str, ...] = ("stop", "continue")
-) -> Node:
-    if (action := found.pop("action", None)) is not None and (known := _action(action, problems, choices)) is not None:
-        found["action"] = known
-    if (value := found.get("value")) is not None and "has_value" not in found:
-        found["has_value"] = value.made(value=True)
-    return node.made(found)
-
-
-def _action(node: Node, problems: Problems, choices: tuple[str, ...] = ("stop", "continue")) -> Node | None:
-    known = renamed_value(node, ACTIONS)
-    if known.value in ("stop", "continue"):
+def _action(node: Node, problems: Problems) -> Node | None:
+    known = renamed_value(node, {word: ACTIONS.get(word, word) for word in WORDS})
+    if known.value in _CHOICES:
         return known
-    hint = did_you_mean(node.value, {*choices, *ACTIONS}) if isinstance(node.value, str) else ""
-    problems.at(node, f"{shown(node.plain())} is not one of {', '.join(choices)}{hint}")
+    hint = did_you_mean(node.value, WORDS) if isinstance(node.value, str) else ""
+    problems.at(node, f"{shown(node.plain())} is not one of {', '.join(_CHOICES)}{hint}")
     return None
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from quorate.core.errors import NotFound
 from quorate.flows.language.canonical import flow
 from quorate.flows.language.node import Node, Problems, node_of
+from quorate.flows.language.settled import is_removal, settled, step_name
 from quorate.source.document import Document
 from quorate.source.place import BadConfiguration, shown
 
@@ -22,12 +23,16 @@ Find = Callable[[str], Document]
 
 
 class Inheritance:
-    """Resolves `extends` for one flow; a live object that notes problems and every document it has read."""
+    """Resolves `extends` for one flow; a live object that notes problems and every document it has read.
+
+    `parents` are the documents that were found, by the names under which they were looked for.
+    """
 
     def __init__(self, find: Find | None, problems: Problems) -> None:
         self._find = find
         self._problems = problems
         self.documents: list[Document] = []
+        self.parents: dict[str, Document] = {}
 
     def resolve(self, document: Document, name: str) -> Node:
         """Return a document's flow in the canonical spelling, with everything it inherits.
@@ -38,7 +43,7 @@ class Inheritance:
         child = flow(node_of(document), self._problems)
         said = (child.mapping or {}).get("name")
         line = said.value if said is not None and isinstance(said.value, str) else name
-        return self._checked(self._with_parents(child, (line,)))
+        return settled(self._with_parents(child, (line,)), self._problems)
 
     def _with_parents(self, child: Node, line: tuple[str, ...]) -> Node:
         inner = dict(child.mapping or {})
@@ -67,6 +72,7 @@ class Inheritance:
         if (document := self._document(wanted, name)) is None:
             return None
         self.documents.append(document)
+        self.parents[name] = document
         return self._with_parents(flow(node_of(document), self._problems), (*line, name))
 
     def _document(self, wanted: Node, name: str) -> Document | None:
@@ -104,42 +110,14 @@ class Inheritance:
 
     def _steps(self, parents: Sequence[Node], children: Sequence[Node]) -> list[Node]:
         """Return the parent's steps with the child's over those of the same name, then the child's new ones."""
-        merged = {_name(each): each for each in parents}
+        merged = {step_name(each): each for each in parents}
         for each in children:
-            name = _name(each)
-            if _is_removal(each) and name in merged:
+            name = step_name(each)
+            if is_removal(each) and name in merged:
                 del merged[name]
             else:
                 merged[name] = self._merged(merged[name], each) if name in merged else each
         return list(merged.values())
-
-    def _checked(self, node: Node) -> Node:
-        """Return a flow or a step without empty keys and the removals of steps that nobody has."""
-        made: dict[str, Node] = {}
-        for key, value in (node.mapping or {}).items():
-            if value.value is None:
-                continue
-            made[key] = value.made(self._without_removals(value.items)) if key in _BY_NAME and value.items else value
-        return node.made(made)
-
-    def _without_removals(self, steps: Sequence[Node]) -> list[Node]:
-        kept: list[Node] = []
-        for each in steps:
-            if _is_removal(each):
-                self._problems.at_key(each, f"there is no step {shown(_name(each))} to remove in what the flow extends")
-            else:
-                kept.append(self._checked(each))
-        return kept
-
-
-def _name(step: Node) -> object:
-    name = (step.mapping or {}).get("name")
-    return name.value if name is not None and isinstance(name.value, str) else id(step)
-
-
-def _is_removal(step: Node) -> bool:
-    remove = (step.mapping or {}).get("remove")
-    return remove is not None and remove.value is True
 
 
 def _other_executor(parent: Mapping[str, Node], child: Mapping[str, Node]) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from quorate.documents.file_type import Kind
 from quorate.flows.language.node import Node, Problems
 from quorate.flows.language.schema_spelling import KEYWORDS, TYPE_NAMES, TYPES, keyword, schema, type_name, word
 from quorate.flows.language.spelling import Spelling, by_name, put, respelled, spelling, texts
@@ -25,9 +26,10 @@ _WORDS = Spelling(what="an input", keys=KEYWORDS.keys | DIRECT, others=KEYWORDS.
 _VALIDATION = Spelling(what="a validation", keys=KEYWORDS.keys | frozenset(FILE_RULES), others=KEYWORDS.others)
 #: One JSON Schema for all inputs: beside the properties it may only say what holds anyway, or is for its readers.
 _WHOLE = spelling("a JSON Schema", "type properties required title description $schema additionalProperties")
+_KINDS = frozenset(Kind)
 _SIZE = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kmg]i?)?b?", re.IGNORECASE)
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3}
-_BARE_EXTENSION = re.compile(r"[A-Za-z0-9]+")
+_BARE_WORD = re.compile(r"[A-Za-z0-9]+")
 
 
 def inputs(node: Node, problems: Problems) -> Node:
@@ -78,15 +80,17 @@ def _input(node: Node, problems: Problems) -> Node:
     rules: dict[str, Node] = {}
     for key, value in _of_files(node.mapping).items():
         _take(key, value, _WORDS, found, rules, problems)
-    if (validation := found.pop("validation", None)) is not None:
+    if (validation := found.pop("validation", None)) is not None and validation.value is not None:
         if validation.mapping is None:
             problems.at(validation, f"{shown(validation.plain())}: expected a mapping such as {{min_length: 3}}")
         for key, value in (validation.mapping or {}).items():
             _take(key, value, _VALIDATION, found, rules, problems)
-    if (more := found.pop("schema", None)) is not None:
+    if (more := found.pop("schema", None)) is not None and more.value is not None:
         for key, value in (schema(more, problems).mapping or {}).items():
             put(rules, key, value, problems)
     _settle_type(found, rules, problems)
+    if (kind := found.get("type")) is not None and kind.value in {"array", "files"}:
+        rules = _of_items(rules, problems)
     if rules:
         found["schema"] = node.made(rules)
     return node.made(found)
@@ -101,6 +105,14 @@ def _of_files(mapping: Mapping[str, Node]) -> Mapping[str, Node]:
     if inner is None or inner.value != "file":
         return mapping
     return {**{key: value for key, value in mapping.items() if key != "items"}, "type": (kind or items).made("files")}
+
+
+def _of_items(rules: dict[str, Node], problems: Problems) -> dict[str, Node]:
+    """Return the rules of a list, whose length is the number of its items."""
+    found: dict[str, Node] = {}
+    for key, value in rules.items():
+        put(found, {"minLength": "minItems", "maxLength": "maxItems"}.get(key, key), value, problems)
+    return found
 
 
 def _take(
@@ -122,7 +134,9 @@ def _take(
 
 def _settle_type(found: dict[str, Node], rules: dict[str, Node], problems: Problems) -> None:
     """Leave one word as the type: several of them are a matter for the schema."""
-    if (kind := found.get("type")) is None:
+    if (kind := found.get("type")) is not None and kind.value is None:
+        return  # as if it were not written; a flow that inherits leaves out what is inherited
+    if kind is None:
         if "type" in rules:
             found["type"] = rules["type"].made("any")
         elif rules.keys() & {"anyOf", "oneOf", "allOf", "$ref", "const"}:
@@ -153,9 +167,10 @@ def _file_rule(key: str, node: Node, problems: Problems) -> Node:
 
 
 def _file_type(node: Node) -> Node:
-    """Return a media type or an extension; an extension gets the dot that people leave out."""
-    if isinstance(node.value, str) and _BARE_EXTENSION.fullmatch(node.value):
-        return node.made(f".{node.value.lower()}")
+    """Return a kind, a media type or an extension; a word that is no kind is an extension without its dot."""
+    if isinstance(node.value, str) and _BARE_WORD.fullmatch(node.value):
+        word = node.value.lower()
+        return node.made(word if word in _KINDS else f".{word}")
     return node
 
 

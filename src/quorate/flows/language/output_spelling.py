@@ -34,7 +34,7 @@ def _output(node: Node, problems: Problems) -> Node:
         else:
             hint = did_you_mean(key, WORDS.known()) or f"; known here: {listed(sorted(_DIRECT))}"
             problems.at_key(value, f"unknown key{hint}")
-    if (more := found.pop("schema", None)) is not None:
+    if (more := found.pop("schema", None)) is not None and more.value is not None:
         for key, value in (schema(more, problems).mapping or {}).items():
             put(rules, key, value, problems)
     _settle_type(found, rules, problems)

@@ -1,9 +1,8 @@
 """Read a flow: YAML in any spelling in, a section of checked types and the places of its values out."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePath
-from typing import Any
+from dataclasses import dataclass, field, replace
+from pathlib import PurePath
 
 from pydantic import ValidationError
 
@@ -11,7 +10,7 @@ from quorate.flows.language.inherit import Find, Inheritance
 from quorate.flows.language.node import Canonical, Node, Problems, flattened
 from quorate.flows.language.sections import FlowSection
 from quorate.flows.language.version import parsed_version
-from quorate.source.document import Document, parse_document, read_document
+from quorate.source.document import Document, parse_document
 from quorate.source.explain import explain
 from quorate.source.place import BadConfiguration, Problem
 
@@ -23,34 +22,21 @@ IN_A_FOLDER = "flow"
 class ReadFlow:
     """A flow as it was read, nothing compiled yet.
 
-    `written` holds the canonical values with their places; its `tree` is plain JSON and reads as the same flow again
-    (`read_flow_tree`). `documents` are the files it was read from, itself first, then those it extends.
+    `written` holds the canonical values with their places; its `tree` is plain JSON and reads as the same flow again.
+    `documents` are the files it was read from, itself first, then those it extends; `parents` are the latter by the
+    names under which they were looked for (`NAME`, `NAME@RANGE`).
     """
 
     section: FlowSection
     written: Canonical
     documents: tuple[Document, ...]
-
-
-def read_flow(path: Path, *, find: Find | None = None, shown_as: str | None = None) -> ReadFlow:
-    """Return the flow in a file; raise `BadConfiguration` with everything that is wrong, each with its place.
-
-    `find` returns the documents of flows that it extends. A flow that does not say its name has that of its file
-    (`digest.yaml`) or folder (`digest/flow.yaml`, `digest/1.2.0.yaml`). Blocking.
-    """
-    document = read_document(path, shown_as=shown_as, aliases=True)
-    return read_flow_document(document, find=find, name=name_of_file(path))
+    parents: Mapping[str, Document] = field(default_factory=dict[str, Document])
 
 
 def read_flow_text(text: str, file: str, *, find: Find | None = None) -> ReadFlow:
     """Return the flow in a text; `file` stands in messages and gives a name to a flow that does not say it."""
     document = parse_document(text, file, aliases=True)
     return read_flow_document(document, find=find, name=name_of_file(PurePath(file)))
-
-
-def read_flow_tree(tree: Mapping[str, Any], file: str) -> ReadFlow:
-    """Return the flow in plain values, such as the `document` of a compiled one."""
-    return read_flow_document(Document(file=file, tree=dict(tree), values={}, keys={}), name="")
 
 
 def read_flow_document(document: Document, *, find: Find | None = None, name: str, version: str = "") -> ReadFlow:
@@ -75,7 +61,9 @@ def read_flow_document(document: Document, *, find: Find | None = None, name: st
         raise BadConfiguration(problems.found) from None
     if problems.found:
         raise BadConfiguration(problems.found)
-    return ReadFlow(section=section, written=written, documents=tuple(inheritance.documents))
+    return ReadFlow(
+        section=section, written=written, documents=tuple(inheritance.documents), parents=inheritance.parents
+    )
 
 
 def name_of_file(path: PurePath) -> str:

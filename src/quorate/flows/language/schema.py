@@ -17,6 +17,9 @@ Json = dict[str, Any]
 #: A value in which a template may stand instead.
 _TEMPLATE: Json = {"type": "string", "pattern": r"\{[{%]"}
 _TEXTS: Json = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
+_NOTHING: Json = {"type": "null"}
+#: Keys that have to say something where they stand.
+_NEVER_EMPTY = frozenset({"name", "items", "implementation"})
 _SPELLINGS: Mapping[str, Spelling] = {
     "FlowSection": canonical.FLOW,
     "StepSection": step_spelling.STEP,
@@ -76,10 +79,24 @@ def _any(*choices: Json) -> Json:
     return {"anyOf": list(choices)}
 
 
+def _or_nothing(schema: Json) -> Json:
+    """A value, or an empty key, which says nothing. What is said to readers stays outside: editors show that."""
+    kind = schema.get("type")
+    if not schema or kind == "null":
+        return schema
+    if kind is not None and not schema.keys() & {"enum", "const"}:
+        kinds = [kind] if isinstance(kind, str) else kind
+        return schema if "null" in kinds else {**schema, "type": [*kinds, "null"]}
+    said = {key: schema[key] for key in ("description", "default") if key in schema}
+    value = {key: schema[key] for key in schema if key not in said}
+    choices = value["anyOf"] if value.keys() == {"anyOf"} else [value]
+    return {**said, "anyOf": choices if _NOTHING in choices else [*choices, _NOTHING]}
+
+
 def _named(item: Json) -> Json:
     """A list of what has a name, or a mapping from the names; nothing under a name leaves it out."""
     in_list: Json = {"type": "array", "items": {"allOf": [item, {"type": "object", "required": ["name"]}]}}
-    return _any(in_list, {"type": "object", "additionalProperties": _any(item, {"type": "null"})})
+    return _any(in_list, {"type": "object", "additionalProperties": _any(item, _NOTHING)})
 
 
 def _set(definition: Json, words: Spelling, values: Mapping[str, Json]) -> None:
@@ -121,6 +138,11 @@ def _widen(definitions: dict[str, Json]) -> None:
         "error_handling": _ref("ErrorHandling"),
     }
     definitions["FunctionSection"]["properties"] |= {"name": {"type": "string"}}
+    for name in ("DefaultsSection", *_SPELLINGS):
+        definitions[name]["properties"] = _may_be_empty(definitions[name]["properties"])
+    for name in ("FlowSection", "CaseSection"):  # these have other names then
+        properties: Json = definitions[name]["properties"]
+        properties["name"] = _or_nothing(properties["name"])
 
 
 def _flow_values() -> dict[str, Json]:
@@ -139,7 +161,7 @@ def _flow_values() -> dict[str, Json]:
         "catch": _ref("Steps"),
         "finally": _ref("Steps"),
         "cache": _ref("Cache"),
-        "callbacks": _any({"type": "boolean"}, _ref("CallbacksSection"), {"type": "null"}),
+        "callbacks": _any({"type": "boolean"}, _ref("CallbacksSection")),
         "tests": _named(_ref("TestSection")),
         "examples": _any({"type": "array", "items": {"type": "object"}}, {"type": "object"}),
         "config": _ref("Config"),
@@ -148,31 +170,47 @@ def _flow_values() -> dict[str, Json]:
 
 
 def _step_values() -> dict[str, Json]:
+    said: Json = {"description": {"type": "string"}}
+    in_list: Json = {**_closed({"name": {"type": "string"}, **said}), "required": ["name"]}
+    by_name: Json = {"type": "object", "additionalProperties": _or_nothing(_closed(said))}
     return {
         "depends_on": _TEXTS,
-        "foreach": _any({"type": "string"}, {"type": "array"}, _ref("ForeachSection"), {"type": "null"}),
+        "foreach": _any({"type": "string"}, {"type": "array"}, _ref("ForeachSection")),
         "steps": _ref("Steps"),
         "switch": _any({"type": "array", "items": _ref("CaseSection")}, _ref("Switch")),
         "retry": _ref("Retry"),
         "on_error": _ref("OnError"),
         "error_handling": _ref("ErrorHandling"),
         "cache": _ref("Cache"),
-        "outputs": _any(_TEXTS, {"type": "array"}, {"type": "object"}),
+        "outputs": _any({"type": "string"}, {"type": "array", "items": _any({"type": "string"}, in_list)}, by_name),
         "type": {"enum": list(step_spelling.GROUPS), "description": "Of a step with `steps` inside."},
         "remove": {"type": "boolean", "description": "Leaves out a step of the flow that this one extends."},
         "config": {"type": ["object", "null"]},
     }
 
 
-def _closed(properties: Json) -> Json:
-    return {"type": "object", "additionalProperties": False, "properties": properties}
+def _closed(properties: Json, *, filled: Spelling | None = None) -> Json:
+    return {"type": "object", "additionalProperties": False, "properties": _may_be_empty(properties, filled=filled)}
+
+
+def _may_be_empty(properties: Json, *, filled: Spelling | None = None) -> Json:
+    """Let keys be empty, but those that have to say something, and all of `filled`."""
+    return {
+        key: value if key in _NEVER_EMPTY or (filled is not None and key in filled) else _or_nothing(value)
+        for key, value in properties.items()
+    }
+
+
+def _in_all_words(words: Spelling, **values: Json) -> Json:
+    """Return the values of keys under every word for them."""
+    return {**values, **{word: values[key] for word, key in words.others.items()}}
 
 
 def _new_definitions() -> dict[str, Json]:
     """Return the definitions of what the canonical spelling does not know."""
     retries: Json = {"type": "integer", "minimum": 0}
     handling = {
-        "on_failure": {"enum": [*error_spelling.ACTIONS, "retry"]},
+        "on_failure": _ref("Action"),
         "fallback_step": {"type": "string"},
         "fallback_value": {},
         "max_retries": retries,
@@ -188,7 +226,6 @@ def _new_definitions() -> dict[str, Json]:
     one_input["validation"] = _closed({**keywords, **files})
     one_output = {word: {} for word in (*OUTPUT_WORDS.known(), "source")} | {"name": {"type": "string"}}
     free_keys: Json = {"patternProperties": {"^x-": {}}}
-    limits, cache, callbacks = _ref("LimitsSection"), _ref("Cache"), _ref("CallbacksSection")
     return {
         "InputSection": _any(types, {**_closed(one_input), **free_keys}),
         "OutputSection": {**_closed(one_output), **free_keys},
@@ -202,24 +239,28 @@ def _new_definitions() -> dict[str, Json]:
             },
         },
         "Steps": _named(_ref("StepSection")),
-        "Retry": _any(_ref("RetrySection"), {"type": "boolean"}, {"type": "integer", "minimum": 1}, {"type": "null"}),
-        "Action": {"enum": list(error_spelling.ACTIONS)},
-        "OnError": _any(_ref("Action"), _ref("ErrorSection"), {"type": "null"}),
-        "ErrorHandling": _any({"enum": [*error_spelling.ACTIONS, "retry"]}, _closed({**handling, **others})),
-        "Cache": _any({"type": "boolean"}, _ref("CacheSection"), {"type": "null"}),
+        "Retry": _any(_ref("RetrySection"), {"type": "boolean"}, {"type": "integer", "minimum": 1}),
+        "Action": {"enum": list(error_spelling.WORDS)},
+        "OnError": _any(_ref("Action"), _ref("ErrorSection")),
+        "ErrorHandling": _any(_ref("Action"), _closed({**handling, **others})),
+        "Cache": _any({"type": "boolean"}, _ref("CacheSection")),
+        "CaseSteps": _closed({"steps": _ref("Steps")}),
         "Switch": _closed(
-            {
-                **dict.fromkeys(("on", "value", "expression"), cast("Json", {"type": "string"})),
-                "cases": {"type": "object", "additionalProperties": _any(_ref("Steps"), _ref("CaseSection"))},
-                **dict.fromkeys(("default", "otherwise", "else"), _any(_ref("Steps"), _ref("CaseSection"))),
-            }
+            _in_all_words(
+                step_spelling.SWITCH,
+                on={"type": "string"},
+                cases={"type": "object", "additionalProperties": _any(_ref("Steps"), _ref("CaseSteps"))},
+                default=_any(_ref("Steps"), _ref("CaseSteps")),
+            ),
+            filled=step_spelling.SWITCH,
         ),
         "Config": _closed(
-            {
-                **dict.fromkeys(("execution", "limits"), limits),
-                **dict.fromkeys(("caching", "cache"), cache),
-                "callbacks": _any({"type": "boolean"}, callbacks),
-            }
+            _in_all_words(
+                canonical.CONFIG,
+                execution=_ref("LimitsSection"),
+                caching=_ref("Cache"),
+                callbacks=_any({"type": "boolean"}, _ref("CallbacksSection")),
+            )
         ),
     }
 

@@ -88,6 +88,8 @@ def word(key: str, words: Spelling) -> str | None:
 
 def keyword(written: str, canonical: str, node: Node, problems: Problems) -> Node:
     """Return the value of one keyword, schemas inside it brought into their own words as well."""
+    if node.value is None:
+        return node
     if canonical == "type":
         if node.items is not None:
             return node.made([_checked_type(each, problems) for each in node.items])

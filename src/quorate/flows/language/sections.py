@@ -57,7 +57,7 @@ class InputSection(Section):
     schema_: dict[str, Any] = Field(default_factory=dict, alias="schema")
     """Further keywords of JSON Schema: `enum`, `minLength`, `pattern`, `items`, `properties`, ..."""
     accept: tuple[str, ...] = ()
-    """Media types and extensions that a file may have, such as `application/pdf`, `image/*` or `.docx`."""
+    """Kinds, media types and extensions that a file may have, such as `pdf`, `image`, `application/pdf` or `.docx`."""
     max_bytes: Annotated[int | None, Field(gt=0)] = None
     """How large a file may be."""
 

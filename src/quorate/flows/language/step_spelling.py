@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 
-from quorate.flows.language.error_spelling import cache, error_handling, on_error, retry
+from quorate.flows.language.error_spelling import cache, retry, split_errors
 from quorate.flows.language.node import Node, Problems
 from quorate.flows.language.spelling import entries, put, renamed_value, respelled, spelling, texts
 from quorate.source.place import did_you_mean, shown
@@ -53,7 +53,7 @@ def step(node: Node, problems: Problems) -> Node | None:
     """Return one step."""
     if (found := respelled(node, STEP, problems)) is None:
         return None
-    _split_error_handling(found, problems)
+    split_errors(found, problems)
     for key, spelt in _PARTS.items():
         if (value := found.get(key)) is not None and value.value is not None:
             if (made := spelt(value, problems)) is not None:
@@ -62,15 +62,6 @@ def step(node: Node, problems: Problems) -> Node | None:
                 del found[key]
     _settle_type(found, problems)
     return node.made(found)
-
-
-def _split_error_handling(found: dict[str, Node], problems: Problems) -> None:
-    if (handling := found.pop("error_handling", None)) is None:
-        return
-    rule, again = error_handling(handling, problems)
-    for key, value in (("on_error", rule), ("retry", again)):
-        if value is not None:
-            put(found, key, value, problems)
 
 
 def _settle_type(found: dict[str, Node], problems: Problems) -> None:
@@ -121,21 +112,39 @@ def _foreach(node: Node, problems: Problems) -> Node | None:
 
 
 def _outputs(node: Node, problems: Problems) -> Node | None:
-    """Return the names of a step's outputs; what else is said of them is said in vain and refused."""
+    """Return the names of a step's outputs; a description beside one is for its readers, all else is refused."""
     if isinstance(node.value, str):
         return texts(node)
+    if node.mapping is None and node.items is None:
+        problems.at(node, f"{shown(node.value)}: expected the names of outputs, as a list")
+        return None
     if node.mapping is not None:
-        return node.made(
-            [Node(value=key, mark=each.key or each.mark, path=each.path) for key, each in node.mapping.items()]
-        )
-    names: list[Node] = []
-    for each in node.items or ():
-        name = each.mapping.get("name") if each.mapping is not None else each
-        if name is None or not isinstance(name.value, str):
-            problems.at(each, f"{shown(each.plain())}: expected the name of an output")
-        else:
-            names.append(name)
-    return node.made(names)
+        for each in node.mapping.values():
+            _only_described(each, problems)
+        names = {key: each.key or each.mark for key, each in node.mapping.items()}
+        return node.made([Node(value=key, mark=names[key], path=each.path) for key, each in node.mapping.items()])
+    return node.made([name for each in node.items or () if (name := _output_name(each, problems)) is not None])
+
+
+def _output_name(node: Node, problems: Problems) -> Node | None:
+    if isinstance(node.value, str):
+        return node
+    inner = dict(node.mapping or {})
+    name = inner.pop("name", None)
+    if name is None or not isinstance(name.value, str):
+        problems.at(node, f"{shown(node.plain())}: expected the name of an output")
+        return None
+    _only_described(node.made(inner), problems)
+    return name
+
+
+def _only_described(node: Node, problems: Problems) -> None:
+    told = "a step's output has a name only: what it is follows from the executor; an executor `validate` checks it"
+    if node.value is not None and node.mapping is None:
+        problems.at(node, f"{shown(node.plain())}: {told}")
+    for key, value in (node.mapping or {}).items():
+        if key != "description":
+            problems.at_key(value, told)
 
 
 def _switch(node: Node, problems: Problems) -> Node | None:
@@ -149,8 +158,9 @@ def _switch(node: Node, problems: Problems) -> Node | None:
 
 
 def _case(node: Node, problems: Problems) -> Node | None:
-    if (found := respelled(node, CASE, problems)) is None:
+    if (said := respelled(node, CASE, problems)) is None:
         return None
+    found = {key: value for key, value in said.items() if value.value is not None}
     otherwise = found.pop("otherwise", None)
     if otherwise is not None:
         if "when" in found:
@@ -199,8 +209,12 @@ def _with_name(case: Node, name: str) -> Node:
 
 
 def _inner_steps(node: Node, problems: Problems) -> dict[str, Node]:
+    """Return the steps of one case of `cases`: it is named, and taken, by the value that it stands under."""
     if node.mapping is not None and "steps" in node.mapping:
         found = respelled(node, CASE, problems) or {}
+        for key, value in found.items():
+            if key != "steps":
+                problems.at_key(value, "a case here is named, and taken, by its value; it has `steps` alone")
         node = found["steps"]
     return {"steps": steps(node, problems)}
 
@@ -221,7 +235,6 @@ _PARTS: dict[str, Callable[[Node, Problems], Node | None]] = {
     "steps": steps,
     "switch": _switch,
     "retry": retry,
-    "on_error": on_error,
     "cache": cache,
     "outputs": _outputs,
 }

@@ -246,3 +246,21 @@ def test_a_flow_may_extend_a_range_of_versions(folder: Path) -> None:
     book = opened(folder)
     assert (book.resolve("old").description, book.resolve("new").description) == ("1.2.0", "2.0.0")
     assert "no flow 'base@^9' (flows: base, new, none, old)" in book.problems()[0].message
+
+
+def test_a_flow_follows_the_versions_of_the_one_it_extends(folder: Path) -> None:
+    put(folder, "base@1.0.0.yaml", "description: first\n")
+    put(folder, "child.yaml", "extends: base\n", steps="")
+    put(folder, "pinned.yaml", "extends: base@^1\n", steps="")
+    book = FlowBook(folder, compile_flow)
+    book.refresh()
+    assert book.resolve("child").description == "first"
+    newer = put(folder, "base@2.0.0.yaml", "description: second\n")
+    assert book.refresh()
+    assert [book.resolve(name).description for name in ("child", "pinned")] == ["second", "first"]
+    put(folder, "base@2.0.0.yaml", "description: changed\n")
+    book.refresh()
+    assert book.resolve("child").description == "changed"
+    newer.unlink()
+    book.refresh()
+    assert book.resolve("child").description == "first"

@@ -47,14 +47,14 @@ def test_a_name_that_means_nothing(expression: str, told: str) -> None:
         ("steps.ask.anything.at.all", True),
         ("steps.ocr.success and steps.ocr.status and steps.ocr.skipped and steps.ocr.output.pages", True),
         ("steps.ocr.get('text')", True),
-        ("steps.listed.more", True),
+        ("steps.listed.more and steps.listed.answer and steps.listed.success", True),
         ("steps.listed.less", False),
     ],
 )
 def test_which_fields_a_step_has(expression: str, fits: bool) -> None:
     steps = f"""
   - {{name: ask, executor: ask, config: {{prompt: x}}}}
-  - {{name: listed, executor: note, outputs: [more]}}
+  - {{name: listed, executor: ask, config: {{prompt: x}}, outputs: [more]}}
   - {{name: b, executor: note, condition: "{expression}"}}
 """
     assert (complaints(steps_flow(STEPS + steps, head=HEAD)) == []) is fits
@@ -83,6 +83,14 @@ def test_which_fields_a_step_has(expression: str, fits: bool) -> None:
         ("{name: b, executor: note, foreach: {items: [1], as: run}}", "'run' has a meaning of its own"),
         ("{name: b, executor: note, on_error: {fallback: orc}}", "no step 'orc' to fall back to; did you mean 'ocr'?"),
         ("{name: b, executor: note, on_error: {fallback: b}}", "cannot be its own fallback"),
+        ("{name: b, executor: note, retry: {never_on: [time]}}", "no error has the code 'time'; "),
+        ("{name: b, executor: note, outputs: [pagse]}", "the output of 'b' never has 'pagse'; did you mean 'pages'?"),
+        ("{name: b, steps: [{name: c, executor: note}], outputs: [d]}", "never has 'd'; it has: c"),
+        (
+            "{name: b, executor: free, config: {txt: x}}",
+            "config.txt: unknown key; did you mean 'text'? A key of your own",
+        ),
+        ("{name: b, executor: note, on_error: {value: steps.ocr.text}}", "is this text and no reference"),
         ("{name: b, executor: note, fallback_only: true}", "so that 'b' would never run"),
         ("{name: b, steps: [{name: c, executor: note, on_error: {fallback: ocr}}]}", "'ocr' is not beside 'c'"),
         ("{name: b, steps: [{name: c, executor: note}], cache: {ttl: 3}}", "needs a `key` here"),
@@ -160,11 +168,39 @@ def test_what_a_template_makes_is_not_judged_before_it_is_made() -> None:
         ("tests: [{name: t, expect: {status: fine}}]\n", "no status 'fine'"),
         ("outputs: {o: {value: '{{ steps.orc.text }}'}}\n", "outputs.o.value: no step 'orc'"),
         ("outputs: {o: {value: 1, type: text}}\n", "'text' is not one of string, integer"),
-        ("limits: {per_key: '{{ steps.ocr.text }}'}\n", "needed before the run begins and sees no steps"),
-        ("rollout: {sticky_by: '{{ inputs.user }}'}\n", "rollout.sticky_by: no input 'user'"),
+        ("limits: {runs: 1, per_key: '{{ steps.ocr.text }}'}\n", "needed before the run begins and sees no steps"),
+        ("rollout: {split: {1.0.0: 1}, sticky_by: '{{ inputs.user }}'}\n", "rollout.sticky_by: no input 'user'"),
         ("functions: {f: {implementation: 'pass'}}\n", "the function 'f' has no `def f`"),
         ("functions: {run: {implementation: 'def run(): pass'}}\n", "'run' has a meaning of its own"),
         ("macros: {f: x}\nfunctions: {f: {implementation: 'def f(): pass'}}\n", "there is a function 'f' already"),
+        (
+            "limits: {per_key: '{{ inputs }}'}\n",
+            "limits.per_key: counts runs for each of its values, and nothing limits",
+        ),
+        ("rollout: {sticky_by: '{{ run.tenant }}'}\n", "rollout.sticky_by: keeps runs at one version of several, and"),
+        (
+            "inputs: {n: {type: integer, schema: {minLength: 1}}}\n",
+            "`minLength` is for type string; 'n' is of type 'int",
+        ),
+        ("inputs: {n: {type: array, schema: {pattern: a}}}\n", "`pattern` is for type string; 'n' is of type 'array'"),
+        ("inputs: {n: {schema: {maximum: 1}}}\n", "`maximum` is for type integer or number; 'n' is of type 'string'"),
+        ("inputs: {n: {type: file, schema: {minLength: 1}}}\n", "`minLength` is not for files; of those are said"),
+        ("inputs: {n: {schema: {format: dat}}}\n", "'dat' is no format that is checked; did you mean 'date'?"),
+        ("outputs: {o: {value: x, schema: {format: markdown}}}\n", "'markdown' is no format that is checked; formats:"),
+        (
+            "outputs: {o: {value: 1, type: integer, schema: {minItems: 1}}}\n",
+            "outputs.o.schema.minItems: `minItems` is",
+        ),
+        ("outputs: {o: {value: steps.ocr.text}}\n", 'is this text and no reference: write "{{ steps.ocr.text }}"'),
+        (
+            "outputs: {o: {value: {a: ['steps.ocr.output[0]']}}}\n",
+            "outputs.o.value.a[0]: 'steps.ocr.output[0]' is this",
+        ),
+        ("inputs: {n: {}}\noutputs: {o: {value: inputs.n}}\n", 'write "{{ inputs.n }}"'),
+        (
+            "defaults: {retry: {on: [deadline_exeeded]}}\n",
+            "defaults.retry.on[0]: no error has the code 'deadline_exeeded'",
+        ),
         ("defaults: {on_error: {fallback: ocr}}\n", "name it there, not among the defaults"),
     ],
 )
@@ -202,3 +238,12 @@ def test_functions_and_macros_are_known_names() -> None:
     head = "functions: {double: {implementation: 'def double(x): return x'}}\nmacros: {cite: x}\n" + HEAD
     steps = '  - {name: b, executor: note, config: {text: "{{ double(inputs.text) }} {{ cite(inputs.text) }}"}}\n'
     assert complaints(steps_flow(STEPS + steps, head=head)) == []
+
+
+def test_texts_that_only_resemble_references_stay_texts() -> None:
+    head = "outputs: {o: {value: steps.orc.text}, p: {value: 'see steps.ocr.text'}, q: {value: inputs.md}}\n"
+    assert complaints(steps_flow("  - {name: ocr, executor: note}\n", head=head)) == []
+
+
+def test_keys_of_ones_own_stay_where_they_are_allowed() -> None:
+    assert complaints(steps_flow("  - {name: a, executor: free, config: {context: x, key_phrases: y}}\n")) == []

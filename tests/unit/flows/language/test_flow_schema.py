@@ -13,6 +13,7 @@ from flow_samples import (
     BRIEFING,
     COMPOSITION,
     CONDITIONS,
+    EMPTY_KEYS,
     FUNCTIONS,
     INPUT_SPELLINGS,
     OUTPUT_SPELLINGS,
@@ -69,6 +70,7 @@ ACCEPTED = [
     *(f"inputs:\n  {written}\n" for written, _ in INPUT_SPELLINGS),
     *(f"outputs: {written}\n" for written, _ in OUTPUT_SPELLINGS),
     *(f"steps:\n  - {{name: a, {written}}}\n" for written, _ in STEP_SPELLINGS),
+    *EMPTY_KEYS,
     *(COMPOSITION, CONDITIONS, PARALLEL, FUNCTIONS, BRIEFING),
 ]
 
@@ -90,6 +92,8 @@ def test_every_spelling_fits(text: str) -> None:
         "inputs: {a: strng}",
         "inputs: {a: {type: string, validation: {min_lenght: 1}}}",
         "limits: {priority: urgent}",
+        "steps: [{name: a, outputs: {text: string}}]",
+        "steps: [{name: a, switch: {on: x, cases: {y: {when: z, steps: []}}}}]",
     ],
 )
 def test_mistakes_do_not(text: str) -> None:

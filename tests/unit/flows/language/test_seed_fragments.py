@@ -48,5 +48,5 @@ def test_the_parallel_pipeline_keeps_its_limits_and_its_ways_to_fail() -> None:
     assert procurement.on_error is not None
     assert procurement.on_error.value == "{{ inputs.metrics }}"
     assert annex.retry is not None
-    assert (annex.retry.max_attempts, annex.retry.on) == (2, ("unavailable", "deadline_exceeded"))
+    assert (annex.retry.max_attempts, annex.retry.on) == (2, ("provider_unavailable", "deadline_exceeded"))
     assert flow.outputs["annex"].value == "{{ steps.annex.result }}"

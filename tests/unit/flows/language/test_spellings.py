@@ -1,14 +1,14 @@
 """Every spelling of a flow means the same as the canonical one."""
 
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flow_samples import INPUT_SPELLINGS, OUTPUT_SPELLINGS, STEP_SPELLINGS
-from quorate.flows.language.canonical import canonical
-from quorate.flows.language.read import read_flow_tree
+from flow_samples import EMPTY_KEYS, INPUT_SPELLINGS, OUTPUT_SPELLINGS, STEP_SPELLINGS
+from quorate.flows.language.read import ReadFlow, read_flow_document
 from quorate.source.document import Document
 from written_flows import only_step, read, tree
 
@@ -59,6 +59,30 @@ def test_steps_by_name_keep_their_order() -> None:
         {"name": "b", "executor": "x"},
         {"name": "a", "executor": "y"},
     ]
+
+
+def test_the_length_of_a_list_is_the_number_of_its_items() -> None:
+    found = tree("inputs: {l: {type: array, min_length: 1, validation: {max_length: 3}}, s: {min_length: 1}}")["inputs"]
+    assert (found["l"]["schema"], found["s"]["schema"]) == ({"minItems": 1, "maxItems": 3}, {"minLength": 1})
+
+
+@pytest.mark.parametrize(
+    ("defaults", "attempts"), [("{retry: {max_attempts: 7}}", None), ("{timeout: 1}", 3), ("{retry: }", 3)]
+)
+def test_trying_again_without_more_is_what_the_defaults_say(defaults: str, attempts: int | None) -> None:
+    step = read(f"defaults: {defaults}\nsteps: [{{name: a, executor: x, on_failure: retry}}]\n").section.steps[0]
+    assert (step.retry.max_attempts if step.retry else None) == attempts
+
+
+def test_usual_names_of_errors_are_their_codes() -> None:
+    found = only_step("steps: [{name: a, retry: {on: [timeout, Unavailable], never_on: rate_limit}}]")["retry"]
+    assert found == {"on": ["deadline_exceeded", "provider_unavailable"], "never_on": ["rate_limited"]}
+
+
+@pytest.mark.parametrize("text", EMPTY_KEYS)
+def test_a_key_with_nothing_under_it_says_nothing(text: str) -> None:
+    assert read(text).section.name == "demo"
+    assert "null" not in json.dumps(tree(text)).replace('"default": null', "")
 
 
 def test_the_configuration_of_a_whole_flow() -> None:
@@ -200,8 +224,10 @@ FLOWS = st.fixed_dictionaries(
 @given(FLOWS)
 @settings(max_examples=150, deadline=None)
 def test_the_canonical_spelling_is_the_canonical_spelling_of_itself(flow: dict[str, Any]) -> None:
-    once = canonical(Document(file="f", tree=flow, values={}, keys={}))
-    assert canonical(once).tree == once.tree
-    section = read_flow_tree(flow, "f").section
-    assert read_flow_tree(once.tree, "f").section == section
-    assert read_flow_tree(read_flow_tree(flow, "f").written.tree, "f").section == section
+    once = of_tree(flow)
+    again = of_tree(once.written.tree)
+    assert (again.written.tree, again.section) == (once.written.tree, once.section)
+
+
+def of_tree(values: dict[str, Any]) -> ReadFlow:
+    return read_flow_document(Document(file="f", tree=values, values={}, keys={}), name="")
