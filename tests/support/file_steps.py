@@ -27,6 +27,9 @@ class _Nothing:
     def names(self) -> tuple[str, ...]:
         return ()
 
+    def worst_case(self, name: str) -> NoReturn:
+        raise AssertionError(name)
+
     async def run(self, name: str, values: Mapping[str, Any], call: Call) -> Result:
         raise AssertionError(name)
 

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from quorate.core.ids import RunId
 from quorate.engine.catalog import Catalog
+from quorate.engine.most import WorstCase
 from quorate.flows.data.view import VIEW_KEYS
 from quorate.flows.executor import FlowServices, StepContext
 from quorate.flows.files import FileRef
@@ -23,6 +24,12 @@ class _Refusing:
     def names(self) -> tuple[str, ...]:
         """No prompt is there."""
         return ()
+
+    def worst_case(self, name: str) -> WorstCase:
+        """Refuse to say what a prompt can cost."""
+        raise AssertionError(
+            f"the step asks what the prompt {name!r} costs; give `executor_step` services that have it"
+        )
 
     async def run(self, name: str, values: Mapping[str, Any], call: Call) -> Result:
         """Refuse to run a prompt."""

@@ -70,7 +70,7 @@ from written_flows import messages, read
             "else.otherwise: a case",
         ),
         ("inputs: {a: }", "demo.yaml:1:10: inputs.a: there is nothing under the name of this input; say what it is"),
-        ("inputs: {a: strng}", "demo.yaml:1:13: inputs.a: 'strng' is not one of file, string"),
+        ("inputs: {a: strng}", "demo.yaml:1:13: inputs.a: 'strng' is not one of file, files, string"),
         (
             "inputs: {a: {type: string, validation: {min_lenght: 1}}}",
             "inputs.a.validation.min_lenght: unknown key; did you mean 'min_length'?",

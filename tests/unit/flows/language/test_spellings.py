@@ -21,7 +21,7 @@ def test_inputs(written: str, expected: dict[str, Any]) -> None:
 @pytest.mark.parametrize("written", ["type: files", "type: array, items: file", "type: list, items: {type: file}"])
 def test_several_files(written: str) -> None:
     found = tree(f"inputs: {{papers: {{{written}, max_items: 3, accept: pdf}}}}")["inputs"]
-    assert found == {"papers": {"type": "files", "schema": {"maxItems": 3}, "accept": [".pdf"]}}
+    assert found == {"papers": {"type": "files", "schema": {"maxItems": 3}, "accept": ["pdf"]}}
 
 
 def test_inputs_as_a_list_or_one_schema_are_the_same_as_a_mapping() -> None:
