@@ -80,7 +80,7 @@ def operation_of(plan: FlowPlan) -> JsonObject:
         ]
     }
     return {
-        "operationId": f"run_{plan.name.replace('-', '_')}",
+        "operationId": f"run_{plan.name}",
         "summary": plan.description or f"Run the flow {plan.name}",
         "tags": ["flows", *plan.tags],
         "x-quorate-permission": "flows.run",

@@ -27,9 +27,7 @@ class _Refusing:
 
     def worst_case(self, name: str) -> WorstCase:
         """Refuse to say what a prompt can cost."""
-        raise AssertionError(
-            f"the step asks what {name!r} costs; give `executor_step` services that have that prompt"
-        )
+        raise AssertionError(f"the step asks what {name!r} costs; give `executor_step` services that have that prompt")
 
     async def run(self, name: str, values: Mapping[str, Any], call: Call) -> Result:
         """Refuse to run a prompt."""

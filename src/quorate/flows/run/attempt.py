@@ -18,6 +18,7 @@ from quorate.flows.plan import StepPlan
 from quorate.flows.registry import AnyExecutor
 from quorate.flows.run.course import Course
 from quorate.flows.run.failure import StepFailed
+from quorate.flows.run.hidden import HiddenPieces
 from quorate.flows.run.nested import nested_course, run_place
 from quorate.flows.run.places import Place
 from quorate.flows.run.rendering import rendered
@@ -35,7 +36,19 @@ _encode = msgspec.json.Encoder().encode
 class Attempt:
     """One attempt of one step; a live object. `nested` are the results of the flows that it ran below itself."""
 
-    __slots__ = ("_call", "_course", "_number", "_path", "_place", "_scope", "_sleeps", "_step", "nested", "was_cached")
+    __slots__ = (
+        "_call",
+        "_course",
+        "_number",
+        "_path",
+        "_place",
+        "_said",
+        "_scope",
+        "_sleeps",
+        "_step",
+        "nested",
+        "was_cached",
+    )
 
     def __init__(
         self, course: Course, step: StepPlan, path: str, number: int, scope: Mapping[str, Any], call: Call, place: Place
@@ -47,6 +60,7 @@ class Attempt:
         self._call = call
         self._place = place
         self._sleeps = 0
+        self._said = HiddenPieces(course.hidden)
         self._scope = scope if number == 1 else {**scope, "run": {**scope["run"], "attempt": number}}
         self.nested: list[FlowResult] = []
         self.was_cached = False
@@ -83,13 +97,15 @@ class Attempt:
             )
         config = _checked(executor, written, self._path)
         try:
-            return await executor.run(config, self._context())
+            result = await executor.run(config, self._context())
         except Exception as error:
             # Why the flow below has failed says more than that it has.
             below = next((each for each in self.nested if each.status is RunStatus.FAILED and each.errors), None)
             if below is None:
                 raise
             raise StepFailed(below.errors[0]) from error
+        self._show(self._said.rest())
+        return result
 
     def _context(self) -> StepContext:
         course = self._course
@@ -125,9 +141,11 @@ class Attempt:
         return run_flow
 
     def _say(self, text: str) -> None:
+        self._show(self._said.piece(text))
+
+    def _show(self, shown: str) -> None:
         run = self._course.run
-        if run.is_watched():
-            shown = self._course.hidden.text(text)
+        if shown and run.is_watched():
             run.tell(StepDelta(call_id=run.id, at_s=run.at_s, step=self._path, text=shown), None)
 
     async def _sleep(self, delay_s: float) -> None:

@@ -33,6 +33,24 @@ class Hidden:
         """Return plain data without them, keys included; the same object if there are no secrets."""
         return self._data(value) if self._values else value
 
+    def settled(self, text: str) -> int:
+        """Return how many characters of a text stay as they are shown, whatever follows it.
+
+        Behind them may be the beginning of a secret, or one that is the beginning of a longer one.
+        """
+        cut = len(text) - max((_overlap(text, value) for value in self._values), default=0)
+        while (whole := self._across(text, cut)) is not None:
+            cut = whole
+        return cut
+
+    def _across(self, text: str, cut: int) -> int | None:
+        """Return where a whole secret begins that a cut would divide."""
+        for value in self._values:
+            at = text.find(value, max(0, cut - len(value) + 1), cut + len(value) - 1)
+            if 0 <= at < cut:
+                return at
+        return None
+
     def _data(self, value: Any) -> Any:
         if isinstance(value, str):
             return self.text(value)
@@ -42,3 +60,35 @@ class Hidden:
         if isinstance(value, list | tuple):
             return [self._data(entry) for entry in cast("list[Any]", value)]
         return value
+
+
+class HiddenPieces:
+    """A text without secrets that is passed on while it comes; a live object.
+
+    What may be the beginning of a secret waits for the piece after it, and for `rest` at the end.
+    """
+
+    __slots__ = ("_hidden", "_waiting")
+
+    def __init__(self, hidden: Hidden) -> None:
+        self._hidden = hidden
+        self._waiting = ""
+
+    def piece(self, text: str) -> str:
+        """Return what can be shown now."""
+        if not self._hidden:
+            return text
+        text = self._waiting + text
+        settled = self._hidden.settled(text)
+        self._waiting = text[settled:]
+        return self._hidden.text(text[:settled])
+
+    def rest(self) -> str:
+        """Return what was held back: no more comes."""
+        rest, self._waiting = self._waiting, ""
+        return self._hidden.text(rest)
+
+
+def _overlap(text: str, secret: str) -> int:
+    longest = min(len(text), len(secret) - 1)
+    return next((length for length in range(longest, 0, -1) if text.endswith(secret[:length])), 0)

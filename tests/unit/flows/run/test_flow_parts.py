@@ -3,6 +3,8 @@
 import random
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from flow_site import FlowSite, Shown, flow, step
 from quorate.core.errors import BudgetSpent, DeadlineExceeded, NotFound, Rejected, Unavailable
@@ -11,7 +13,7 @@ from quorate.flows.event import StepFinished
 from quorate.flows.executor import StepRejected
 from quorate.flows.outcome import StepError, StepOutcome, StepStatus
 from quorate.flows.plan import Backoff, Foreach, Jitter, RetryRule, StepKind
-from quorate.flows.run.hidden import Hidden
+from quorate.flows.run.hidden import Hidden, HiddenPieces
 from quorate.flows.run.hint import hint_for
 from quorate.flows.run.latency import latency_of
 from quorate.flows.run.mocks import ancestors
@@ -90,6 +92,24 @@ def test_secrets_go_from_keys_and_values_and_short_ones_stay() -> None:
     hidden = Hidden([Secret("s3cret-1"), Secret("s3cret-1-long"), Secret("abc")])
     given = {"s3cret-1": ["x s3cret-1-long y", 3, None], "abc": "abc"}
     assert hidden.data(given) == {"***": ["x *** y", 3, None], "abc": "abc"}
+
+
+@given(
+    secrets=st.lists(st.text("ab", min_size=6, max_size=9), max_size=3),
+    pieces=st.lists(st.text("ab", max_size=7), max_size=12),
+)
+@example(secrets=["aaaaaa", "aaaaaabb"], pieces=["xaaaaaa", "bb", "x"])
+@example(secrets=["abaaab", "abbbbb"], pieces=["abaaab", "aabbb"])
+def test_a_secret_is_hidden_wherever_a_text_is_cut(secrets: list[str], pieces: list[str]) -> None:
+    hidden = Hidden([Secret(each) for each in secrets])
+    said = HiddenPieces(hidden)
+    shown = [said.piece(piece) for piece in pieces]
+    assert "".join([*shown, said.rest()]) == hidden.text("".join(pieces))
+
+
+def test_a_piece_that_begins_no_secret_is_shown_at_once() -> None:
+    said = HiddenPieces(Hidden([Secret("s3cret-1")]))
+    assert [said.piece(piece) for piece in ("hello ", "s3c", "ond s3cret", "-1!")] == ["hello ", "", "s3cond ", "***!"]
 
 
 def test_the_ancestors_of_a_path_come_from_the_nearest_outwards() -> None:
