@@ -10,7 +10,7 @@ import msgspec
 from quorate.core.errors import InvalidRequest, Misconfigured
 from quorate.engine.catalog import Catalog
 from quorate.engine.most import UNKNOWN, WorstCase, most_of_plan, plus
-from quorate.model import Call, Spend
+from quorate.model import Call, Completion, Spend
 from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Plan, Select
 from quorate.parallel.result import Result
@@ -26,11 +26,21 @@ MOST_DEPTH = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asking:
-    """A prompt rendered, its children answered: what is asked of whom, and what it has cost until here."""
+    """A prompt rendered, its children answered: what is asked of whom, and what it has cost until here.
+
+    `simulated`: what a child answered, and with it what is asked now, is no real model's.
+    """
 
     ensemble: Ensemble
     request: ChatRequest
     spend: Spend = field(default_factory=Spend)
+    simulated: bool = False
+
+    def labelled(self, completion: Completion) -> Completion:
+        """Return the answer, called simulated if one that it was made of is."""
+        if not self.simulated:
+            return completion
+        return replace(completion, metadata={**completion.metadata, "simulated": True})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +56,8 @@ class Asker:
         """Return the result of asking; its cost includes that of the children."""
         asking = await self.asking(name, values, call, depth=depth)
         result = await asking.ensemble.run(asking.request, call)
-        return replace(result, spend=asking.spend + result.spend)
+        completion = asking.labelled(result.completion)
+        return replace(result, completion=completion, spend=asking.spend + result.spend)
 
     async def asking(
         self, name: str, values: Mapping[str, Any], call: Call, *, request: ChatRequest | None = None, depth: int = 1
@@ -59,13 +70,15 @@ class Asker:
             raise InvalidRequest(f"saved prompts are nested deeper than {MOST_DEPTH} at {name!r}", param="prompt")
         prompt = self.definition(name)
         filled = prompt.filled(values)
-        answers, spend = await self._answers(prompt, filled, call, depth)
+        children = await self._children(prompt, filled, call, depth)
+        answers = {name: _said(result) for name, result in children.items()}
         asked = load({**prompt.section.parameters.fields(), "messages": []}, ChatRequest)
         given = {} if request is None else _given(request)
         return Asking(
             ensemble=Ensemble(name=f"prompt/{name}", plan=self._plan(prompt, filled), resources=self.catalog.resources),
             request=msgspec.structs.replace(asked, **given, messages=prompt.rendered({**filled, **answers})),
-            spend=spend,
+            spend=sum((result.spend for result in children.values()), start=Spend()),
+            simulated=any(result.completion.metadata.get("simulated") is True for result in children.values()),
         )
 
     def worst_case(self, name: str, known: dict[str, WorstCase] | None = None) -> WorstCase:
@@ -89,10 +102,10 @@ class Asker:
         children = (self.worst_case(child.prompt, known) for child in section.children.values())
         return plus((own, *children))
 
-    async def _answers(
+    async def _children(
         self, prompt: PromptDefinition, filled: Mapping[str, Any], call: Call, depth: int
-    ) -> tuple[dict[str, Any], Spend]:
-        """Return the answers of all children and what they cost; the first error of one cancels the others."""
+    ) -> dict[str, Result]:
+        """Return the results of all children; the first error of one cancels the others."""
         children = prompt.section.children
         try:
             async with asyncio.TaskGroup() as group:
@@ -102,9 +115,7 @@ class Asker:
                 }
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from None
-        results = {name: task.result() for name, task in tasks.items()}
-        spend = sum((result.spend for result in results.values()), start=Spend())
-        return {name: _said(result) for name, result in results.items()}, spend
+        return {name: task.result() for name, task in tasks.items()}
 
     async def _child(
         self, parent: PromptDefinition, name: str, filled: Mapping[str, Any], call: Call, depth: int

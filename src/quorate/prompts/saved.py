@@ -38,7 +38,7 @@ class SavedPrompt:
                 async for delta in reply:
                     yield delta
             completion = await reply.completion()
-        yield _with(completion, asking.spend)
+        yield asking.labelled(_with(completion, asking.spend))
 
 
 def prompt_entry(name: str, folder: PromptFolder) -> Entry:

@@ -19,6 +19,8 @@ from quorate.model import Call, Model, Usage, complete, new_call, stream
 from quorate.parallel.result import Result
 from quorate.prompts.folder import PromptFolder
 from quorate.prompts.saved import SavedPrompt
+from quorate.providers.simulated import SimulatedModel
+from quorate.providers.simulated_profile import SimulatedProfile
 from quorate.source.place import BadConfiguration
 from quorate.testing import ScriptedAnswer, ScriptedModel, VirtualClock, run_virtual
 from quorate.wire.chat import user_request
@@ -189,6 +191,18 @@ def test_children_are_asked_first_and_side_by_side(tmp_path: Path) -> None:
     assert models[0].requests[0].prompt_text == "3 facts, {{ evil }}"
     assert models[2].requests[0].prompt_text == "mood of <T>"
     assert (result.answer, result.cost_microusd) == ("done", 30)
+
+
+def test_an_answer_made_of_a_simulated_one_is_called_so(tmp_path: Path) -> None:
+    files = {"p": "{children: {c: c}, template: 'x {{ c }}', model: m}", "c": "{template: y, model: s}"}
+    for child, expected in (
+        (ScriptedModel("s", "real"), None),
+        (SimulatedModel(SimulatedProfile(name="s", time_scale=0)), True),
+    ):
+        folder = folder_of(tmp_path, files, ScriptedModel("m", "done"), child)
+        assert asked(folder, "p").completion.metadata.get("simulated") is expected
+        completion = asyncio.run(complete(SavedPrompt("p", folder), user_request(""), new_call()))
+        assert completion.metadata.get("simulated") is expected
 
 
 def test_a_circle_is_found_before_anybody_is_asked(tmp_path: Path) -> None:
