@@ -213,6 +213,15 @@ def test_options_that_do_not_fit_are_refused(site: FlowGateway, query: str, head
     assert answer.status_code == 400, answer.text
 
 
+def test_only_the_operator_goes_before_others(site: FlowGateway) -> None:
+    run, inputs = "/api/v1/flows/shout/run", {"text": "x"}
+    with site.as_key(site.new_key(tenant=new_tenant(site), scopes=["admin"])) as client:
+        refused = client.post(run, json=inputs, params={"priority": 1})
+        assert (refused.status_code, "may not raise the priority" in refused.text) == (403, True)
+        assert client.post(run, json=inputs, params={"priority": 0}).status_code == 200
+    assert site.client.post(run, json=inputs, params={"priority": 1}).status_code == 200
+
+
 @pytest.mark.parametrize("prefer", ["wait=-1", "wait=1e9", "wait=" + "9" * 400, "wait", "wait=a, ;;;", "=", ","])
 def test_a_preference_that_is_not_well_said_is_not_followed(site: FlowGateway, prefer: str) -> None:
     answer = site.run("shout", {"text": "x"}, headers={"prefer": prefer})

@@ -10,8 +10,9 @@ import msgspec
 
 from quorate.access.budgets import Reservation
 from quorate.access.permission import Permission
+from quorate.access.principal import Principal
 from quorate.core.clock import Deadline
-from quorate.core.errors import QuorateError
+from quorate.core.errors import Forbidden, QuorateError
 from quorate.core.ids import RunId
 from quorate.flows.flows import Flows
 from quorate.flows.outcome import FlowResult, RunStatus
@@ -67,6 +68,7 @@ class _Running:
         options = read_options(inbound, incoming.scope.get("query_string", b""))
         name = incoming.scope["path_params"]["name"]
         plan = permitted_plan(flows, principal, Permission.FLOWS_RUN, name, key=options.query.key or principal.key_id)
+        _require_turn(principal, plan, options.query.priority)
         asked = FlowAsked(
             plan=plan,
             options=options,
@@ -219,3 +221,13 @@ def _without_run(value: Any) -> Any:
         return value
     fields = cast("dict[str, Any]", value)
     return {name: each for name, each in fields.items() if name != "run"} if fields.get("kind") == "file" else fields
+
+
+def _require_turn(principal: Principal, plan: FlowPlan, priority: int | None) -> None:
+    """Raise `Forbidden` for a run that wants to go before others of its flow, unless it is the operator who asks.
+
+    The queue is one for all tenants.
+    """
+    own = plan.limits.priority
+    if priority is not None and priority > own and not principal.is_operator:
+        raise Forbidden(f"this key may not raise the priority of the flow {plan.name!r} above {own}; ask for less")

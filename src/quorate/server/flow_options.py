@@ -17,9 +17,10 @@ _PREFERENCE = re.compile(r"\s*([A-Za-z-]+)\s*(?:=\s*\"?([^\",;]*)\"?)?\s*(?:;.*)
 class FlowQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The query of a run.
 
-    `durability` stands in for what the flow says, `priority` goes before or after others in the queue (higher first),
-    `callback` names a webhook of the configuration, or is a URL, that is told of the end. `include=steps` puts how
-    every step ended into the answer. `key` is what a split between versions sticks to.
+    `durability` stands in for what the flow says, `priority` goes before or after others in the queue (higher first;
+    above that of the flow itself only for the operator's keys), `callback` names a webhook of the configuration, or is
+    a URL, that is told of the end. `include=steps` puts how every step ended into the answer. `key` is what a split
+    between versions sticks to.
     """
 
     durability: Durability | None = None
