@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Any, cast
 
 from quorate.flows.data.view import as_view, output_of
+from quorate.flows.data.weight import takes_long
 from quorate.flows.executor import StepContext, StepRejected
 from quorate.flows.expression import is_template
 from quorate.source.place import did_you_mean, listed
@@ -72,7 +73,7 @@ async def read_sources(written: Written, step: StepContext, on_missing: OnMissin
             code="no_sources",
             hint="name steps under `sources` or `depends_on`",
         )
-    slow = any(entry.value is not None and entry.value.slow for entry in entries)
+    slow = any(entry.value is not None and takes_long(entry.value, step.scope) for entry in entries)
     found = await asyncio.to_thread(_rendered, entries, step) if slow else _rendered(entries, step)
     missing = [source for source in found if source.missing]
     if missing and on_missing is OnMissing.ERROR:

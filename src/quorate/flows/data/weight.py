@@ -1,8 +1,10 @@
 """Work on data off the event loop, where there is so much of it that everybody else would wait."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
+
+from quorate.templating.value import Scope, Value
 
 T = TypeVar("T")
 
@@ -33,3 +35,23 @@ def is_heavy(data: object) -> bool:
         if characters > _MOST_CHARACTERS:
             return True
     return False
+
+
+def takes_long(value: Value, scope: Scope) -> bool:
+    """Return whether rendering a value in a scope waits for another process, or goes through much data.
+
+    Who sends a flow its inputs says how much that is.
+    """
+    return value.slow or is_heavy(list(_seen(value, scope)))
+
+
+def _seen(value: Value, scope: Scope) -> Iterator[object]:
+    """Yield what each reference means, as far as it is there."""
+    for reference in value.references:
+        part: object = scope
+        for name in reference.names:
+            if not isinstance(part, Mapping) or name not in part:
+                break
+            part = cast("Mapping[str, object]", part)[name]
+        if part is not scope:
+            yield part

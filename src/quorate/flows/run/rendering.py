@@ -1,15 +1,16 @@
-"""Values rendered where they may be: quick ones at once, those that wait for another process in a thread."""
+"""Values rendered where they may be: quick ones at once, those that wait or go through much data in a thread."""
 
 import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from quorate.flows.data.weight import takes_long
 from quorate.templating.value import Value
 
 
 async def rendered(value: Value, scope: Mapping[str, Any]) -> Any:
     """Return the plain value; raise `TemplateError`."""
-    if not value.slow:
+    if not takes_long(value, scope):
         return value.render(scope)
     # Steps that end meanwhile are added to `steps`: the thread looks at a copy.
     return await asyncio.to_thread(value.render, {**scope, "steps": dict(scope["steps"])})

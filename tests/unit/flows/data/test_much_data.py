@@ -13,6 +13,7 @@ from quorate.flows.executors.response_formatter import ResponseFormatterExecutor
 from quorate.flows.executors.transform import TransformExecutor
 from quorate.flows.executors.validate import ValidateExecutor
 from quorate.flows.registry import AnyExecutor
+from quorate.flows.run.rendering import rendered
 from quorate.templating.environment import Environment
 
 RECORDS = [{"id": number, "name": f"n{number}", "tags": ["a", "b"]} for number in range(4_000)]
@@ -44,6 +45,18 @@ async def test_the_event_loop_is_not_held_up(executor: AnyExecutor, config: dict
         turns += 1
     assert turns > 20, f"{turns} turns of the loop in {time.monotonic() - began:.2f} s"
     assert await work
+
+
+async def test_a_template_over_what_a_caller_sent_holds_nobody_up() -> None:
+    loop = "{% for each in inputs.all %}{{ each.name | upper }}{% endfor %}"
+    value = Environment().value(loop, name="config")
+    work = asyncio.create_task(rendered(value, {"inputs": {"all": RECORDS}, "steps": {}}))
+    turns = 0
+    while not work.done():
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 20
+    assert (await work).startswith("N0N1N2")
 
 
 @pytest.mark.parametrize(
