@@ -42,7 +42,7 @@ def takes_long(value: Value, scope: Scope) -> bool:
 
     Who sends a flow its inputs says how much that is.
     """
-    return value.slow or is_heavy(list(_seen(value, scope)))
+    return value.slow or (bool(value.references) and is_heavy(list(_seen(value, scope))))
 
 
 def _seen(value: Value, scope: Scope) -> Iterator[object]:

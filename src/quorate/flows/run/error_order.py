@@ -17,6 +17,9 @@ def in_order(errors: Iterable[StepError], plan: FlowPlan) -> list[StepError]:
     By where they stand in the flow: steps as they are written, items and attempts by their numbers, what is in a nested
     flow by name; then `catch`, `finally` and the outputs.
     """
+    once = {(error.stage, error.code, error.message): error for error in errors}
+    if len(once) <= 1:
+        return list(once.values())
     places = {step.name: number for number, step in enumerate(plan.every_step())}
     places |= {name: len(places) + number for number, name in enumerate(_BLOCKS)}
     named = {output.name: number for number, output in enumerate(plan.outputs)}
@@ -30,5 +33,4 @@ def in_order(errors: Iterable[StepError], plan: FlowPlan) -> list[StepError]:
         )
         return ordered, error.code, error.message
 
-    once = {(error.stage, error.code, error.message): error for error in errors}
-    return list(once.values()) if len(once) <= 1 else sorted(once.values(), key=key)
+    return sorted(once.values(), key=key)

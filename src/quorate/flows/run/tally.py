@@ -32,6 +32,7 @@ class Tally:
         """Begin an attempt: the errors of the one before were overcome."""
         self.attempts = attempt
         self.last_spend = NOTHING
+        self.simulated = False
         self.errors.clear()
 
 

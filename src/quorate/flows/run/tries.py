@@ -1,10 +1,11 @@
 """The attempts of one step, or of one item of it, until one succeeds or there is no further one."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any, assert_never, cast
 
 from quorate.flows.event import StepRetry
-from quorate.flows.outcome import StepOutcome, StepStatus
+from quorate.flows.outcome import FlowResult, StepOutcome, StepStatus
 from quorate.flows.plan import StepKind, StepPlan
 from quorate.flows.run.attempt import Attempt, base_path, within_time
 from quorate.flows.run.block import Block
@@ -96,10 +97,14 @@ class Tries:
             place.free()
             self._tally.add(call.budget.spend)
             self._tally.cached = attempt.was_cached
-            self._tally.simulated = any(result.simulated for result in attempt.nested)
-            for result in attempt.nested:
-                self._tally.has_inside = True
-                self._tally.errors.extend(result.errors)
+            if attempt.nested:
+                self._take_nested(attempt.nested)
+
+    def _take_nested(self, results: Sequence[FlowResult]) -> None:
+        self._tally.has_inside = True
+        self._tally.simulated = any(result.simulated for result in results)
+        for result in results:
+            self._tally.errors.extend(result.errors)
 
     async def _group(self, number: int) -> Any:
         block = self._inner(self._step.steps, number)
