@@ -14,7 +14,7 @@ def spoken_step(plan: FlowPlan, output: OutputPlan | None) -> str | None:
 
     Nor is it one that may be done again, or in whose place something else may stand: what was passed on stays said.
     """
-    if output is None or output.value.slow or len(output.value.references) != 1:
+    if plan.limits.max_retries or output is None or output.value.slow or len(output.value.references) != 1:
         return None
     names = output.value.references[0].names
     if len(names) != 3 or names[0] != "steps" or names[2] != "text":  # noqa: PLR2004 - steps.NAME.text
