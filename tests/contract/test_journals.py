@@ -352,6 +352,10 @@ async def test_a_queue_key_lets_so_many_run_at_once(journal: QueueJournal) -> No
     assert first is not None
     assert [await taken(journal) for _ in range(3)] == ["r2", "other", None]
     assert await journal.begin(header("r5", queue_key="review:x", max_runs="2"), owner="one", lease_s=LEASE_S) is None
+    refused = header("r6", queue_key="review:x", max_runs="2")
+    assert await journal.begin(refused, owner="one", lease_s=LEASE_S, queues=False) is None
+    with pytest.raises(NotFound):
+        await journal.load(refused.id)
     assert await journal.status(RunId("r5")) is RunStatus.QUEUED
     await journal.finish(first, result(header("r1")))
     assert [await taken(journal, at_s=1) for _ in range(2)] == ["r3", None]

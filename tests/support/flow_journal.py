@@ -51,8 +51,15 @@ class KeptJournal:
         self.ended_with: tuple[str, ...] = ()
 
     async def begin(
-        self, header: RunHeader, *, status: RunStatus = RunStatus.QUEUED, owner: str | None = None, lease_s: float = 15
+        self,
+        header: RunHeader,
+        *,
+        status: RunStatus = RunStatus.QUEUED,
+        owner: str | None = None,
+        lease_s: float = 15,
+        queues: bool = True,
     ) -> Lease | None:
+        del queues
         if header.id in self.rows:
             raise Conflict(f"run {header.id} is there already")
         self.rows[header.id] = _Row(header=header, status=status)

@@ -134,11 +134,12 @@ class Journal(Protocol):
         status: RunStatus = RunStatus.QUEUED,
         owner: str | None = None,
         lease_s: float = DEFAULT_LEASE_S,
+        queues: bool = True,
     ) -> Lease | None:
         """Keep a new run; raise `Conflict` if the id is taken. One that begins as `waiting` has to be claimed by id.
 
         With an `owner` it is claimed in the same breath, and the lease is returned; `None` if the limit of its queue
-        key is reached: then it is queued.
+        key is reached: then it is queued, or, unless it `queues`, not kept at all.
         """
         ...
 

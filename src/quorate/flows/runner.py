@@ -109,9 +109,8 @@ class FlowRunner:
         if (durability or plan.limits.durability) is Durability.FAST:
             return await self._run_in_memory(plan, given, call, answers)
         header = await self.header(plan, given, call, durability=durability, labels=labels)
-        lease = await self._journal.begin(header, owner=self._owner, lease_s=self._lease_s)
+        lease = await self._journal.begin(header, owner=self._owner, lease_s=self._lease_s, queues=False)
         if lease is None:
-            await self._journal.request_cancel(header.id)
             raise QueueFull(f"as many runs of the flow {plan.name!r} as it allows are under way: {plan.limits.runs}")
         return await self._run_on(
             lease,

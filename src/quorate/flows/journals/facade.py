@@ -69,6 +69,7 @@ class JournalFacade(ABC):
         status: RunStatus = RunStatus.QUEUED,
         owner: str | None = None,
         lease_s: float = DEFAULT_LEASE_S,
+        queues: bool = True,
     ) -> Lease | None:
         """Keep a new run, claimed at once if there is an `owner`."""
         now, lease_us = self._now(), operations.lease_length(lease_s)
@@ -78,7 +79,13 @@ class JournalFacade(ABC):
         return await self._change(
             Operation(
                 do=lambda pages: operations.begin(
-                    pages, new_row(header, status, now, limit), data, owner=owner, lease_us=lease_us, now=now
+                    pages,
+                    new_row(header, status, now, limit),
+                    data,
+                    owner=owner,
+                    lease_us=lease_us,
+                    now=now,
+                    queues=queues,
                 ),
                 runs=(header.id,),
                 tells=(WORK,) if owner is None else (),

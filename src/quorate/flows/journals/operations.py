@@ -46,14 +46,18 @@ def pack_entry(entry: Entry) -> PackedEntry:
     return PackedEntry(path=outcome.path, cost_microusd=cost, outcome=packed(outcome), event=entry.event)
 
 
-def begin(pages: Pages, row: RunRow, header: bytes, *, owner: str | None, lease_us: int, now: int) -> Lease | None:
-    """Keep a new run and perhaps claim it."""
+def begin(
+    pages: Pages, row: RunRow, header: bytes, *, owner: str | None, lease_us: int, now: int, queues: bool = True
+) -> Lease | None:
+    """Keep a new run and perhaps claim it; one that finds no place and does not queue leaves nothing."""
     if pages.row(row.id) is not None:
         raise Conflict(f"there is a run {_shown(row.id)} already")
     lease = None
     if owner is not None:
         if pages.under_limit(row, now):
             lease = row.take(owner, lease_us, now)
+        elif not queues:
+            return None
         else:
             row.status = RunStatus.QUEUED
     pages.add(row, header)

@@ -75,7 +75,7 @@ class Hand:
         status = (RunStatus.SUCCEEDED, RunStatus.FAILED)[which % 2]
         return {
             "begin": lambda: journal.begin(keyed if which else stubborn),
-            "begin held": lambda: journal.begin(keyed, owner="one", lease_s=15),
+            "begin held": lambda: journal.begin(keyed, owner="one", lease_s=15, queues=which % 2 == 0),
             "claim": lambda: journal.claim(run, "two", lease_s=10, now=now),
             "claim_next": lambda: journal.claim_next("three", lease_s=10, now=now),
             "renew": lambda: journal.renew(lease, lease_s=20, now=now),
