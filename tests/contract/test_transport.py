@@ -32,6 +32,7 @@ from quorate.providers.aiohttp_transport import AiohttpTransport
 from quorate.providers.http1_transport import Http1Transport
 from quorate.providers.transport import HttpRequest, PhaseLimits, Transport, TransportSettings
 from raw_server import STREAM_HEAD, Connection, Received, always, chunk, head, raw_server, whole
+from standard_errors import derived
 
 Make = Callable[..., Transport]
 FOREVER = Deadline(clock=SystemClock())
@@ -503,8 +504,7 @@ LOWER = [
     *classes(aiohttp.client_exceptions),
     *classes(aiohttp.http_exceptions),
     *classes(ssl),
-    *OSError.__subclasses__(),
-    *ConnectionError.__subclasses__(),
+    *derived(OSError, ConnectionError),
     OSError,
     TimeoutError,
     asyncio.IncompleteReadError,

@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx2
 
+import patience
 from quorate.testing.local_gateway import LocalGateway
 from quorate.upstream.fault import FAULTS, Fault
 from running_gateway import UPSTREAM_KEY, UpstreamThread
@@ -272,11 +273,15 @@ def _larger(site: Site, verdict: Verdict, heard: Heard, times: list[float]) -> N
 
 def _billed_once(site: Site, verdict: Verdict, heard: Heard, times: list[float]) -> None:
     _stood_in(site, verdict, heard, times)
-    runs = httpx2.get(
-        f"{site.gateway.url}/api/v1/runs",
-        params={"model": verdict.fault.value},
-        headers={"authorization": f"Bearer {site.gateway.key}"},
-    ).json()["data"]
+
+    def written() -> list[dict[str, Any]]:
+        return httpx2.get(
+            f"{site.gateway.url}/api/v1/runs",
+            params={"model": verdict.fault.value},
+            headers={"authorization": f"Bearer {site.gateway.key}"},
+        ).json()["data"]
+
+    runs = patience.seen(written)  # a record is written after the answer
     verdict.expect(f"one run, not {len(runs)}", len(runs) == 1)
     for run in runs[:1]:
         tokens = run["completion_tokens"]

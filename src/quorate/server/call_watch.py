@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,7 +17,7 @@ from quorate.model.completion import Delta
 from quorate.model.event import EventSink, State, fan_out, ignore_events
 from quorate.model.ledger import LedgerLine
 from quorate.model.run import BranchRecord, RunRecord
-from quorate.model.usage import Budget
+from quorate.model.usage import NOTHING, Budget, Spend
 from quorate.server.step_spans import StepSpans
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ class CallWatch:
         """Make the record of the call and give it to whoever keeps, counts or sends it; `lines` go into it as well."""
         services, recorder, call = self._services, self._recorder or _UNHEARD, self.call
         duration_s = call.at_s
-        spend = call.budget.spend
+        spend = call.budget.spend if self.record_id is None else _charged_now(call)
         first_s = self.first_token_s
         record = RunRecord(
             id=self.record_id or call.id,
@@ -200,6 +201,11 @@ class CallWatch:
             return (self.branch,)
         gathered = recorder.branches(self.began_at_s, duration_s, self._services.provider_of)
         return gathered if self.branch is None else (self.branch, *gathered[1:])
+
+
+def _charged_now(call: Call) -> Spend:
+    """Return what was charged since the call was made: what a run cost before it was resumed has a record already."""
+    return reduce(Spend.plus, (attempt.charge for attempt in call.budget.attempts), NOTHING)
 
 
 def _state(status: int, error: QuorateError | None) -> State:

@@ -11,6 +11,7 @@ from quorate.core.net import Blocked
 from quorate.providers import http1_errors
 from quorate.providers.http1_connection import Connection
 from quorate.providers.http1_errors import RAISED, Cut, NoAnswer, NoSuchName, NotHttp, provider_error
+from standard_errors import derived
 
 OURS = [
     value
@@ -22,8 +23,7 @@ LOWER = [
     *(value for value in vars(ssl).values() if isinstance(value, type) and issubclass(value, Exception)),
     socket.gaierror,
     socket.herror,
-    *OSError.__subclasses__(),
-    *ConnectionError.__subclasses__(),
+    *derived(OSError, ConnectionError),
     ValueError,
     UnicodeError,
     TypeError,

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import ValidationError
 
@@ -233,7 +233,7 @@ async def test_a_configured_webhook_has_its_own_address_secret_and_way_out(tmp_p
         flows = await asyncio.to_thread(
             lambda: open_flows(build(settings), SystemClock(), folder=tmp_path, durable=False)
         )
-        step = replace(flow_step(), services=flows.services)
+        step = msgspec.structs.replace(flow_step(), services=flows.services)
         answer = await WebhookExecutor().run(WebhookConfig(webhook="desk", payload={"n": 1}), step)
         with pytest.raises(StepRejected, match="no webhook 'desc' is configured; did you mean 'desk'"):
             await WebhookExecutor().run(WebhookConfig(webhook="desc"), step)
