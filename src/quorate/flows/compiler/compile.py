@@ -84,6 +84,8 @@ class _Compilation:
             self._drafting.block(section.finally_, ("finally",), Region.FINALLY),
         ]
         self._names()
+        if not section.steps:  # as of a file that is being written
+            problems.at(("steps",), "there are no steps: a flow does something; one that others extend is `abstract`")
         self._idle_keys()
         steps = named(blocks, problems)
         for draft in all_drafts(blocks):

@@ -247,3 +247,10 @@ def test_texts_that_only_resemble_references_stay_texts() -> None:
 
 def test_keys_of_ones_own_stay_where_they_are_allowed() -> None:
     assert complaints(steps_flow("  - {name: a, executor: free, config: {context: x, key_phrases: y}}\n")) == []
+
+
+@pytest.mark.parametrize("text", ["", "description: a\n", "steps:\n", "steps: []\n"])
+def test_a_flow_without_steps_is_none(text: str) -> None:
+    (told,) = complaints(text)
+    assert told.startswith("flow.yaml")
+    assert "steps: there are no steps" in told
