@@ -54,15 +54,18 @@ class KeptJournal:
         self,
         header: RunHeader,
         *,
-        status: RunStatus = RunStatus.QUEUED,
         owner: str | None = None,
         lease_s: float = 15,
         queues: bool = True,
+        outcomes: Sequence[StepOutcome] = (),
+        pins: Mapping[str, PinnedFlow] | None = None,
     ) -> Lease | None:
         del queues
         if header.id in self.rows:
             raise Conflict(f"run {header.id} is there already")
-        self.rows[header.id] = _Row(header=header, status=status)
+        row = self.rows[header.id] = _Row(header=header, status=RunStatus.QUEUED)
+        row.outcomes.update({outcome.path: outcome for outcome in outcomes})
+        row.pins.update(pins or {})
         return None if owner is None else await self.claim(header.id, owner, lease_s=lease_s, now=header.created_at)
 
     async def claim(self, run: RunId, owner: str, *, lease_s: float, now: datetime) -> Lease | None:

@@ -97,8 +97,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     """A run as it stands: `outcomes` by path, `spent_microusd` what its finished attempts have cost until now.
 
     `attempts` are the failed ones of steps that have not ended, by path. `timers` are when steps that wait go on.
-    `events` is the `seq` of the last event. `retries`: so often the run was taken up again by itself, the last time to
-    go on at `retry_at`.
+    `events` is the `seq` of the last event. `reopened`: so often somebody had it go on after it had ended. `retries`:
+    so often it was taken up again by itself, the last time to go on at `retry_at`.
     """
 
     header: RunHeader
@@ -113,6 +113,7 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     events: int = 0
     lease: Lease | None = None
     retries: int = 0
+    reopened: int = 0
     retry_at: datetime | None = None
 
 
@@ -131,12 +132,13 @@ class Journal(Protocol):
         self,
         header: RunHeader,
         *,
-        status: RunStatus = RunStatus.QUEUED,
         owner: str | None = None,
         lease_s: float = DEFAULT_LEASE_S,
         queues: bool = True,
+        outcomes: Sequence[StepOutcome] = (),
+        pins: Mapping[str, PinnedFlow] | None = None,
     ) -> Lease | None:
-        """Keep a new run; raise `Conflict` if the id is taken. One that begins as `waiting` has to be claimed by id.
+        """Keep a new run, with outcomes and pins that it has from the start; raise `Conflict` if the id is taken.
 
         With an `owner` it is claimed in the same breath, and the lease is returned; `None` if the limit of its queue
         key is reached: then it is queued, or, unless it `queues`, not kept at all.

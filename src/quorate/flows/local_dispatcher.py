@@ -51,7 +51,8 @@ class LocalDispatcher:
 
     The work's task is cancelled with the message `CANCEL_REQUESTED` (it should end the run as cancelled; if it does
     not, that is done here), `LEASE_LOST` (it must write nothing), or none, when `serve` ends: then the run goes back
-    into the queue. The run of a work that raises anything else ends as failed.
+    into the queue. A run of which that was asked before it was taken is handed over so (`view.cancel_requested`); its
+    work ends it and is not cancelled. The run of a work that raises anything else ends as failed.
     """
 
     def __init__(
@@ -210,9 +211,8 @@ class LocalDispatcher:
         lease, view = held.lease, None
         try:
             view = await self._journal.load(lease.run)
-            if view.cancel_requested:
-                # In a moment: the work begins, and what it does when it is cancelled is done.
-                asyncio.get_running_loop().call_soon(held.stop, CANCEL_REQUESTED)
+            if view.cancel_requested:  # the work sees that itself, and does what it does then uninterrupted
+                held.reason = CANCEL_REQUESTED
             await work(lease, view)
         except (LeaseLost, JournalUnavailable) as error:
             # Somebody else has it; or nothing can be written: it is taken up again when its lease is over.

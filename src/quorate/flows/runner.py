@@ -13,7 +13,7 @@ from quorate.core.ids import RunId, TenantId, new_id
 from quorate.core.tasks import background
 from quorate.flows.executor import FlowServices
 from quorate.flows.files import handed_over
-from quorate.flows.journal import Entry, Journal, Lease, LeaseLost, RunHeader, RunView
+from quorate.flows.journal import Journal, Lease, LeaseLost, RunHeader, RunView
 from quorate.flows.journals.ended import end_event
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import Durability, FlowPlan
@@ -173,7 +173,7 @@ class FlowRunner:
         async def is_cancelled() -> bool:
             return (await self._journal.load(header.id)).cancel_requested
 
-        return await self._to_its_end(start, lease, is_cancelled)
+        return await self._to_its_end(start, lease, is_cancelled, cancelled=view.cancel_requested)
 
     async def resume(self, run: RunId) -> FlowResult:
         """Run a run on that nobody has: what has finished is kept, and what has failed is tried again.
@@ -238,15 +238,8 @@ class FlowRunner:
             inputs=handed_over(view.header.inputs, run, new),
         )
         header = owned_by(header, tenant or header.tenant, principal or header.principal)
-        # Waiting for no timer, it is nobody's to take until it is whole.
-        await self._journal.begin(header, status=RunStatus.WAITING)
-        lease = await self._claimed(new)
-        if kept:
-            outcomes = [msgspec.structs.replace(each, output=handed_over(each.output, run, new)) for each in kept]
-            await self._journal.put(lease, [Entry(outcome=outcome) for outcome in outcomes])
-        for name, flow in (await self._journal.pins(run)).items():
-            await self._journal.pin(lease, name, flow)
-        await self._journal.release(lease)
+        outcomes = [msgspec.structs.replace(each, output=handed_over(each.output, run, new)) for each in kept]
+        await self._journal.begin(header, outcomes=outcomes, pins=await self._journal.pins(run))
         return new
 
     async def replay(self, run: RunId) -> FlowResult:
@@ -269,6 +262,7 @@ class FlowRunner:
             call=call,
             mocks=recorded_answers(known),
             outcomes=skips,
+            pins=await self._journal.pins(run),
             started_at=header.created_at,
         )
         # Whoever watches the run, or cancels it, means the other one.
@@ -278,10 +272,15 @@ class FlowRunner:
     async def cancel(self, run: RunId) -> bool:
         """Have a run end as cancelled, wherever it runs; `False` if it has ended."""
         live = self._live.get(run)
-        if live is not None:
+        if live is None:
+            return await self._journal.request_cancel(run)
+        if not live.is_kept:
             live.cancel()
             return True
-        return await self._journal.request_cancel(run)
+        try:  # whoever has it after this process knows as well
+            return await self._journal.request_cancel(run)
+        finally:
+            live.cancel()
 
     def watch(self, run: RunId, *, room: int = 256) -> Watch:
         """Return an iterator over the events of a run from now on, also of one that begins later in this process.
@@ -312,11 +311,13 @@ class FlowRunner:
             return await self._to_its_end(start, lease, _always)
 
     async def _to_its_end(
-        self, start: Start, lease: Lease | None, is_cancelled: Callable[[], Awaitable[bool]]
+        self, start: Start, lease: Lease | None, is_cancelled: Callable[[], Awaitable[bool]], *, cancelled: bool = False
     ) -> FlowResult:
         audience = self._live.audience(start.call.id, start.call.sink)
         course = self._course(start, lease, audience)
         with self._live.going_on(course) as live:
+            if cancelled:
+                live.cancel()
             return await live.to_its_end(
                 resumed=start.view is not None,
                 is_cancelled=is_cancelled,
@@ -352,6 +353,7 @@ class FlowRunner:
             timers=None if view is None else view.timers,
             retries=0 if view is None else view.retries,
             retry_at=None if view is None else view.retry_at,
+            pins=start.pins,
         )
         run = Run(
             id=call.id,

@@ -39,7 +39,8 @@ class CallWatch:
     are gathered from events. `first_token_s` is when the first piece of the answer was passed on, in seconds since it
     began; `None` where it is not streamed. The caller's `timeout_s` counts where it is less than the gateway's own.
     `dry_run` marks the record of a call that asks nobody; `record_id` is that of a record which is not the first one of
-    its call, and is then a child of that. `end` has to be called exactly once, whatever happened; it
+    its call, and is then a child of that; `counts_from_here`: what the call's run has cost before has a record already.
+    `end` has to be called exactly once, whatever happened; it
     never waits and never raises.
     """
 
@@ -55,6 +56,7 @@ class CallWatch:
         "began_at_s",
         "branch",
         "call",
+        "counts_from_here",
         "dry_run",
         "first_token_s",
         "model",
@@ -89,6 +91,7 @@ class CallWatch:
         self.first_token_s: float | None = None
         self.dry_run = False
         self.record_id: str | None = None
+        self.counts_from_here = False
         clock = services.clock
         self.began_at_s = clock.now().timestamp()
         self._began_s = clock.monotonic()
@@ -151,7 +154,7 @@ class CallWatch:
         """Make the record of the call and give it to whoever keeps, counts or sends it; `lines` go into it as well."""
         services, recorder, call = self._services, self._recorder or _UNHEARD, self.call
         duration_s = call.at_s
-        spend = call.budget.spend if self.record_id is None else _charged_now(call)
+        spend = _charged_now(call) if self.counts_from_here else call.budget.spend
         first_s = self.first_token_s
         record = RunRecord(
             id=self.record_id or call.id,

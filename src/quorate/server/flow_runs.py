@@ -31,18 +31,8 @@ OPERATION = "flow"
 _HTTP_OK = 200
 _MOST_KEPT = 256
 _ROOM_EVERY_S = 0.1
-#: Events among which the end is looked for that a resumed run had before.
-_LOOKED_THROUGH = 1000
-_FINISHED = "flow.finished"
 #: Nobody waits for an answer to a run out of the queue.
 _QUEUE = "queue"
-
-
-class _Event(msgspec.Struct, frozen=True):
-    event: str
-
-
-_event = msgspec.json.Decoder(_Event).decode
 
 
 def failure_of(result: FlowResult) -> QuorateError | None:
@@ -96,7 +86,7 @@ class FlowRuns:
             return False
         view = await self._flows.view(run)
         if view.result is not None and was_nobodys(view.result):
-            await self._end(await self._unasked(view.header), view.result)
+            await self._end(await self._unasked(view), view.result)
         return True
 
     async def hold(self, principal: Principal, run: str, plan: FlowPlan) -> Reservation | None:
@@ -137,33 +127,30 @@ class FlowRuns:
         return msgspec.structs.replace(asked.watch.call, deadline=own.deadline, seed=header.seed)
 
     async def _out_of_the_queue(self, lease: Lease, view: RunView) -> Asked:
-        header, held = view.header, None
-        part = f"{header.id}.{lease.epoch}"
-        with suppress(BadConfiguration):  # such a run ends by itself
-            plan = self._flows.runner.plan_of(header)
-            held = await self.hold(_principal(header), part, plan)
-        asked = await self._unasked(header)
-        asked.held = held
-        if lease.epoch > 1 and await self._has_ended_before(view):
-            # A record stays as it is once it is written: what a resumed run costs needs one of its own.
-            asked.watch.record_id = part
+        header, asked = view.header, await self._unasked(view)
+        try:
+            with suppress(BadConfiguration):  # such a run ends by itself
+                plan = self._flows.runner.plan_of(header)
+                asked.held = await self.hold(_principal(header), f"{header.id}.{lease.epoch}", plan)
+        except BaseException:
+            self._services.writer.release()
+            raise
         return asked
-
-    async def _has_ended_before(self, view: RunView) -> bool:
-        last = await self._flows.events(view.header.id, after=max(0, view.events - _LOOKED_THROUGH))
-        return any(_event(each.data).event == _FINISHED for each in last)
 
     async def _refuse(self, lease: Lease, view: RunView, error: BudgetSpent) -> FlowResult:
         """End a run out of the queue that there is no money for; it leaves its record like any other."""
         result = not_begun(view, error)
         event = end_event(result, view.header.created_at, self._services.clock.now())
         await self._flows.journal.finish(lease, result, event)
-        await self._end(await self._unasked(view.header), result, error)
+        await self._end(await self._unasked(view), result, error)
         return result
 
-    async def _unasked(self, header: RunHeader) -> Asked:
-        """Return what makes the record of a run that nobody asked this process for."""
-        services = self._services
+    async def _unasked(self, view: RunView) -> Asked:
+        """Return what makes the record of a run that nobody asked this process for.
+
+        A record stays as it is once it is written: what a resumed run costs needs one of its own.
+        """
+        services, header = self._services, view.header
         while not services.writer.reserve():  # noqa: ASYNC110 - the writer is a thread, and tells nobody
             await asyncio.sleep(_ROOM_EVERY_S)
         watch = CallWatch(
@@ -177,6 +164,8 @@ class FlowRuns:
             trace=None,
         )
         watch.recorder.mode = OPERATION
+        watch.record_id = f"{header.id}.{view.reopened}" if view.reopened else None
+        watch.counts_from_here = bool(view.reopened or header.parent)
         return Asked(watch=watch)
 
     async def _end_if_ended(self, asked: Asked) -> None:

@@ -260,13 +260,14 @@ def _above(path: str, plans: Mapping[str, PlanStarted]) -> str:
 
 
 def _enclosing(path: str, known: Mapping[str, Span]) -> Span:
-    """Return the span of what a part is in: a plan, a step of a flow (`name[3]` is one item), or the call."""
-    above = path
-    while above:
-        shorter = above[: above.rindex("[")] if above.endswith("]") and "[" in above else above.rpartition("/")[0]
-        if shorter in known:
-            return known[shorter]
-        above = shorter
+    """Return the span of what a part is in: a plan, a step of a flow, or the call.
+
+    `name[3]` is one item of a step, `name#2` its second attempt.
+    """
+    while (end := max(path.rfind("/"), path.rfind("["), path.rfind("#"))) > 0:
+        path = path[:end]
+        if path in known:
+            return known[path]
     return known[""]
 
 

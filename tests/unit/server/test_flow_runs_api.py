@@ -173,8 +173,7 @@ async def test_what_was_cancelled_in_the_queue_tells_so(tmp_path: Path) -> None:
         key, header = await gateway.key(), (await gateway.flows.view(await gateway.start())).header
         await gateway.ended(header.id)
         waiting = await gateway.flows.runner.header(CHAIN, {}, gateway.call())
-        await gateway.flows.journal.begin(waiting, status=RunStatus.WAITING)
-        lease = await gateway.flows.journal.claim(waiting.id, "x", lease_s=0.001, now=gateway.flows.clock.now())
+        lease = await gateway.flows.journal.begin(waiting, owner="x", lease_s=0.001)
         await asyncio.sleep(0.01)
         answer = await gateway.ask("POST", f"{RUNS}/{waiting.id}/cancel", key)
         events = await gateway.stream(waiting.id, key)

@@ -227,12 +227,12 @@ def test_a_hedge_is_an_event_of_its_branch() -> None:
 def test_steps_of_a_flow_are_spans_with_what_they_ask_below_them() -> None:
     def watch(call: CallTrace) -> None:
         call.sink(
-            PlanStarted(call_id="run_1", at_s=0.0, path="each[1]/ask", mode="race", branches=("m",), weights=(1.0,))
+            PlanStarted(call_id="run_1", at_s=0.0, path="each[1]#2/ask", mode="race", branches=("m",), weights=(1.0,))
         )
         retried = StepRetried(at_s=0.12, attempt=1, delay_s=0.01, code="overloaded")
         call.step(
             StepNote(
-                step="each[1]/ask",
+                step="each[1]#2/ask",
                 executor="llm",
                 state=State.FINISHED,
                 began_s=0.1,
@@ -244,17 +244,17 @@ def test_steps_of_a_flow_are_spans_with_what_they_ask_below_them() -> None:
         )
         call.step(StepNote(step="each", executor="group", state=State.FAILED, began_s=0.1, ended_s=0.25, code="no"))
 
-    branch = branch_record(branch="each[1]/ask/m", model="m", started_at_s=1000.1, finished_at_s=1000.2)
+    branch = branch_record(branch="each[1]#2/ask/m", model="m", started_at_s=1000.1, finished_at_s=1000.2)
     record = run_record(operation="flow", model="flow/reads", mode="flow", branches=(branch,))
     _, spans = spans_of(record, watch=watch)
-    top, each, ask = spans["invoke_workflow flow/reads"], spans["step each"], spans["step each[1]/ask"]
+    top, each, ask = spans["invoke_workflow flow/reads"], spans["step each"], spans["step each[1]#2/ask"]
     assert (top.kind, each.kind) == (SpanKind.SERVER, SpanKind.INTERNAL)
     assert said(top)[names.WORKFLOW] == "flow/reads"
     above = [span.parent.span_id for span in (each, ask, spans["chat m"]) if span.parent is not None]
     assert above == [span.context.span_id for span in (top, each, ask) if span.context is not None]
     assert (ask.start_time, ask.end_time) == (1000_100_000_000, 1000_200_000_000)
     assert said(ask) == {
-        names.STEP_PATH: "each[1]/ask",
+        names.STEP_PATH: "each[1]#2/ask",
         names.STEP_EXECUTOR: "llm",
         names.STEP_ATTEMPTS: 2,
         names.STATE: "finished",

@@ -25,7 +25,7 @@ from quorate.flows.journals.moment import to_us
 from quorate.flows.journals.packing import packed
 from quorate.flows.journals.pages import Pages
 from quorate.flows.journals.run_row import max_runs, new_row
-from quorate.flows.outcome import FlowResult, RunStatus
+from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 from quorate.flows.plan import Durability
 
 T = TypeVar("T")
@@ -66,22 +66,25 @@ class JournalFacade(ABC):
         self,
         header: RunHeader,
         *,
-        status: RunStatus = RunStatus.QUEUED,
         owner: str | None = None,
         lease_s: float = DEFAULT_LEASE_S,
         queues: bool = True,
+        outcomes: Sequence[StepOutcome] = (),
+        pins: Mapping[str, PinnedFlow] | None = None,
     ) -> Lease | None:
-        """Keep a new run, claimed at once if there is an `owner`."""
+        """Keep a new run with what it has from the start, claimed at once if there is an `owner`."""
         now, lease_us = self._now(), operations.lease_length(lease_s)
         data, limit = packed(header), max_runs(header)
-        if status.is_final:
-            raise ValueError(f"a run cannot begin as {status}")
+        ready = [operations.pack_entry(Entry(outcome=outcome)) for outcome in outcomes]
+        pinned = {name: packed(flow) for name, flow in (pins or {}).items()}
         return await self._change(
             Operation(
                 do=lambda pages: operations.begin(
                     pages,
-                    new_row(header, status, now, limit),
+                    new_row(header, now, limit),
                     data,
+                    entries=ready,
+                    pins=pinned,
                     owner=owner,
                     lease_us=lease_us,
                     now=now,

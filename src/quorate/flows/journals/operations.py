@@ -47,7 +47,16 @@ def pack_entry(entry: Entry) -> PackedEntry:
 
 
 def begin(
-    pages: Pages, row: RunRow, header: bytes, *, owner: str | None, lease_us: int, now: int, queues: bool = True
+    pages: Pages,
+    row: RunRow,
+    header: bytes,
+    *,
+    entries: Sequence[PackedEntry] = (),
+    pins: Mapping[str, bytes],
+    owner: str | None,
+    lease_us: int,
+    now: int,
+    queues: bool = True,
 ) -> Lease | None:
     """Keep a new run and perhaps claim it; one that finds no place and does not queue leaves nothing."""
     if pages.row(row.id) is not None:
@@ -58,9 +67,10 @@ def begin(
             lease = row.take(owner, lease_us, now)
         elif not queues:
             return None
-        else:
-            row.status = RunStatus.QUEUED
     pages.add(row, header)
+    _kept(pages, row, entries)
+    for name, flow in pins.items():
+        pages.pin(row.id, name, flow)
     return lease
 
 
@@ -237,6 +247,7 @@ def view(pages: Pages, row: RunRow, outcomes: Mapping[str, StepOutcome] | None, 
     failed = [each for each in attempts if each[0] not in ended_costs and each[0] != _RUN]
     retries = [(attempt, wake_at) for path, attempt, wake_at, _ in attempts if path == _RUN and attempt > 0]
     retried, retry_at = retries[-1] if retries else (0, None)
+    reopened = -min((attempt for path, attempt, _, _ in attempts if path == _RUN), default=0)
     spent = result.cost_microusd if result is not None else None
     return RunView(
         header=pages.header(row.id),
@@ -251,6 +262,7 @@ def view(pages: Pages, row: RunRow, outcomes: Mapping[str, StepOutcome] | None, 
         events=row.events,
         lease=row.lease() if row.is_held(now) else None,
         retries=retried,
+        reopened=max(0, reopened),
         retry_at=None if retry_at is None else from_us(retry_at),
     )
 
@@ -329,7 +341,7 @@ def _forget(pages: Pages, run: RunId, paths: Sequence[str], *, attempt: int, wak
     before = _spent(pages, run)
     pages.reopen(run, paths)
     lost = before - _spent(pages, run)
-    if lost or wake_at is not None:
+    if lost or wake_at is not None or attempt < 0:
         pages.keep_attempt(run, _RUN, attempt, wake_at, lost)
 
 

@@ -8,9 +8,6 @@ from quorate.flows.journals.moment import from_us, to_us
 from quorate.flows.outcome import RunStatus
 from quorate.flows.plan import Durability
 
-#: When a run goes on that waits for no timer: it has to be claimed by its id.
-NEVER = 2**62
-
 
 @dataclass(slots=True, kw_only=True)
 class RunRow:
@@ -94,13 +91,13 @@ def max_runs(header: RunHeader) -> int | None:
     return int(limit) if limit else None
 
 
-def new_row(header: RunHeader, status: RunStatus, now: int, limit: int | None) -> RunRow:
+def new_row(header: RunHeader, now: int, limit: int | None) -> RunRow:
     """Return the row of a run that begins; `limit` is its `max_runs`."""
     return RunRow(
         id=header.id,
         tenant=header.tenant,
         flow=header.flow,
-        status=status,
+        status=RunStatus.QUEUED,
         priority=header.priority,
         created_at=to_us(header.created_at),
         queue_key=header.queue_key,
@@ -108,6 +105,5 @@ def new_row(header: RunHeader, status: RunStatus, now: int, limit: int | None) -
         auto_resume=header.labels.get("auto_resume") != "false",
         strict=header.durability is Durability.STRICT,
         calls_back="callback" in header.labels,
-        wake_at=NEVER if status is RunStatus.WAITING else 0,
         updated_at=now,
     )

@@ -174,7 +174,7 @@ class Course:
         self.run_keys = run_keys
         known = run.machinery.services.secrets
         self.secrets = {name: known[name] for name in plan.secrets if name in known}
-        self.hidden = Hidden((*self.secrets.values(), *(() if above is None else above.secrets.values())))
+        self.hidden = Hidden(self.secrets.values(), above=None if above is None else above.hidden)
         self.scope: dict[str, Any] = {"inputs": inputs, "steps": {}, "run": self._about_run()}
         self._by_name: dict[str, StepPlan] | None = None
 

@@ -11,41 +11,44 @@ _SHOWN = "***"
 
 
 class Hidden:
-    """Replaces the exact values of secrets (of 6 or more characters) by `***`, wherever they stand in plain data."""
+    """Replaces the exact values of secrets (of 6 or more characters) by `***`, wherever they stand in plain data.
 
-    __slots__ = ("_values",)
+    Those of the flow `above` are hidden as well. `values` are all of them, never to be shown.
+    """
 
-    def __init__(self, secrets: Iterable[Secret]) -> None:
-        values = {secret.reveal() for secret in secrets}
+    __slots__ = ("values",)
+
+    def __init__(self, secrets: Iterable[Secret], *, above: "Hidden | None" = None) -> None:
+        values = {secret.reveal() for secret in secrets} | {*(() if above is None else above.values)}
         # The longest first: one secret may be the beginning of another.
-        self._values = sorted((value for value in values if len(value) >= _LEAST), key=len, reverse=True)
+        self.values = sorted((value for value in values if len(value) >= _LEAST), key=len, reverse=True)
 
     def __bool__(self) -> bool:
-        return bool(self._values)
+        return bool(self.values)
 
     def text(self, text: str) -> str:
         """Return a text without them."""
-        for value in self._values:
+        for value in self.values:
             text = text.replace(value, _SHOWN)
         return text
 
     def data(self, value: Any) -> Any:
         """Return plain data without them, keys included; the same object if there are no secrets."""
-        return self._data(value) if self._values else value
+        return self._data(value) if self.values else value
 
     def settled(self, text: str) -> int:
         """Return how many characters of a text stay as they are shown, whatever follows it.
 
         Behind them may be the beginning of a secret, or one that is the beginning of a longer one.
         """
-        cut = len(text) - max((_overlap(text, value) for value in self._values), default=0)
+        cut = len(text) - max((_overlap(text, value) for value in self.values), default=0)
         while (whole := self._across(text, cut)) is not None:
             cut = whole
         return cut
 
     def _across(self, text: str, cut: int) -> int | None:
         """Return where a whole secret begins that a cut would divide."""
-        for value in self._values:
+        for value in self.values:
             at = text.find(value, max(0, cut - len(value) + 1), cut + len(value) - 1)
             if 0 <= at < cut:
                 return at

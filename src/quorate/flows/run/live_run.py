@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
 
 from quorate.core.clock import Deadline
+from quorate.core.errors import QuorateError
 from quorate.core.tasks import background
 from quorate.flows.event import FlowFinished, FlowRetry, FlowStarted, StepEnded
 from quorate.flows.journal import LeaseLost
@@ -54,6 +56,11 @@ class LiveRun:
         self._lost: LeaseLost | None = None
         self._is_cancelled = False
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether the run is in a journal."""
+        return self._course.run.record.is_kept
+
     def cancel(self) -> None:
         """Have the run end as cancelled."""
         self._is_cancelled = True
@@ -84,8 +91,9 @@ class LiveRun:
         result, interrupted = await self._interpreted()
         if self._lost is not None:
             raise self._lost
-        if result is None and interrupted is not None and not await is_cancelled():
-            await course.run.record.flush()
+        if result is None and interrupted is not None and not self._is_cancelled and not await is_cancelled():
+            with suppress(QuorateError):  # else whoever takes the run does the last step again
+                await course.run.record.flush()
             raise interrupted
         if result is None:
             async with background(self._cancelled()) as closing:
@@ -119,8 +127,8 @@ class LiveRun:
             raise run_lost(errors) or errors from None
         finally:
             self._task = None
-        for _ in range(self._cancels):
-            task.uncancel()
+            for _ in range(self._cancels):
+                task.uncancel()
         is_from_outside = not self._cancels or task.cancelling() > before
         return result, interrupted if is_from_outside else None
 

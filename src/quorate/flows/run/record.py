@@ -42,6 +42,7 @@ class Record:
         timers: Mapping[str, datetime] | None = None,
         retries: int = 0,
         retry_at: datetime | None = None,
+        pins: Mapping[str, PinnedFlow] | None = None,
     ) -> None:
         self._journal = journal
         self._lease = lease
@@ -53,8 +54,8 @@ class Record:
         self.retries = retries
         self.retry_at = retry_at
         self.lost: LeaseLost | None = None
-        self._pins: dict[str, PinnedFlow] = {}
-        self._knows_pins = False
+        self._pins: dict[str, PinnedFlow] = dict(pins or {})
+        self._knows_pins = pins is not None
         self._held_back: list[tuple[StepOutcome | None, Event | None]] = []
         self._note_errors()
 

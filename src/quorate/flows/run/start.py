@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from quorate.flows.journal import RunView
+from quorate.flows.journal import PinnedFlow, RunView
 from quorate.flows.outcome import StepOutcome
 from quorate.flows.plan import FlowPlan
 from quorate.flows.run.mocks import Mocks, ancestors
@@ -15,10 +15,10 @@ from quorate.model.usage import Charge, Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Start:
-    """With what a run is begun or taken up (`view`); `outcomes` are those that a replay begins with.
+    """With what a run is begun or taken up (`view`).
 
-    `queue_key`: in a place of that it goes on; empty where any number may. `started_at`: when it began;
-    `None`: now.
+    `outcomes` are those that a replay begins with, `pins` what names of flows mean in it. `queue_key`: in a place of
+    that it goes on; empty where any number may. `started_at`: when it began; `None`: now.
     """
 
     plan: FlowPlan
@@ -29,6 +29,7 @@ class Start:
     queue_key: str = ""
     started_at: datetime | None = None
     outcomes: Mapping[str, StepOutcome] = field(default_factory=dict[str, StepOutcome])
+    pins: Mapping[str, PinnedFlow] | None = None
 
 
 def charge_before(view: RunView) -> Charge:

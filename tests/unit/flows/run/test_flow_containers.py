@@ -243,6 +243,14 @@ def test_a_secret_leaves_no_trace_in_outputs_errors_and_events() -> None:
     assert "tok-123456" not in repr(site.sink.events) + repr(result)
 
 
+def test_a_secret_is_hidden_in_all_flows_below() -> None:
+    inner = flow(step("leak", does={"gives": {"k": "is tok-123456!"}}), name="c")
+    middle = flow(step("inner", does={"flow": "c"}), name="b")
+    site = FlowSite(flow(step("s", does={"flow": "b"}), secrets=("CRM",)), middle, inner, secrets={"CRM": "tok-123456"})
+    result = run_virtual(site.run())
+    assert result.steps["s/inner/leak"].output == {"k": "is ***!"}
+
+
 def test_a_flow_whose_secrets_are_not_configured_does_not_begin() -> None:
     with pytest.raises(StepRejected, match="CRM"):
         _run(flow(step("a"), secrets=("CRM",)))

@@ -67,3 +67,16 @@ def test_a_fork_runs_the_flows_of_the_old_run() -> None:
         return await site.runner.resume(await site.runner.fork(call.id, "a"))
 
     assert run_virtual(go()).outputs["a"] == {"in": "old"}
+
+
+@pytest.mark.parametrize("change", [_changed, _gone])
+def test_a_replay_sees_the_flows_of_the_run(change: Callable[[FlowSite], None]) -> None:
+    async def go() -> FlowResult:
+        site = FlowSite(flow(step("a", does={"flow": "below"})), OLD, journal=MemoryJournal())
+        call = site.call()
+        await site.run(call=call, durability=Durability.DURABLE)
+        change(site)
+        return await site.runner.replay(call.id)
+
+    result = run_virtual(go())
+    assert (result.status, result.outputs) == (RunStatus.SUCCEEDED, {"a": {"in": "old"}})

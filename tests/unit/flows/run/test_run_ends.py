@@ -17,7 +17,7 @@ from quorate.flows.journals.errors import JournalUnavailable
 from quorate.flows.journals.memory import MemoryJournal
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import Durability, Foreach, RetryRule, StepKind
-from quorate.testing import run_virtual
+from quorate.testing import VirtualClock, run_virtual
 
 
 class Away(KeptJournal):
@@ -134,17 +134,20 @@ def test_a_run_that_comes_back_while_its_first_worker_is_ending_is_still_watched
 
 
 class Watched(MemoryJournal):
-    """A journal of which somebody takes whatever is ready, whenever a run is kept; live."""
+    """A journal of which somebody takes every fork the moment it is kept; live."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: Lease | None = None
 
     async def begin(self, header: RunHeader, **fields: Any) -> Lease | None:
         lease = await super().begin(header, **fields)
         if header.parent is not None:
-            taken = await self.claim_next("thief", lease_s=30, now=header.created_at)
-            assert taken is None
+            self.taken = await self.claim_next("quick", lease_s=30, now=header.created_at)
         return lease
 
 
-def test_a_fork_is_taken_up_by_nobody_before_it_is_whole() -> None:
+def test_a_fork_is_whole_from_its_first_moment() -> None:
     async def go() -> tuple[FlowResult, list[str]]:
         journal = Watched()
         site = FlowSite(flow(step("a"), step("b", "a")), journal=journal)
@@ -152,12 +155,53 @@ def test_a_fork_is_taken_up_by_nobody_before_it_is_whole() -> None:
         await site.run(call=call, durability=Durability.DURABLE)
         site.do.ran.clear()
         new = await site.runner.fork(call.id, "b")
-        lease = await journal.claim_next("worker", lease_s=30, now=site.clock.now())
-        assert lease is not None
-        assert lease.run == new
+        assert journal.taken is not None
+        assert journal.taken.run == new
         with pytest.raises(Conflict):
             await site.runner.resume(new)
-        return await site.runner.work(lease, await journal.load(new)), site.do.ran
+        return await site.runner.work(journal.taken, await journal.load(new)), site.do.ran
 
     result, ran = run_virtual(go())
     assert (result.status, ran) == (RunStatus.SUCCEEDED, ["b"])
+
+
+async def taken_up(site: FlowSite, journal: MemoryJournal, run: RunId) -> FlowResult:
+    lease = await journal.claim(run, "here", lease_s=100, now=site.clock.now())
+    assert lease is not None
+    return await site.runner.work(lease, await journal.load(run))
+
+
+@pytest.mark.parametrize("after_s", [0.0, 1.0], ids=["at once", "while it cleans up"])
+def test_a_cancel_holds_when_the_worker_goes_home(after_s: float) -> None:
+    async def go() -> tuple[bool, RunStatus]:
+        plan = flow(step("a", does={"after_s": 9}), finally_=(step("f", does={"after_s": 5}),))
+        journal = MemoryJournal()
+        site = FlowSite(plan, journal=journal)
+        task = asyncio.create_task(taken_up(site, journal, run := await site.begun()))
+        await until(lambda: "a" in site.do.ran)
+        assert await site.runner.cancel(run)
+        await asyncio.sleep(after_s)
+        task.cancel()
+        await asyncio.wait((task,))
+        view = await journal.load(run)
+        return view.cancel_requested, view.status
+
+    cancel_requested, status = run_virtual(go())
+    assert cancel_requested or status is RunStatus.CANCELLED
+
+
+def test_a_run_taken_over_that_is_to_be_cancelled_cleans_up_whole() -> None:
+    async def go() -> tuple[FlowResult, list[str]]:
+        plan = flow(step("a", does={"after_s": 9}), finally_=(step("f", does={"after_s": 20}),))
+        clock = VirtualClock()
+        journal = MemoryJournal(clock=clock)
+        site = FlowSite(plan, journal=journal)
+        run = await site.begun()
+        dead = await journal.claim(run, "dead", lease_s=1, now=site.clock.now())
+        assert dead is not None
+        assert await journal.request_cancel(run)
+        await asyncio.sleep(2)
+        return await taken_up(site, journal, run), site.do.ran
+
+    result, ran = run_virtual(go())
+    assert (result.status, ran) == (RunStatus.CANCELLED, ["finally/f"])
