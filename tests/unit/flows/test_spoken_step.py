@@ -35,13 +35,18 @@ def test_an_answer_that_is_the_text_of_a_step_is_said_by_it() -> None:
     [
         plan(answer="{{ steps.reply.text | upper }}"),
         plan(answer="{{ steps.reply.text }}!"),
+        plan(answer="{{ steps.reply.text | replace('ACME', '***') }}"),
+        plan(answer="{{ 'no' if 'ACME' in steps.reply.text else steps.reply.text }}"),
         plan(answer="{{ steps.reply.model }}"),
         plan(step="retry: {max_attempts: 2}"),
         plan(step="on_error: {value: {text: sorry}}"),
         plan(step="on_error: continue"),
         plan(limits="limits: {max_retries: 1}"),
     ],
-    ids=["changed", "with more", "no text", "done again", "stood in for", "left out", "its run done again"],
+    ids=[
+        *("changed", "with more", "redacted", "refused", "no text"),
+        *("done again", "stood in for", "left out", "its run done again"),
+    ],
 )
 def test_what_may_not_stay_as_it_was_said_is_said_at_the_end(asks: FlowPlan) -> None:
     assert spoken_step(asks, asks.outputs[0]) is None

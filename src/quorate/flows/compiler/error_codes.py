@@ -7,6 +7,9 @@ from quorate.flows.compiler.problems import Problems
 from quorate.flows.language.sections import RetrySection
 from quorate.source.place import KeyPath, did_you_mean, listed
 
+#: Errors of these never come out of a step, and are not known before something has asked for them.
+_NOT_OF_STEPS = ("quorate.server.", "quorate.storage.", "quorate.flows.journals.")
+
 
 def check_codes(retry: RetrySection | None, at: KeyPath, problems: Problems) -> None:
     """Report codes under `on` and `never_on` that no error has: such a rule would never apply."""
@@ -16,12 +19,13 @@ def check_codes(retry: RetrySection | None, at: KeyPath, problems: Problems) -> 
         for index, code in enumerate(codes):
             if code not in (known := error_codes()):
                 hint = did_you_mean(code, known) or f"; codes: {listed(sorted(known))}"
-                problems.at((*at, key, index), f"no error has the code {code!r}{hint}")
+                told = f"no error after which a step is tried again has the code {code!r}{hint}"
+                problems.at((*at, key, index), told)
 
 
 def error_codes() -> frozenset[str]:
-    """Return the codes of all errors, those of other packages' executors included."""
-    return frozenset(each.code for each in _below(QuorateError))
+    """Return the codes of all errors that steps fail with, those of other packages' executors included."""
+    return frozenset(each.code for each in _below(QuorateError) if not each.__module__.startswith(_NOT_OF_STEPS))
 
 
 def _below(kind: type[QuorateError]) -> Iterator[type[QuorateError]]:

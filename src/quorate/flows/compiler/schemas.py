@@ -109,9 +109,16 @@ def _output_schema(written: OutputSection) -> dict[str, Any]:
     return {**({"type": written.type} if written.type not in {"", "any"} else {}), **written.schema_}
 
 
+#: Keywords whose values are no schemas, whatever they look like.
+_DATA = frozenset({"enum", "const", "default", "examples"})
+
+
 def _as_property(schema: Mapping[str, Any], name: str) -> dict[str, Any]:
     """Return a schema as that of a property of another one: what refers to its own parts finds them there."""
-    return {key: _moved(value, name) if key != "$ref" else _there(value, name) for key, value in schema.items()}
+    return {
+        key: value if key in _DATA else _there(value, name) if key == "$ref" else _moved(value, name)
+        for key, value in schema.items()
+    }
 
 
 def _moved(value: Any, name: str) -> Any:

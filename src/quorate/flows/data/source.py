@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, cast
 
+import msgspec
+
 from quorate.flows.data.view import as_view, output_of
-from quorate.flows.data.weight import takes_long
+from quorate.flows.data.weight import copied, takes_long
 from quorate.flows.executor import StepContext, StepRejected
 from quorate.flows.expression import is_template
 from quorate.source.place import did_you_mean, listed
@@ -74,7 +76,10 @@ async def read_sources(written: Written, step: StepContext, on_missing: OnMissin
             hint="name steps under `sources` or `depends_on`",
         )
     slow = any(entry.value is not None and takes_long(entry.value, step.scope) for entry in entries)
-    found = await asyncio.to_thread(_rendered, entries, step) if slow else _rendered(entries, step)
+    if slow:
+        found = await asyncio.to_thread(_rendered, entries, msgspec.structs.replace(step, scope=copied(step.scope)))
+    else:
+        found = _rendered(entries, step)
     missing = [source for source in found if source.missing]
     if missing and on_missing is OnMissing.ERROR:
         told = listed(f"{source.name!r} ({source.status})" for source in missing)

@@ -55,3 +55,8 @@ def _seen(value: Value, scope: Scope) -> Iterator[object]:
             part = cast("Mapping[str, object]", part)[name]
         if part is not scope:
             yield part
+
+
+def copied(scope: Scope) -> Scope:
+    """Return a scope for another thread: steps that end meanwhile are added to `steps` of the other one."""
+    return {**scope, "steps": dict(scope["steps"])}

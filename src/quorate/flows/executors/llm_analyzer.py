@@ -1,10 +1,8 @@
 """Have a model analyse a text: the executor `llm` in the words of the platform that has this name for it."""
 
-from difflib import get_close_matches
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-from pydantic import ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import ConfigDict, Field
 
 from quorate.consensus.framing import frame, untrusted_notice
 from quorate.contracts.json_text import canonical
@@ -15,9 +13,6 @@ from quorate.flows.extract import Extract
 from quorate.flows.model_answer import ModelAnswer, Opened, fields_of, opened
 from quorate.flows.model_section import ModelStepSection, Written
 from quorate.flows.step_messages import step_messages
-
-#: A key that is so much like one that is known (0 to 1) is a slip, not a fact.
-_ALIKE = 0.8
 
 
 class LlmAnalyzerConfig(ModelStepSection):
@@ -37,17 +32,6 @@ class LlmAnalyzerConfig(ModelStepSection):
     system: Written | None = None
     output_format: Literal["text", "json", "markdown"] = "text"
     """`json`: the answer's value is the JSON in it. `markdown`: the text of its fenced block."""
-
-    @model_validator(mode="after")
-    def _no_slips(self) -> Self:
-        for name in self.facts():
-            if close := get_close_matches(name, type(self).model_fields, n=1, cutoff=_ALIKE):
-                raise PydanticCustomError(
-                    "slip",
-                    "{name} is almost the key {known}; call the fact something else",
-                    {"name": repr(name), "known": repr(close[0])},
-                )
-        return self
 
     def facts(self) -> dict[str, Any]:
         """Return the further keys."""

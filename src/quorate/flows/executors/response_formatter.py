@@ -17,7 +17,7 @@ from quorate.flows.data.html import to_html
 from quorate.flows.data.markdown import to_markdown
 from quorate.flows.data.plain_text import to_text
 from quorate.flows.data.view import unwrapped
-from quorate.flows.data.weight import worked
+from quorate.flows.data.weight import copied, worked
 from quorate.flows.executor import Executor, StepContext, StepRejected
 from quorate.source.section import Section
 
@@ -119,8 +119,10 @@ async def _from_template(config: ResponseFormatterConfig, data: object, step: St
     template = config.template
     value = step.values(template)
 
+    seen = copied(step.scope)
+
     def written() -> str:
-        scope: Mapping[str, Any] = {**step.scope, "data": data}
+        scope: Mapping[str, Any] = {**seen, "data": data}
         if config.format is Format.HTML:
             scope = {**escaped(scope), "trusted": config.trusted}
         rendered = value.render(scope)
@@ -128,7 +130,7 @@ async def _from_template(config: ResponseFormatterConfig, data: object, step: St
             return _checked(rendered) if config.format is Format.JSON else rendered
         return _TREE_WRITERS.get(config.format, _to_json)(rendered)
 
-    return await asyncio.to_thread(written) if value.slow else await worked([data, step.scope], written)
+    return await asyncio.to_thread(written) if value.slow else await worked([data, seen], written)
 
 
 def _checked(text: str) -> str:

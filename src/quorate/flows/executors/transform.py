@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from quorate.flows.data.pipeline import Pipeline
 from quorate.flows.data.view import unwrapped
-from quorate.flows.data.weight import worked
+from quorate.flows.data.weight import copied, worked
 from quorate.flows.executor import Executor, StepContext
 from quorate.flows.expression import expression, rendering
 from quorate.source.section import Section, mapping
@@ -75,7 +75,7 @@ class TransformExecutor(Executor[TransformConfig, object]):
 
     async def run(self, config: TransformConfig, step: StepContext) -> object:
         """Return the value; raise `StepRejected` for items that cannot be sorted, a condition that is a text."""
-        scope = {**step.scope, "data": config.data}
+        scope = {**copied(step.scope), "data": config.data}
         if config.items is not None:
             return await self._of_items(config, config.items, step, scope)
         if "expression" in config.model_fields_set:

@@ -92,7 +92,7 @@ def split_errors(found: dict[str, Node], problems: Problems) -> None:
     if own is None:
         return
     if own.value is None:  # a flow that inherits leaves the rule out so
-        put(found, "on_error", own, problems)
+        found.setdefault("on_error", own)
     else:
         _put_rule(own, ON_ERROR, found, problems)
 
@@ -104,7 +104,10 @@ def _put_rule(node: Node, words: Spelling, found: dict[str, Node], problems: Pro
     if again is None:
         return
     own = found.get("retry")
-    if own is None or own.value is None or again.mapping:
+    if own is not None and own.value is None:  # nothing is said there
+        del found["retry"]
+        own = None
+    if own is None or again.mapping:
         put(found, "retry", again, problems)
     elif own.value is False:
         problems.at(again, f"tries the step again, and `retry` at {own.key or own.mark} says that it is not")

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from quorate.flows.data.weight import takes_long
+from quorate.flows.data.weight import copied, takes_long
 from quorate.templating.value import Value
 
 
@@ -12,8 +12,7 @@ async def rendered(value: Value, scope: Mapping[str, Any]) -> Any:
     """Return the plain value; raise `TemplateError`."""
     if not takes_long(value, scope):
         return value.render(scope)
-    # Steps that end meanwhile are added to `steps`: the thread looks at a copy.
-    return await asyncio.to_thread(value.render, {**scope, "steps": dict(scope["steps"])})
+    return await asyncio.to_thread(value.render, copied(scope))
 
 
 async def holds(value: Value, scope: Mapping[str, Any]) -> bool:

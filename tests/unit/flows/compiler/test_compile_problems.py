@@ -83,7 +83,10 @@ def test_which_fields_a_step_has(expression: str, fits: bool) -> None:
         ("{name: b, executor: note, foreach: {items: [1], as: run}}", "'run' has a meaning of its own"),
         ("{name: b, executor: note, on_error: {fallback: orc}}", "no step 'orc' to fall back to; did you mean 'ocr'?"),
         ("{name: b, executor: note, on_error: {fallback: b}}", "cannot be its own fallback"),
-        ("{name: b, executor: note, retry: {never_on: [time]}}", "no error has the code 'time'; "),
+        (
+            "{name: b, executor: note, retry: {never_on: [time]}}",
+            "is tried again has the code 'time'; ",
+        ),
         ("{name: b, executor: note, outputs: [pagse]}", "the output of 'b' never has 'pagse'; did you mean 'pages'?"),
         ("{name: b, steps: [{name: c, executor: note}], outputs: [d]}", "never has 'd'; it has: c"),
         (
@@ -199,7 +202,7 @@ def test_what_a_template_makes_is_not_judged_before_it_is_made() -> None:
         ("inputs: {n: {}}\noutputs: {o: {value: inputs.n}}\n", 'write "{{ inputs.n }}"'),
         (
             "defaults: {retry: {on: [deadline_exeeded]}}\n",
-            "defaults.retry.on[0]: no error has the code 'deadline_exeeded'",
+            "defaults.retry.on[0]: no error after which a step is tried again has the code 'deadline_exeeded'",
         ),
         ("defaults: {on_error: {fallback: ocr}}\n", "name it there, not among the defaults"),
     ],

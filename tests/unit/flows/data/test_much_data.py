@@ -47,6 +47,26 @@ async def test_the_event_loop_is_not_held_up(executor: AnyExecutor, config: dict
     assert await work
 
 
+@pytest.mark.parametrize(
+    ("executor", "config"),
+    [
+        (ResponseFormatterExecutor(), {"format": "html", "template": "{{ data | length }}", "data": RECORDS}),
+        (DataCombinerExecutor(), {"sources": ["{{ steps.a }}"] * 2, "strategy": "join", "join_key": "id"}),
+        (TransformExecutor(), {"items": RECORDS, "each": {"n": "{{ steps }}"}, "limit": 3}),
+    ],
+    ids=lambda value: value.name if hasattr(value, "name") else "",
+)
+async def test_steps_that_end_meanwhile_disturb_nothing(executor: AnyExecutor, config: dict[str, Any]) -> None:
+    environment = Environment()
+    step = data_step(steps={"a": RECORDS}, values=lambda written: environment.value(written, name="config"))
+    work = asyncio.create_task(executor.run(executor.config.model_validate(config), step))
+    while not work.done():
+        steps = step.scope["steps"]
+        steps[f"n{len(steps)}"] = {"output": None}
+        await asyncio.sleep(0)
+    assert await work
+
+
 async def test_a_template_over_what_a_caller_sent_holds_nobody_up() -> None:
     loop = "{% for each in inputs.all %}{{ each.name | upper }}{% endfor %}"
     value = Environment().value(loop, name="config")

@@ -203,12 +203,6 @@ def test_keys_that_are_not_known_are_facts() -> None:
     assert 'label="formatted_amount"' in prompt
 
 
-@pytest.mark.parametrize("slip", ["temprature", "modle", "analysis_typ", "promt", "max_token"])
-def test_a_slip_is_no_fact(slip: str) -> None:
-    with pytest.raises(ValidationError, match=f"'{slip}' is almost the key"):
-        LlmAnalyzerConfig.model_validate({"text": "t", slip: 1})
-
-
 def test_a_text_at_hand_that_is_none_is_shown_as_json() -> None:
     _, prompt = analysed("ok", {"inputs": {"text": {"lines": ["it's", None]}}})
     assert '{"lines":["it\'s",null]}' in prompt

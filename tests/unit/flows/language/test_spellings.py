@@ -231,3 +231,11 @@ def test_the_canonical_spelling_is_the_canonical_spelling_of_itself(flow: dict[s
 
 def of_tree(values: dict[str, Any]) -> ReadFlow:
     return read_flow_document(Document(file="f", tree=values, values={}, keys={}), name="")
+
+
+@pytest.mark.parametrize("rule", ["error_handling: retry", "error_handling: {max_retries: 2}"])
+def test_an_empty_key_beside_another_says_nothing(rule: str) -> None:
+    (step,) = tree(f"steps: [{{name: a, executor: x, retry: , {rule}}}]")["steps"]
+    assert "retry" in step
+    (other,) = tree("steps: [{name: a, executor: x, on_error: , error_handling: continue}]")["steps"]
+    assert other["on_error"]
