@@ -308,6 +308,38 @@ def test_a_run_taken_over_that_is_to_be_cancelled_is_handed_over_so() -> None:
     run_virtual(scenario())
 
 
+def test_a_run_cancelled_before_its_work_has_begun_is_handed_over_so() -> None:
+    class Slow(MemoryJournal):
+        """Takes a second to load."""
+
+        async def load(self, run: RunId) -> RunView:
+            view = await super().load(run)
+            await asyncio.sleep(1)
+            return view
+
+    async def scenario() -> None:
+        clock = VirtualClock()
+        journal = Slow(clock=clock)
+        of = header()
+        told: list[bool] = []
+
+        async def work(lease: Lease, view: RunView) -> FlowResult:
+            told.append(view.cancel_requested)
+            end = result(view.header, RunStatus.CANCELLED)
+            await journal.finish(lease, end)
+            return end
+
+        dispatcher = worker(journal, clock=clock)
+        async with serving(dispatcher, work):
+            await dispatcher.submit(of)
+            await asyncio.sleep(0.5)
+            assert await dispatcher.cancel(of.id)
+            await dispatcher.wait(of.id)
+        assert told == [True]
+
+    run_virtual(scenario())
+
+
 def test_waiting_ends_with_the_time_or_says_that_there_is_no_run() -> None:
     async def scenario() -> None:
         clock = VirtualClock()

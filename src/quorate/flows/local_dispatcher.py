@@ -4,6 +4,8 @@ import asyncio
 import logging
 import math
 
+import msgspec
+
 from quorate.core.clock import Clock
 from quorate.core.errors import NotFound, QueueFull, QuorateError
 from quorate.core.ids import RunId
@@ -25,20 +27,22 @@ _TRY_AGAIN_S = 1.0
 
 
 class _Held:
-    """A live run that this worker has, and why its task was cancelled."""
+    """A live run that this worker has, why its task was cancelled, and whether its work has begun."""
 
-    __slots__ = ("lease", "reason", "task")
+    __slots__ = ("begun", "lease", "reason", "task")
 
     def __init__(self, lease: Lease) -> None:
         self.lease = lease
         self.task: asyncio.Task[None] | None = None
         self.reason = ""
+        self.begun = False
 
     def stop(self, reason: str) -> None:
-        """Cancel the task, once."""
+        """Cancel the task, once. A work that has not begun is told by what it is handed."""
         if not self.reason and self.task is not None:
             self.reason = reason
-            self.task.cancel(reason)
+            if self.begun or reason != CANCEL_REQUESTED:
+                self.task.cancel(reason)
 
 
 class LocalDispatcher:
@@ -213,6 +217,9 @@ class LocalDispatcher:
             view = await self._journal.load(lease.run)
             if view.cancel_requested:  # the work sees that itself, and does what it does then uninterrupted
                 held.reason = CANCEL_REQUESTED
+            elif held.reason:
+                view = msgspec.structs.replace(view, cancel_requested=True)
+            held.begun = True
             await work(lease, view)
         except (LeaseLost, JournalUnavailable) as error:
             # Somebody else has it; or nothing can be written: it is taken up again when its lease is over.

@@ -16,6 +16,7 @@ from quorate.flows.analyse import analyse
 from quorate.flows.flows import Flows
 from quorate.flows.journal import Lease, LeaseLost, RunHeader, RunView
 from quorate.flows.journals.ended import end_event, was_nobodys
+from quorate.flows.local_dispatcher import CANCEL_REQUESTED
 from quorate.flows.nested_flow import FlowFailed
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import FlowPlan
@@ -107,6 +108,11 @@ class FlowRuns:
                 asked = await self._out_of_the_queue(lease, view)
             except BudgetSpent as error:
                 return await self._refuse(lease, view, error)
+            except asyncio.CancelledError as interruption:
+                if interruption.args != (CANCEL_REQUESTED,):
+                    raise
+                # It cleans up and has its record like any other; nothing is held for that.
+                asked, view = await self._unasked(view), msgspec.structs.replace(view, cancel_requested=True)
         watch = asked.watch
         watch.listen()
         watch.recorder.mode = OPERATION

@@ -41,10 +41,14 @@ class SqliteSession:
             raise Misconfigured(f"the journal of flows {str(file)!r} cannot be opened: {error}") from error
 
     def _prepare(self) -> None:
-        self._connection.execute("PRAGMA journal_mode = WAL").close()
-        self._connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}").close()
-        self._full = self._always_strict
-        self._set_level()
+        try:
+            self._connection.execute("PRAGMA journal_mode = WAL").close()
+            self._connection.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}").close()
+            self._full = self._always_strict
+            self._set_level()
+        except BaseException:
+            self._connection.close()
+            raise
 
     def _set_level(self) -> None:
         # FULL syncs the log at each commit, with everything that earlier commits left unsynced in it.

@@ -86,9 +86,14 @@ class LiveRun:
         case nothing more is run; after `LeaseLost` nothing is kept either.
         """
         course = self._course
-        if course.run.tells:
-            await course.run.record.begin(started(course, resumed=resumed), at_once=course.run.is_watched())
-        result, interrupted = await self._interpreted()
+        result = interrupted = None
+        try:
+            if course.run.tells:
+                await course.run.record.begin(started(course, resumed=resumed), at_once=course.run.is_watched())
+        except asyncio.CancelledError as error:
+            interrupted = error
+        else:
+            result, interrupted = await self._interpreted()
         if self._lost is not None:
             raise self._lost
         if result is None and interrupted is not None and not self._is_cancelled and not await is_cancelled():

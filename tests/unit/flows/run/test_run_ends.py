@@ -115,6 +115,23 @@ def test_a_run_cancelled_while_its_beginning_is_kept_ends_as_cancelled() -> None
     assert (result.status, ran) == (RunStatus.CANCELLED, ["finally/f"])
 
 
+def test_a_worker_told_to_cancel_while_the_beginning_is_kept_cleans_up() -> None:
+    async def go() -> tuple[FlowResult | None, list[str]]:
+        site = FlowSite(flow(step("a"), finally_=(step("f"),)), journal=SlowToBegin())
+        run = await site.begun()
+        site.runner.watch(run)
+        task = asyncio.create_task(site.work(run))
+        await asyncio.sleep(0.5)
+        assert await site.journal.request_cancel(run)
+        task.cancel()
+        await asyncio.wait((task,))
+        return (await site.journal.load(run)).result, site.do.ran
+
+    result, ran = run_virtual(go())
+    assert result is not None
+    assert (result.status, ran) == (RunStatus.CANCELLED, ["finally/f"])
+
+
 def test_a_run_that_comes_back_while_its_first_worker_is_ending_is_still_watched() -> None:
     async def go() -> FlowResult:
         site = FlowSite(flow(step("a", does={"after_s": 9})))
