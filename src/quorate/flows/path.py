@@ -5,6 +5,8 @@
 `finally/cleanup`. An attempt is `extract#2`, an item's second attempt `translate[3]#2`.
 """
 
+from collections.abc import Iterable
+
 #: Names that no step may have, because paths begin with them.
 RESERVED = frozenset({"catch", "finally"})
 
@@ -27,3 +29,14 @@ def attempt(path: str, number: int) -> str:
 def is_below(path: str, ancestor: str) -> bool:
     """Return whether a path is the other one or something inside it."""
     return path == ancestor or (path.startswith(ancestor) and path[len(ancestor)] in "/[#")
+
+
+def parent(path: str) -> str:
+    """Return the path of what a path is directly inside of: a block, a loop, or a step with several attempts."""
+    return path[: max(path.rfind("/"), path.rfind("["), path.rfind("#"), 0)]
+
+
+def ancestors(path: str) -> Iterable[str]:
+    """Yield the paths of everything that a path is inside of, from the nearest outwards."""
+    while path := parent(path):
+        yield path

@@ -16,6 +16,7 @@ from quorate.flows.files import handed_over
 from quorate.flows.journal import Journal, Lease, LeaseLost, RunHeader, RunView
 from quorate.flows.journals.ended import end_event
 from quorate.flows.outcome import FlowResult, RunStatus
+from quorate.flows.path import ancestors
 from quorate.flows.plan import Durability, FlowPlan
 from quorate.flows.registry import Executors
 from quorate.flows.run.course import CheckInputs, Course, FlowNamed, Machinery, Run
@@ -23,7 +24,7 @@ from quorate.flows.run.header import call_of, new_header, owned_by, queue_key
 from quorate.flows.run.interpret import interpret
 from quorate.flows.run.live_run import Audience, LiveRun
 from quorate.flows.run.live_runs import LiveRuns
-from quorate.flows.run.mocks import Mocks, ancestors, recorded_answers
+from quorate.flows.run.mocks import Mocks, recorded_answers
 from quorate.flows.run.nested import limited, require_secrets
 from quorate.flows.run.not_begun import not_begun
 from quorate.flows.run.record import Record

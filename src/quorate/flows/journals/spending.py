@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from quorate.flows.path import ancestors, parent
+
 
 def spent_microusd(ended: Mapping[str, int], failed: Mapping[str, int]) -> int:
     """Return the sum over all steps: `ended` are costs of outcomes, `failed` those of attempts, by path.
@@ -13,27 +15,15 @@ def spent_microusd(ended: Mapping[str, int], failed: Mapping[str, int]) -> int:
     below: dict[str, int] = {}
     total = 0
     # From the deepest up: what a path costs is known before the one above it asks.
-    for path in sorted({above for each in own for above in _upwards(each)}, key=_depth, reverse=True):
+    paths = {above for each in own if each for above in (each, *ancestors(each))}
+    for path in sorted(paths, key=_depth, reverse=True):
         cost = max(own.get(path, 0), below.get(path, 0))
-        parent = _parent(path)
-        if parent:
-            below[parent] = below.get(parent, 0) + cost
+        if above := parent(path):
+            below[above] = below.get(above, 0) + cost
         else:
             total += cost
     return total
 
 
-def _parent(path: str) -> str:
-    return path[: max(path.rfind("/"), path.rfind("["), 0)]
-
-
 def _depth(path: str) -> int:
-    return path.count("/") + path.count("[")
-
-
-def _upwards(path: str) -> list[str]:
-    found: list[str] = []
-    while path:
-        found.append(path)
-        path = _parent(path)
-    return found
+    return sum(path.count(mark) for mark in "/[#")

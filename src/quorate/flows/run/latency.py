@@ -4,9 +4,8 @@ import re
 from collections.abc import Iterable, Mapping
 
 from quorate.flows.outcome import Latency, StepOutcome, StepStatus
-from quorate.flows.path import joined
+from quorate.flows.path import ancestors, joined
 from quorate.flows.plan import FlowPlan, StepPlan
-from quorate.flows.run.mocks import ancestors
 
 #: Whether a path is below another one.
 _is_inside = re.compile(r"[/\[#]").search

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from quorate.flows.outcome import StepError, StepOutcome, StepStatus
+from quorate.flows.path import ancestors
 from quorate.flows.run.failure import StepFailed
 
 _NOTHING = object()
@@ -56,13 +57,6 @@ def recorded_answers(known: Mapping[str, StepOutcome]) -> Mocks:
         if _was_executed(each) and (path not in inside or _failed_itself(each, inside[path]))
     }
     return Mocks(given, recorded=known)
-
-
-def ancestors(path: str) -> Iterable[str]:
-    """Yield the paths of everything that a path is inside of, from the nearest outwards."""
-    while (end := max(path.rfind("/"), path.rfind("["), path.rfind("#"))) > 0:
-        path = path[:end]
-        yield path
 
 
 def _failed_itself(outcome: StepOutcome, inside: set[str]) -> bool:

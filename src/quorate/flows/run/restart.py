@@ -5,9 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from quorate.core.errors import NotFound
 from quorate.flows.outcome import StepOutcome, StepStatus
-from quorate.flows.path import is_below, joined
+from quorate.flows.path import ancestors, is_below, joined
 from quorate.flows.plan import FlowPlan, StepPlan
-from quorate.flows.run.mocks import ancestors
 from quorate.flows.run.record import is_broken
 from quorate.source.place import did_you_mean
 

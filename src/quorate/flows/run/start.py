@@ -7,8 +7,9 @@ from typing import Any
 
 from quorate.flows.journal import PinnedFlow, RunView
 from quorate.flows.outcome import StepOutcome
+from quorate.flows.path import ancestors
 from quorate.flows.plan import FlowPlan
-from quorate.flows.run.mocks import Mocks, ancestors
+from quorate.flows.run.mocks import Mocks
 from quorate.model import Call
 from quorate.model.usage import Charge, Usage
 

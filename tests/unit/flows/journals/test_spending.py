@@ -22,6 +22,11 @@ def test_a_group_that_ended_includes_its_steps() -> None:
     assert spent_microusd({"each[0]/x": 3, "each[1]/x": 4, "each[1]": 4}, {}) == 7
 
 
+def test_what_a_group_did_in_its_second_attempt_is_part_of_it() -> None:
+    assert spent_microusd({"g/b": 10, "g#2/b": 20, "g": 30}, {}) == 30
+    assert spent_microusd({"g/b": 10, "g#2/b": 20}, {"g": 10}) == 30
+
+
 def test_a_group_that_counts_only_itself_does_not_hide_its_steps() -> None:
     assert spent_microusd({"g/a": 3, "g/b": 4, "g": 0}, {}) == 7
 

@@ -12,11 +12,11 @@ from quorate.core.secret import Secret
 from quorate.flows.event import StepFinished
 from quorate.flows.executor import StepRejected
 from quorate.flows.outcome import StepError, StepOutcome, StepStatus
+from quorate.flows.path import ancestors
 from quorate.flows.plan import Backoff, Foreach, Jitter, RetryRule, StepKind
 from quorate.flows.run.hidden import Hidden, HiddenPieces
 from quorate.flows.run.hint import hint_for
 from quorate.flows.run.latency import latency_of
-from quorate.flows.run.mocks import ancestors
 from quorate.flows.run.progress import Share
 from quorate.flows.run.restart import to_forget
 from quorate.flows.run.retry_delay import retry_delay_s
