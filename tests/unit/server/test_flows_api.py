@@ -461,19 +461,6 @@ def test_what_a_fork_takes_over_is_paid_for_once(tmp_path: Path) -> None:
         assert record(site, fork)["cost_microusd"] == 0
 
 
-def test_a_resumed_run_has_a_record_of_its_own_however_it_ends(tmp_path: Path) -> None:
-    flows = write_flows(tmp_path / "flows", {"stops": STOPS})
-    with flow_gateway(flows, f"{PRICED}\nflows: {{max_runs: 1}}") as site:
-        run = site.run("stops", {"question": "why?"}).json()["id"]
-        assert record(site, run)["state"] == "failed"
-        assert site.client.post(f"/api/v1/runs/{run}/resume").status_code == 202
-        site.client.post(f"/api/v1/runs/{run}/cancel")
-        again = patience.seen(
-            lambda: [each for each in records(site) if each["parent_id"] == run], limit_s=RUNS_WRITTEN_S
-        )
-        assert [each["id"] for each in again] == [f"{run}.1"]
-
-
 EVERY_KIND = """
 name: every-kind
 description: Takes whatever there is.
