@@ -32,7 +32,8 @@ def write_panel(folder: Path, base_url: str) -> None:
 
 
 def test_a_new_user_gets_labelled_simulated_answers(tmp_path: Path) -> None:
-    done = quorate(tmp_path, "ask", "--mode", "quorum", "What is the capital of France?")
+    # Simulated models err now and then, and may do so together; with this seed all five are right.
+    done = quorate(tmp_path, "ask", "--seed", "1", "--mode", "quorum", "What is the capital of France?")
     assert done.returncode == 0, done.stderr
     assert "Paris" in done.stdout
     assert "answered" in done.stderr

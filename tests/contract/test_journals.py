@@ -13,6 +13,7 @@ from quorate.core.errors import Conflict, NotFound
 from quorate.core.ids import RunId, TenantId
 from quorate.flows.journal import Entry, Lease, LeaseLost, PinnedFlow, RunHeader
 from quorate.flows.journals.bell import CANCEL, WORK
+from quorate.flows.journals.ended import worker_lost
 from quorate.flows.journals.memory import MemoryJournal
 from quorate.flows.journals.postgres import PostgresJournal
 from quorate.flows.journals.sqlite import SqliteJournal
@@ -134,7 +135,7 @@ async def test_a_run_that_is_held_is_not_claimed(journal: QueueJournal) -> None:
     assert await journal.claim(lease.run, "two", lease_s=LEASE_S, now=after(14.9)) is None
     assert await taken(journal, "two", 14.9) is None
     later = await journal.claim(lease.run, "two", lease_s=LEASE_S, now=after(15))
-    assert later == Lease(run=lease.run, owner="two", epoch=2, expires_at=after(30), taken_over=True)
+    assert later == Lease(run=lease.run, owner="two", epoch=2, expires_at=after(30), taken_over=True, silent=1)
 
 
 async def test_nothing_of_a_lost_lease_is_kept(journal: QueueJournal) -> None:
@@ -364,19 +365,29 @@ async def test_a_queue_key_lets_so_many_run_at_once(journal: QueueJournal) -> No
     assert await taken(journal, at_s=15.5) == "r2"
 
 
-async def test_a_lost_run_that_nobody_may_take_up_fails_and_can_be_resumed(journal: QueueJournal) -> None:
+async def test_a_lost_run_that_nobody_may_take_up_is_taken_to_be_ended_and_can_be_resumed(
+    journal: QueueJournal,
+) -> None:
     lease = await begun(journal, header(auto_resume="false"))
     await journal.put(lease, [entry("a", cost=4)])
     assert await taken(journal, "two", 14) is None
-    assert await journal.status(lease.run) is RunStatus.RUNNING
-    assert await taken(journal, "two", 15) is None
+    heir = await journal.claim_next("two", lease_s=LEASE_S, now=after(15))
+    assert heir is not None
+    assert (heir.run, heir.given_up, heir.silent) == (lease.run, True, 1)
+    await journal.finish(heir, worker_lost(await journal.load(lease.run), silent=heir.silent))
     view = await journal.load(lease.run)
-    assert view.status is RunStatus.FAILED
     assert view.result is not None
     assert [error.code for error in view.result.errors] == ["worker_lost"]
-    assert view.spent_microusd == 4
+    assert (view.status, view.spent_microusd) == (RunStatus.FAILED, 4)
     await journal.reopen(lease.run)
     assert await taken(journal, "two", 16) == lease.run
+
+
+async def test_a_run_that_was_given_back_is_not_lost(journal: QueueJournal) -> None:
+    await journal.release(await begun(journal, header(auto_resume="false")))
+    lease = await journal.claim_next("two", lease_s=LEASE_S, now=after(99))
+    assert lease is not None
+    assert (lease.given_up, lease.taken_over, lease.silent) == (False, False, 0)
 
 
 async def test_a_run_whose_workers_all_fall_silent_is_given_up(journal: QueueJournal) -> None:
@@ -385,17 +396,23 @@ async def test_a_run_whose_workers_all_fall_silent_is_given_up(journal: QueueJou
     for takeover in range(1, 4):
         heir = await journal.claim_next("two", lease_s=LEASE_S, now=after(takeover * LEASE_S), max_takeovers=3)
         assert heir is not None
-        assert heir.taken_over
+        assert (heir.taken_over, heir.silent, heir.given_up) == (True, takeover, False)
         await journal.put(heir, [Entry(event=b"2")])
-    assert await journal.claim_next("two", lease_s=LEASE_S, now=after(4 * LEASE_S), max_takeovers=3) is None
-    view = await journal.load(lease.run)
-    assert view.result is not None
-    assert [(error.code, bool(error.hint)) for error in view.result.errors] == [("worker_lost", True)]
-    assert "4 one after the other" in view.result.errors[0].message
-    assert (view.status, view.spent_microusd) == (RunStatus.FAILED, 4)
+    for takeover in (4, 5):  # who takes it to end it may fall silent as well
+        heir = await journal.claim_next("two", lease_s=LEASE_S, now=after(takeover * LEASE_S), max_takeovers=3)
+        assert heir is not None
+        assert (heir.silent, heir.given_up) == (takeover, True)
+        view = await journal.load(lease.run)
+    end = worker_lost(view, silent=heir.silent)
+    assert "5 one after the other" in end.errors[0].message
+    assert end.errors[0].hint
+    await journal.finish(heir, end)
+    assert (await journal.load(lease.run)).spent_microusd == 4
     await journal.reopen(lease.run)
-    assert await taken(journal, "two", 5 * LEASE_S) == lease.run
-    assert await taken(journal, "two", 6 * LEASE_S) == lease.run
+    for takeover in (6, 7):
+        again = await journal.claim_next("two", lease_s=LEASE_S, now=after(takeover * LEASE_S), max_takeovers=3)
+        assert again is not None
+        assert not again.given_up
 
 
 async def test_what_ends_between_takeovers_makes_them_count_anew(journal: QueueJournal) -> None:

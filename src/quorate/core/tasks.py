@@ -23,6 +23,21 @@ async def background(work: Coroutine[Any, Any, T]) -> AsyncGenerator[asyncio.Tas
         await _settle(task)
 
 
+async def uninterrupted(work: Coroutine[Any, Any, T]) -> tuple[T, asyncio.CancelledError | None]:
+    """Return what `work` gives, with the last interruption that came meanwhile, if any: `work` never hears of it.
+
+    For what must not stop halfway and ends soon, such as keeping a result. Raise the interruption when it is done.
+    """
+    task = asyncio.create_task(work)
+    interrupted: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait((task,))
+        except asyncio.CancelledError as error:
+            interrupted = error
+    return task.result(), interrupted
+
+
 class Standby:
     """A live object: work that may begin beside its owner's, at most once, e.g. by a timer. `settle` it in any case."""
 

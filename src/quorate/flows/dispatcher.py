@@ -7,7 +7,8 @@ from quorate.core.ids import RunId
 from quorate.flows.journal import Lease, RunHeader, RunView
 from quorate.flows.outcome import FlowResult
 
-#: Runs one run to its end, or until it is cancelled or its lease is lost; writes its end into the journal itself.
+#: Runs one run to its end, or until it is cancelled or its lease is lost; writes its end into the journal itself. One
+#: that is given up (`Lease.given_up`) it only ends.
 Work = Callable[[Lease, RunView], Awaitable[FlowResult]]
 
 

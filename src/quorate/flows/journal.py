@@ -54,6 +54,11 @@ class RunHeader(msgspec.Struct, frozen=True, kw_only=True):
     labels: Mapping[str, str] = {}
 
 
+def resumes_by_itself(header: RunHeader) -> bool:
+    """Return whether a run whose worker fell silent is taken up by another one: the label `auto_resume`."""
+    return header.labels.get("auto_resume") != "false"
+
+
 class PinnedFlow(msgspec.Struct, frozen=True, kw_only=True):
     """A flow that a step runs, as the run saw it first: it stays that for the whole run."""
 
@@ -67,7 +72,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """The right to run a run until `expires_at`, if nobody has claimed a higher `epoch`.
 
     `strict`: what is written under it survives a power cut. `cancel_requested`: as of when it was given or renewed.
-    `taken_over`: when it was given, the run was another worker's that had fallen silent.
+    `taken_over`: when it was given, the run was another worker's that had fallen silent; `silent` workers had it so one
+    after the other. `given_up`: it is not to go on; who has the lease ends it (`worker_lost`).
     """
 
     run: RunId
@@ -77,6 +83,8 @@ class Lease(msgspec.Struct, frozen=True, kw_only=True):
     strict: bool = False
     cancel_requested: bool = False
     taken_over: bool = False
+    silent: int = 0
+    given_up: bool = False
 
 
 class JournalEvent(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,8 +162,9 @@ class Journal(Protocol):
     ) -> Lease | None:
         """Take the run that should go first, by priority, then age; `None` if there is none.
 
-        It is queued, or the timer it waits for is due, or its lease ran out and it may be taken up again. One that was
-        taken over `max_takeovers` times without anything in it having ended fails with `worker_lost` instead.
+        It is queued, or the timer it waits for is due, or its lease ran out. The lease of one that was taken over
+        `max_takeovers` times before, without anything in it having ended, or whose flow says that nobody takes it up by
+        itself, is `given_up`.
         """
         ...
 

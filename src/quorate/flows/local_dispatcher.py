@@ -278,7 +278,7 @@ class LocalDispatcher:
     async def _end_as_broken(self, lease: Lease) -> None:
         try:
             view = await self._journal.load(lease.run)
-            result = broken(view.header, view.outcomes, view.spent_microusd)
+            result = broken(view)
             event = end_event(result, view.header.created_at, self._clock.now())
             await self._journal.finish(lease, result, event)
         except (LeaseLost, NotFound):

@@ -10,11 +10,12 @@ import msgspec
 from quorate.core.clock import Clock, SystemClock
 from quorate.core.errors import Conflict, NotFound, QueueFull, QuorateError
 from quorate.core.ids import RunId, TenantId, new_id
-from quorate.core.tasks import background
+from quorate.core.tasks import background, uninterrupted
 from quorate.flows.executor import FlowServices
 from quorate.flows.files import handed_over
 from quorate.flows.journal import Journal, Lease, LeaseLost, RunHeader, RunView
-from quorate.flows.journals.ended import end_event
+from quorate.flows.journals.ended import broken, end_event, worker_lost
+from quorate.flows.journals.errors import JournalUnavailable
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.path import ancestors
 from quorate.flows.plan import Durability, FlowPlan
@@ -148,24 +149,20 @@ class FlowRunner:
 
         `call` stands in for the one that `call_of` gives: for whoever wants its budget, its trace and its events.
         The dispatcher renews the lease. Interrupted, it ends as cancelled if that was asked for; else nothing is kept
-        and the run can be taken up again. A run whose document cannot be compiled here, or whose secrets are missing,
-        ends as failed. Raises `LeaseLost`.
+        and the run can be taken up again. A run that is given up, whose document cannot be compiled here, whose secrets
+        are missing, or over which the program stumbles, ends as failed. Raises `LeaseLost`, `JournalUnavailable`.
         """
-        header = view.header
+        header, call = view.header, call or self.call_of(view.header)
         if lease.taken_over:
             self.takeovers += 1
             _log.warning("run %s is taken over from a worker that fell silent", header.id)
-        try:
-            plan = self._plan_of(header)
-            require_secrets(plan, self._machinery)
-        except QuorateError as error:
-            result = not_begun(view, error)
-            await self._journal.finish(lease, result, end_event(result, header.created_at, self._clock.now()))
-            return result
+        if (result := self._unbegun(lease, view)) is not None:
+            call.budget.add(charge_before(view))
+            return await self._finish(lease, view, result)
         start = Start(
-            plan=plan,
+            plan=self._plan_of(header),
             inputs=header.inputs,
-            call=call or self.call_of(header),
+            call=call,
             view=view,
             queue_key=header.queue_key,
             started_at=header.created_at,
@@ -174,7 +171,32 @@ class FlowRunner:
         async def is_cancelled() -> bool:
             return (await self._journal.load(header.id)).cancel_requested
 
-        return await self._to_its_end(start, lease, is_cancelled, cancelled=view.cancel_requested)
+        try:
+            return await self._to_its_end(start, lease, is_cancelled, cancelled=view.cancel_requested)
+        except (LeaseLost, JournalUnavailable):
+            raise
+        except Exception:  # noqa: BLE001 - an error of ours: the run must end, or it would be taken up for ever
+            _log.exception("run %s of a flow ends with an error of the program", header.id)
+            view = await self._journal.load(header.id)
+            return await self._finish(lease, view, broken(view))
+
+    def _unbegun(self, lease: Lease, view: RunView) -> FlowResult | None:
+        """Return how a run ends that cannot go on here at all."""
+        if lease.given_up:
+            return worker_lost(view, silent=lease.silent)
+        try:
+            require_secrets(self._plan_of(view.header), self._machinery)
+        except QuorateError as error:
+            return not_begun(view, error)
+        return None
+
+    async def _finish(self, lease: Lease, view: RunView, result: FlowResult) -> FlowResult:
+        """Keep how a run ends that the interpreter did not end."""
+        event = end_event(result, view.header.created_at, self._clock.now())
+        _, interrupted = await uninterrupted(self._journal.finish(lease, result, event))
+        if interrupted is not None:
+            raise interrupted
+        return result
 
     async def resume(self, run: RunId) -> FlowResult:
         """Run a run on that nobody has: what has finished is kept, and what has failed is tried again.

@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 
@@ -12,6 +14,7 @@ from quorate.access.budgets import Reservation, Spending, WorstCase
 from quorate.access.principal import Principal
 from quorate.core.errors import BudgetSpent, QuorateError
 from quorate.core.ids import KeyId, RunId
+from quorate.core.tasks import uninterrupted
 from quorate.flows.analyse import analyse
 from quorate.flows.flows import Flows
 from quorate.flows.journal import Lease, LeaseLost, RunHeader, RunView
@@ -21,6 +24,7 @@ from quorate.flows.nested_flow import FlowFailed
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import FlowPlan
 from quorate.flows.run.not_begun import not_begun
+from quorate.flows.run.start import charge_before
 from quorate.model import Call
 from quorate.server.call_watch import CLIENT_GONE, CallWatch
 from quorate.server.flow_names import model_name
@@ -87,7 +91,7 @@ class FlowRuns:
             return False
         view = await self._flows.view(run)
         if view.result is not None and was_nobodys(view.result):
-            await self._end(await self._unasked(view), view.result)
+            await _whole(self._end(await self._unbegun(view), view.result))
         return True
 
     async def hold(self, principal: Principal, run: str, plan: FlowPlan) -> Reservation | None:
@@ -119,13 +123,13 @@ class FlowRuns:
         try:
             result = await self._flows.runner.work(lease, view, call=self._call(asked, header))
         except LeaseLost:
-            await self._give_up(asked)
+            await _whole(self._give_up(asked))
             raise
         except BaseException:
             # Cancelled by whoever may, it has ended and has its result; else it is somebody else's to end.
-            await self._end_if_ended(asked)
+            await _whole(self._end_if_ended(asked))
             raise
-        await self._end(asked, result)
+        await _whole(self._end(asked, result))
         return result
 
     def _call(self, asked: Asked, header: RunHeader) -> Call:
@@ -135,9 +139,10 @@ class FlowRuns:
     async def _out_of_the_queue(self, lease: Lease, view: RunView) -> Asked:
         header, asked = view.header, await self._unasked(view)
         try:
-            with suppress(BadConfiguration):  # such a run ends by itself
-                plan = self._flows.runner.plan_of(header)
-                asked.held = await self.hold(_principal(header), f"{header.id}.{lease.epoch}", plan)
+            if not lease.given_up:
+                with suppress(BadConfiguration):  # such a run ends by itself
+                    plan = self._flows.runner.plan_of(header)
+                    asked.held = await self.hold(_principal(header), f"{header.id}.{lease.epoch}", plan)
         except BaseException:
             self._services.writer.release()
             raise
@@ -145,11 +150,25 @@ class FlowRuns:
 
     async def _refuse(self, lease: Lease, view: RunView, error: BudgetSpent) -> FlowResult:
         """End a run out of the queue that there is no money for; it leaves its record like any other."""
-        result = not_begun(view, error)
+        asked, result = await self._unbegun(view), not_begun(view, error)
         event = end_event(result, view.header.created_at, self._services.clock.now())
-        await self._flows.journal.finish(lease, result, event)
-        await self._end(await self._unasked(view), result, error)
+
+        async def refuse() -> None:
+            try:
+                await self._flows.journal.finish(lease, result, event)
+            except BaseException:
+                await self._give_up(asked)
+                raise
+            await self._end(asked, result, error)
+
+        await _whole(refuse())
         return result
+
+    async def _unbegun(self, view: RunView) -> Asked:
+        """Return what makes the record of a run that ends without going on: what it has cost before is in it."""
+        asked = await self._unasked(view)
+        asked.watch.call.budget.add(charge_before(view))
+        return asked
 
     async def _unasked(self, view: RunView) -> Asked:
         """Return what makes the record of a run that nobody asked this process for.
@@ -240,3 +259,10 @@ def _principal(header: RunHeader) -> Principal:
 def _resolve(asked: Asked, result: FlowResult | None) -> None:
     if not asked.done.done():
         asked.done.set_result(result)
+
+
+async def _whole(ending: Coroutine[Any, Any, None]) -> None:
+    """Settle and record, all of it, before an interruption goes on."""
+    _, interrupted = await uninterrupted(ending)
+    if interrupted is not None:
+        raise interrupted

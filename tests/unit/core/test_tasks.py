@@ -4,7 +4,7 @@ from concurrent.futures import CancelledError
 
 import pytest
 
-from quorate.core.tasks import Elsewhere, Standby, background
+from quorate.core.tasks import Elsewhere, Standby, background, uninterrupted
 
 
 async def test_work_that_still_runs_is_cancelled_and_awaited() -> None:
@@ -20,6 +20,38 @@ async def test_work_that_still_runs_is_cancelled_and_awaited() -> None:
     async with background(work()):
         await asyncio.sleep(0)
     assert ended == ["work"]
+
+
+async def test_work_that_must_not_stop_halfway_hears_of_no_interruption() -> None:
+    going, may_end, seen = asyncio.Event(), asyncio.Event(), list[object]()
+
+    async def work() -> str:
+        going.set()
+        await may_end.wait()
+        return "whole"
+
+    async def wait() -> None:
+        seen.extend(await uninterrupted(work()))
+
+    waiting = asyncio.create_task(wait())
+    await going.wait()
+    for reason in ("first", "last"):
+        waiting.cancel(reason)
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    may_end.set()
+    await waiting
+    assert seen[0] == "whole"
+    assert isinstance(seen[1], asyncio.CancelledError)
+    assert seen[1].args == ("last",)
+
+
+async def test_an_error_of_work_that_must_not_stop_halfway_is_raised() -> None:
+    async def work() -> None:
+        raise ValueError("x")
+
+    with pytest.raises(ValueError, match="x"):
+        await uninterrupted(work())
 
 
 async def test_work_on_standby_that_never_began_needs_no_end() -> None:

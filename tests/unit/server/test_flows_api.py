@@ -1,7 +1,9 @@
 """Flows over HTTP: run, followed, described, changed while they run."""
 
+import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,7 +14,9 @@ import pytest
 import schemathesis
 
 import patience
+from flow_runs import entry, header
 from quorate.contracts.schema import read_schema
+from quorate.flows.journals.sqlite import SqliteJournal
 from served_flows import ASKS, FLOWS, SHOUT, SLOW, FlowGateway, flow_gateway, write_flows
 
 RUNS_WRITTEN_S = 10.0
@@ -459,6 +463,44 @@ def test_what_a_fork_takes_over_is_paid_for_once(tmp_path: Path) -> None:
         assert record(site, run)["cost_microusd"] > 0
         fork = site.client.post(f"/api/v1/runs/{run}/fork", params={"from": "check"}).json()["id"]
         assert record(site, fork)["cost_microusd"] == 0
+
+
+@pytest.mark.parametrize("wait_s", [0, 0.005])
+def test_a_resumed_run_that_is_cancelled_has_a_record_of_its_own_however_it_ends(tmp_path: Path, wait_s: float) -> None:
+    folder = write_flows(tmp_path / "flows", {"stops": STOPS})
+    with flow_gateway(folder, PRICED, **{"flows.max_runs": 1}) as site:
+        runs = [str(site.run("stops", {"question": "why?"}).json()["id"]) for _ in range(8)]
+        for run in runs:
+            assert record(site, run)["state"] == "failed"
+        for run in runs:
+            assert site.client.post(f"/api/v1/runs/{run}/resume").status_code == 202
+            time.sleep(wait_s)
+            site.client.post(f"/api/v1/runs/{run}/cancel")
+        again = patience.seen(
+            lambda: [found] if len(found := [each for each in records(site) if each["parent_id"] in runs]) == 8 else [],
+            limit_s=RUNS_WRITTEN_S,
+        )
+        assert {each["id"] for each in again[0]} == {f"{run}.1" for run in runs}
+
+
+def test_runs_whose_worker_is_lost_leave_a_record_with_what_they_have_cost(tmp_path: Path) -> None:
+    lost = {auto: header(tenant="operator", flow="gone", auto_resume=auto) for auto in ("false", "true")}
+
+    async def begin() -> None:
+        journal = SqliteJournal(tmp_path / "flows.db")
+        for of in lost.values():
+            lease = await journal.begin(of, owner="dead", lease_s=0.001)
+            assert lease is not None
+            await journal.put(lease, [entry("a", cost=7)])
+        await journal.close()
+
+    asyncio.run(begin())
+    with flow_gateway(write_flows(tmp_path / "flows")) as site:
+        kept = {auto: record(site, of.id) for auto, of in lost.items()}
+        stand = {auto: site.client.get(f"/api/v1/runs/{of.id}").json()["flow"] for auto, of in lost.items()}
+    assert [(each["state"], each["cost_microusd"]) for each in kept.values()] == [("failed", 7)] * 2
+    assert stand["false"]["errors"][0]["code"] == "worker_lost"
+    assert stand["true"]["errors"][0]["code"] != "worker_lost"  # its document no longer compiles
 
 
 EVERY_KIND = """

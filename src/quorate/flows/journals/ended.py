@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 
 from quorate.flows.event import FlowFinished
-from quorate.flows.journal import RunHeader
+from quorate.flows.journal import RunHeader, RunView, resumes_by_itself
 from quorate.flows.outcome import FlowResult, Latency, RunStatus, StepError, StepOutcome
 
 _NO_TIME = Latency(total_s=0, work_s=0, parallel_s=0, sequential_s=0, critical_path_s=0, speedup=1, steps={}, groups={})
@@ -24,29 +24,21 @@ def was_nobodys(result: FlowResult) -> bool:
     return result.errors == (_NOBODY_HAD_IT,)
 
 
-def worker_lost(
-    header: RunHeader, outcomes: Mapping[str, StepOutcome], cost_microusd: int, *, takeovers: int | None
-) -> FlowResult:
-    """Return how a run ends whose worker went silent and that is not taken up by itself.
-
-    `takeovers`: so often it was, one after the other, and nothing in it ended; `None`: its flow says that nobody does
-    (`auto_resume: false`).
-    """
+def worker_lost(view: RunView, *, silent: int) -> FlowResult:
+    """Return how a run ends that is not taken up again: so many workers went silent with it, one after the other."""
     message = "the worker of the run went silent, and the flow says that nobody takes it up by itself"
     hint = "resume the run: the steps that have ended are not executed again"
-    if takeovers is not None:
-        message = (
-            f"every worker of the run went silent: {takeovers + 1} one after the other, and no step ended meanwhile"
-        )
+    if resumes_by_itself(view.header):
+        message = f"every worker of the run went silent: {silent} one after the other, and no step ended meanwhile"
         hint = (
             "a step of it may use up the memory or kill the process: look at the logs of the workers, mend that and "
             "resume the run; the steps that have ended are not executed again"
         )
     error = StepError(stage="", code="worker_lost", message=message, hint=hint)
-    return _ended(header, outcomes, cost_microusd, RunStatus.FAILED, error)
+    return _ended(view.header, view.outcomes, view.spent_microusd, RunStatus.FAILED, error)
 
 
-def broken(header: RunHeader, outcomes: Mapping[str, StepOutcome], cost_microusd: int) -> FlowResult:
+def broken(view: RunView) -> FlowResult:
     """Return how a run ends whose worker stumbled over an error of the program."""
     error = StepError(
         stage="",
@@ -54,7 +46,7 @@ def broken(header: RunHeader, outcomes: Mapping[str, StepOutcome], cost_microusd
         message="the program failed while it ran the flow; its log says where",
         hint="resume the run once the program is mended: the steps that have ended are not executed again",
     )
-    return _ended(header, outcomes, cost_microusd, RunStatus.FAILED, error)
+    return _ended(view.header, view.outcomes, view.spent_microusd, RunStatus.FAILED, error)
 
 
 def end_event(result: FlowResult, began_at: datetime, now: datetime) -> bytes:

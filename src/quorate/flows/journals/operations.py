@@ -83,19 +83,12 @@ def claim(pages: Pages, run: RunId, owner: str, *, lease_us: int, now: int) -> L
 
 
 def claim_next(pages: Pages, owner: str, *, lease_us: int, now: int, max_takeovers: int) -> Lease | None:
-    """Take the run that goes first; those that nobody may take up by themselves, or not once more, end on the way."""
-    while (row := pages.next_row(now)) is not None:
-        is_lost = row.status is RunStatus.RUNNING and bool(row.owner)
-        if not is_lost or (row.auto_resume and row.takeovers < max_takeovers):
-            return _taken(pages, row, owner, lease_us, now)
-        lost = ended.worker_lost(
-            pages.header(row.id),
-            pages.outcomes(row.id),
-            _spent(pages, row.id),
-            takeovers=row.takeovers if row.auto_resume else None,
-        )
-        _end(pages, row, lost, now)
-    return None
+    """Take the run that goes first; one that nobody may take up by itself, or not once more, to end it."""
+    row = pages.next_row(now)
+    if row is None:
+        return None
+    given_up = row.is_lost and not (row.auto_resume and row.takeovers < max_takeovers)
+    return _taken(pages, row, owner, lease_us, now, given_up=given_up)
 
 
 def renew(pages: Pages, lease: Lease, *, lease_us: int, now: int) -> Lease:
@@ -281,8 +274,8 @@ def _fenced(pages: Pages, lease: Lease) -> RunRow:
     return row
 
 
-def _taken(pages: Pages, row: RunRow, owner: str, lease_us: int, now: int) -> Lease:
-    lease = row.take(owner, lease_us, now)
+def _taken(pages: Pages, row: RunRow, owner: str, lease_us: int, now: int, *, given_up: bool = False) -> Lease:
+    lease = row.take(owner, lease_us, now, given_up=given_up)
     row.updated_at = now
     pages.changed(row)
     return lease

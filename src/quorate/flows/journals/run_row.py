@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from quorate.core.ids import RunId, TenantId
-from quorate.flows.journal import Lease, LeaseLost, RunHeader
+from quorate.flows.journal import Lease, LeaseLost, RunHeader, resumes_by_itself
 from quorate.flows.journals.moment import from_us, to_us
 from quorate.flows.outcome import RunStatus
 from quorate.flows.plan import Durability
@@ -56,17 +56,22 @@ class RunRow:
             by = f"{self.owner!r} has it" if self.owner else f"it is {self.status}"
             raise LeaseLost(f"worker {lease.owner!r} no longer holds run {self.id} (epoch {lease.epoch}): {by}")
 
-    def take(self, owner: str, lease_us: int, now: int) -> Lease:
+    @property
+    def is_lost(self) -> bool:
+        """Whether a worker has it that is not heard of any more, if nobody holds it."""
+        return self.status is RunStatus.RUNNING and bool(self.owner)
+
+    def take(self, owner: str, lease_us: int, now: int, *, given_up: bool = False) -> Lease:
         """Give it to a worker, with the next epoch."""
-        taken_over = self.status is RunStatus.RUNNING and bool(self.owner)
+        taken_over = self.is_lost
         self.takeovers += taken_over
         self.owner = owner
         self.epoch += 1
         self.lease_until = now + lease_us
         self.status = RunStatus.RUNNING
-        return self.lease(taken_over=taken_over)
+        return self.lease(taken_over=taken_over, given_up=given_up)
 
-    def lease(self, *, taken_over: bool = False) -> Lease:
+    def lease(self, *, taken_over: bool = False, given_up: bool = False) -> Lease:
         """Return the lease as it stands."""
         return Lease(
             run=self.id,
@@ -76,6 +81,8 @@ class RunRow:
             strict=self.strict,
             cancel_requested=self.cancel_requested,
             taken_over=taken_over,
+            silent=self.takeovers if taken_over else 0,
+            given_up=given_up,
         )
 
     def let_go(self, status: RunStatus) -> None:
@@ -102,7 +109,7 @@ def new_row(header: RunHeader, now: int, limit: int | None) -> RunRow:
         created_at=to_us(header.created_at),
         queue_key=header.queue_key,
         max_runs=limit,
-        auto_resume=header.labels.get("auto_resume") != "false",
+        auto_resume=resumes_by_itself(header),
         strict=header.durability is Durability.STRICT,
         calls_back="callback" in header.labels,
         updated_at=now,

@@ -9,7 +9,7 @@ import msgspec
 
 from quorate.core.clock import Deadline
 from quorate.core.errors import QuorateError
-from quorate.core.tasks import background
+from quorate.core.tasks import background, uninterrupted
 from quorate.flows.event import FlowFinished, FlowRetry, FlowStarted, StepEnded
 from quorate.flows.journal import LeaseLost
 from quorate.flows.outcome import FlowResult, RunStatus, StepError
@@ -104,7 +104,12 @@ class LiveRun:
             async with background(self._cancelled()) as closing:
                 await asyncio.wait((closing,))
             result = closing.result()
-        await course.run.record.finish(result, _finished(course, result))
+        keeping = course.run.record.finish(result, _finished(course, result))
+        if self.is_kept:  # who is interrupted looks how the run has ended: that must be there by then
+            _, late = await uninterrupted(keeping)
+            interrupted = interrupted or late
+        else:
+            await keeping
         if on_end is not None:
             on_end(result)
         if interrupted is not None:

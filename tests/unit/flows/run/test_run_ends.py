@@ -5,18 +5,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from flow_journal import KeptJournal
+from flow_runs import entry
 from flow_site import FlowSite, flow, literal, step
 from patience import until
 from quorate.core.errors import Conflict
 from quorate.core.ids import RunId
-from quorate.flows.journal import Entry, Lease, LeaseLost, RunHeader
+from quorate.flows.journal import Entry, Lease, LeaseLost, RunHeader, RunView
 from quorate.flows.journals.errors import JournalUnavailable
 from quorate.flows.journals.memory import MemoryJournal
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import Durability, Foreach, RetryRule, StepKind
+from quorate.flows.run import live_run
+from quorate.model import Call
 from quorate.testing import VirtualClock, run_virtual
 
 
@@ -130,6 +134,83 @@ def test_a_worker_told_to_cancel_while_the_beginning_is_kept_cleans_up() -> None
     result, ran = run_virtual(go())
     assert result is not None
     assert (result.status, ran) == (RunStatus.CANCELLED, ["finally/f"])
+
+
+class SlowToEnd(MemoryJournal):
+    """A journal that takes a second to keep the end of a run; live."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ending = asyncio.Event()
+
+    async def finish(self, lease: Lease, *given: Any, **more: Any) -> tuple[int, ...]:
+        self.ending.set()
+        await asyncio.sleep(1)
+        return await super().finish(lease, *given, **more)
+
+
+@pytest.mark.parametrize("given_up", [False, True])
+def test_who_is_interrupted_while_the_end_is_kept_finds_it_kept(given_up: bool) -> None:
+    async def go() -> tuple[RunView, int]:
+        journal = SlowToEnd()
+        site = FlowSite(flow(step("a")), journal=journal)
+        ends: list[FlowResult] = []
+        site.runner.on_end = lambda plan, result, known: ends.append(result)
+        run = await site.begun()
+        lease = await journal.claim(run, "one", lease_s=30, now=site.clock.now())
+        assert lease is not None
+        lease = msgspec.structs.replace(lease, given_up=given_up)
+        working = asyncio.create_task(site.runner.work(lease, await journal.load(run)))
+        await journal.ending.wait()
+        working.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await working
+        return await journal.load(run), len(ends)
+
+    view, told = run_virtual(go())
+    assert view.result is not None
+    assert view.status is (RunStatus.FAILED if given_up else RunStatus.SUCCEEDED)
+    assert told == (0 if given_up else 1)
+
+
+def test_a_run_that_is_given_up_is_ended_with_what_it_has_cost() -> None:
+    async def go() -> tuple[FlowResult, Call, list[str]]:
+        journal = MemoryJournal()
+        site = FlowSite(flow(step("a"), step("b", "a")), journal=journal)
+        run = await site.begun()
+        lease = await journal.claim(run, "one", lease_s=30, now=site.clock.now())
+        assert lease is not None
+        await journal.put(lease, [entry("a", cost=7)])
+        call = site.call()
+        lease = msgspec.structs.replace(lease, given_up=True, silent=6)
+        return await site.runner.work(lease, await journal.load(run), call=call), call, site.do.ran
+
+    result, call, ran = run_virtual(go())
+    assert (result.status, [error.code for error in result.errors], ran) == (RunStatus.FAILED, ["worker_lost"], [])
+    assert (result.cost_microusd, call.budget.spend.cost_microusd) == (7, 7)
+    assert "6 one after the other" in result.errors[0].message
+
+
+def test_a_run_over_which_the_program_stumbles_ends(caplog: pytest.LogCaptureFixture) -> None:
+    async def go() -> tuple[FlowResult, RunView]:
+        journal = MemoryJournal()
+        site = FlowSite(flow(step("a")), journal=journal)
+
+        def stumble(*_: object) -> None:
+            raise AssertionError("a bug")
+
+        run = await site.begun()
+        lease = await journal.claim(run, "one", lease_s=30, now=site.clock.now())
+        assert lease is not None
+        call = msgspec.structs.replace(site.call(), id=run)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(live_run, "interpret", stumble)
+            result = await site.runner.work(lease, await journal.load(run), call=call)
+        return result, await journal.load(run)
+
+    result, view = run_virtual(go())
+    assert ([error.code for error in result.errors], view.result) == (["internal_error"], result)
+    assert "a bug" in caplog.text
 
 
 def test_a_run_that_comes_back_while_its_first_worker_is_ending_is_still_watched() -> None:
