@@ -1,7 +1,7 @@
 """Where runs end that somebody cancels too early, that lose their journal, or that two workers had."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,7 @@ from quorate.flows.journal import Entry, Lease, LeaseLost, RunHeader, RunView
 from quorate.flows.journals.errors import JournalUnavailable
 from quorate.flows.journals.memory import MemoryJournal
 from quorate.flows.outcome import FlowResult, RunStatus
-from quorate.flows.plan import Durability, Foreach, RetryRule, StepKind
+from quorate.flows.plan import Durability, FlowPlan, Foreach, RetryRule, StepKind
 from quorate.flows.run import live_run
 from quorate.model import Call
 from quorate.testing import VirtualClock, run_virtual
@@ -155,7 +155,11 @@ def test_who_is_interrupted_while_the_end_is_kept_finds_it_kept(given_up: bool) 
         journal = SlowToEnd()
         site = FlowSite(flow(step("a")), journal=journal)
         ends: list[FlowResult] = []
-        site.runner.on_end = lambda plan, result, known: ends.append(result)
+
+        def on_end(plan: FlowPlan, result: FlowResult, known: Collection[str]) -> None:
+            ends.append(result)
+
+        site.runner.on_end = on_end
         run = await site.begun()
         lease = await journal.claim(run, "one", lease_s=30, now=site.clock.now())
         assert lease is not None
