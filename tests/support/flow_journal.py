@@ -1,15 +1,19 @@
 """A journal in memory for tests of the interpreter, which can stand still at any write, as a machine that dies does."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any, TypeVar
 
 from quorate.core.errors import Conflict, NotFound
 from quorate.core.ids import RunId, TenantId
 from quorate.flows.journal import Entry, JournalEvent, Lease, LeaseLost, PinnedFlow, RunHeader, RunView
+from quorate.flows.journals.errors import JournalUnavailable
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 from quorate.flows.path import is_below
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -36,17 +40,18 @@ class _Row:
 
 
 class KeptJournal:
-    """Keeps runs in memory. After `dies_at` writes of steps it is dead: the next one never returns.
+    """Keeps runs in memory. After `dies_at` writes of steps it is dead: the next one returns when all is `over`.
 
-    `died` is set then. `keeps_last`: the write at which it dies is kept, although nobody hears of that.
-    `ended_with` are the steps that were kept together with the end of the last run.
+    `keeps_last`: the write at which it dies is kept, although nobody hears of that. `ended_with` are the steps that were
+    kept together with the end of the last run.
     """
 
     def __init__(self, *, dies_at: int | None = None, keeps_last: bool = False) -> None:
         self.rows: dict[str, _Row] = {}
         self.dies_at = dies_at
         self.keeps_last = keeps_last
-        self.died = asyncio.Event()
+        self._died = asyncio.Event()
+        self._over = asyncio.Event()
         self.puts: list[tuple[str, ...]] = []
         self.ended_with: tuple[str, ...] = ()
 
@@ -118,7 +123,7 @@ class KeptJournal:
     async def put(self, lease: Lease, entries: Sequence[Entry]) -> tuple[int, ...]:
         row = self._held(lease)
         is_last = self.dies_at is not None and len(self.puts) >= self.dies_at
-        if is_last and not (self.keeps_last and not self.died.is_set()):
+        if is_last and not (self.keeps_last and not self._died.is_set()):
             await self._die()
         self.puts.append(tuple(entry.outcome.path for entry in entries if entry.outcome is not None))
         numbers: list[int] = []
@@ -215,6 +220,20 @@ class KeptJournal:
             raise LeaseLost(f"run {lease.run} is another worker's")
         return row
 
+    async def dies_under(self, work: Coroutine[Any, Any, T], dies_at: int) -> asyncio.Task[T]:
+        """Have a worker work until the journal dies under it, and lose the worker; return how far that came."""
+        self.dies_at, self.puts = dies_at, []
+        self._died, self._over = asyncio.Event(), asyncio.Event()
+        task, died = asyncio.create_task(work), asyncio.create_task(self._died.wait())
+        await asyncio.wait((task, died), return_when=asyncio.FIRST_COMPLETED)
+        task.cancel()
+        died.cancel()
+        self._over.set()
+        await asyncio.wait((task, died))
+        self.dies_at = None
+        return task
+
     async def _die(self) -> None:
-        self.died.set()
-        await asyncio.get_running_loop().create_future()
+        self._died.set()
+        await self._over.wait()
+        raise JournalUnavailable("the journal is dead")

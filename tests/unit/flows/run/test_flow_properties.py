@@ -1,6 +1,5 @@
 """Whatever the graph, the order of ends and the moment of a crash: the same outputs, and nothing done twice."""
 
-import asyncio
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -118,20 +117,12 @@ async def _crashed_and_resumed(plan: FlowPlan, crashes: list[int], *, keeps_last
     run = await site.begun()
     twice: list[str] = []
     for crash in crashes:
-        journal.dies_at, journal.died, journal.puts = crash, asyncio.Event(), []
         before = set(journal.rows[run].outcomes)
         site.do.ran.clear()
-        work = asyncio.create_task(site.work(run))
-        died = asyncio.create_task(journal.died.wait())
-        await asyncio.wait((work, died), return_when=asyncio.FIRST_COMPLETED)
-        ended = work.done()
-        for task in (work, died):
-            task.cancel()
-        await asyncio.wait((work, died))
+        work = await journal.dies_under(site.work(run), crash)
         twice.extend(path for path in site.do.ran if path in before)
-        if ended:
+        if journal.rows[run].status.is_final:
             return work.result(), twice
-    journal.dies_at = None
     before = set(journal.rows[run].outcomes)
     site.do.ran.clear()
     result = await site.work(run)

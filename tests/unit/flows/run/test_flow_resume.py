@@ -28,23 +28,12 @@ TAGS = [
 ]
 
 
-async def _killed(site: FlowSite, run: Any) -> None:
-    """Have a worker take the run until the journal stands still, then lose the worker."""
-    task = asyncio.create_task(site.work(run))
-    died = asyncio.create_task(site.journal.died.wait())
-    await asyncio.wait((task, died), return_when=asyncio.FIRST_COMPLETED)
-    died.cancel()
-    task.cancel()
-    await asyncio.wait((task, died))
-    site.journal.dies_at = None
-
-
 def test_a_run_goes_on_where_its_worker_died() -> None:
     async def go() -> tuple[FlowResult, FlowSite]:
         plan = flow(step("a"), step("b", "a"), step("c", "b", config=shown_config(lambda s: s["steps"]["a"]["output"])))
-        site = FlowSite(plan, journal=KeptJournal(dies_at=2))
+        site = FlowSite(plan, journal=KeptJournal())
         run = await site.begun()
-        await _killed(site, run)
+        await site.journal.dies_under(site.work(run), 2)
         return await site.work(run), site
 
     result, site = run_virtual(go())
@@ -320,9 +309,9 @@ def test_a_queued_run_whose_document_is_no_flow_here_ends_as_failed() -> None:
 def test_what_was_spent_before_a_crash_counts_in_the_result() -> None:
     async def go() -> FlowResult:
         plan = flow(step("a", does={"costs": 7}), step("b", "a", does={"costs": 2}))
-        site = FlowSite(plan, journal=KeptJournal(dies_at=1))
+        site = FlowSite(plan, journal=KeptJournal())
         run = await site.begun()
-        await _killed(site, run)
+        await site.journal.dies_under(site.work(run), 1)
         return await site.work(run)
 
     result = run_virtual(go())
@@ -334,9 +323,9 @@ def test_a_restored_group_shows_its_steps_and_its_handled_errors() -> None:
         bad = step("bad", does={"fails": "no", "passing": False}, on_error=ErrorRule(action=OnFailure.CONTINUE))
         group = step("g", kind=StepKind.GROUP, steps=(step("good"), bad))
         seen = shown_config(lambda s: [s["steps"]["good"]["output"], s["steps"]["bad"]["success"]])
-        site = FlowSite(flow(group, step("after", "g", config=seen)), journal=KeptJournal(dies_at=3))
+        site = FlowSite(flow(group, step("after", "g", config=seen)), journal=KeptJournal())
         run = await site.begun()
-        await _killed(site, run)
+        await site.journal.dies_under(site.work(run), 3)
         return await site.work(run)
 
     result = run_virtual(go())

@@ -1,6 +1,5 @@
 """Written flows, compiled as a gateway does: any order of ends and any crash give what doing them in order gives."""
 
-import asyncio
 import random
 from collections import Counter
 from dataclasses import dataclass, field
@@ -57,15 +56,8 @@ class _Site:
 
     async def until_it_dies(self, run: RunId, after_puts: int) -> bool:
         """Work until the journal stands still; whether it did."""
-        self.journal.dies_at, self.journal.died, self.journal.puts = after_puts, asyncio.Event(), []
-        work, died = asyncio.create_task(self.work(run)), asyncio.create_task(self.journal.died.wait())
-        await asyncio.wait((work, died), return_when=asyncio.FIRST_COMPLETED)
-        dead = not work.done()
-        for task in (work, died):
-            task.cancel()
-        await asyncio.wait((work, died))
-        self.journal.dies_at = None
-        return dead
+        await self.journal.dies_under(self.work(run), after_puts)
+        return not self.journal.rows[run].status.is_final
 
 
 async def _in_order(name: str, documents: Documents = named_document) -> FlowResult:
