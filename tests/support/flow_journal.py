@@ -42,8 +42,8 @@ class _Row:
 class KeptJournal:
     """Keeps runs in memory. After `dies_at` writes of steps it is dead: the next one returns when all is `over`.
 
-    `keeps_last`: the write at which it dies is kept, although nobody hears of that. `ended_with` are the steps that were
-    kept together with the end of the last run.
+    `keeps_last`: the write at which it dies is kept, although nobody hears of that. `ended_with` are the steps that
+    were kept together with the end of the last run.
     """
 
     def __init__(self, *, dies_at: int | None = None, keeps_last: bool = False) -> None:
