@@ -70,8 +70,8 @@ class _Steps(dict[str, Any]):
     """What expressions see of the steps, by path or name; made when it is asked for."""
 
     def __init__(self, outcomes: Mapping[str, StepOutcome]) -> None:
-        super().__init__({path.rpartition("/")[2]: view_of(each, tuple) for path, each in outcomes.items()})
-        self.update({path: view_of(each, tuple) for path, each in outcomes.items()})
+        super().__init__({path.rpartition("/")[2]: view_of(each, ()) for path, each in outcomes.items()})
+        self.update({path: view_of(each, ()) for path, each in outcomes.items()})
 
 
 def _at(value: object, path: str) -> object:

@@ -337,8 +337,9 @@ class FlowRunner:
         self, start: Start, lease: Lease | None, is_cancelled: Callable[[], Awaitable[bool]], *, cancelled: bool = False
     ) -> FlowResult:
         audience = self._live.audience(start.call.id, start.call.sink)
-        course = self._course(start, lease, audience)
-        with self._live.going_on(course) as live:
+        live = LiveRun(self._course(start, lease, audience))
+        self._live.begin(start.call.id, live)
+        try:
             if cancelled:
                 live.cancel()
             return await live.to_its_end(
@@ -346,6 +347,8 @@ class FlowRunner:
                 is_cancelled=is_cancelled,
                 on_end=lambda result: self._tell_end(start, result, is_kept=lease is not None),
             )
+        finally:
+            self._live.end(start.call.id, live)
 
     def _tell_end(self, start: Start, result: FlowResult, *, is_kept: bool) -> None:
         if start.mocks is not None:
@@ -362,7 +365,9 @@ class FlowRunner:
     def _course(self, start: Start, lease: Lease | None, audience: Audience) -> Course:
         call, plan, view = start.call, start.plan, start.view
         sink = ignore_events if lease is None and not audience else audience.tell
-        call = limited(msgspec.structs.replace(call, sink=sink), plan)
+        if sink is not call.sink:
+            call = msgspec.structs.replace(call, sink=sink)
+        call = limited(call, plan)
         before_s = 0.0
         if view is not None:
             before_s = max(0.0, (self._clock.now() - view.header.created_at).total_seconds())

@@ -1,6 +1,7 @@
 """A run that failed for something that may pass is taken up again by itself, as often as its flow says."""
 
 import asyncio
+from datetime import datetime
 
 from quorate.flows.event import FlowRetry
 from quorate.flows.outcome import StepError, StepStatus
@@ -45,10 +46,9 @@ async def try_again(course: Course, failure: StepError) -> bool:
     return True
 
 
-async def wait_until_due(course: Course) -> None:
+async def wait_until_due(course: Course, due: datetime) -> None:
     """Wait for what is left of a delay that began before the run was taken up here."""
-    due = course.run.record.retry_at
-    if due is not None and not course.prefix:
+    if not course.prefix:
         await asyncio.sleep(max(0.0, (due - course.call.clock.now()).total_seconds()))
 
 

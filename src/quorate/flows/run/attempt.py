@@ -9,19 +9,20 @@ import msgspec
 from pydantic import ValidationError
 
 from quorate.core.errors import DeadlineExceeded
+from quorate.flows.data.weight import takes_long
 from quorate.flows.event import StepDelta, StepStarted
-from quorate.flows.executor import RunFlow, StepContext, StepRejected
+from quorate.flows.executor import StepContext, StepRejected
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome, StepStatus
 from quorate.flows.path import attempt as attempt_path
 from quorate.flows.path import item
-from quorate.flows.plan import StepPlan
+from quorate.flows.plan import CacheRule, StepPlan
 from quorate.flows.registry import AnyExecutor
 from quorate.flows.run.course import Course
 from quorate.flows.run.failure import StepFailed
 from quorate.flows.run.hidden import HiddenPieces
 from quorate.flows.run.nested import nested_course, run_place
 from quorate.flows.run.places import Place
-from quorate.flows.run.rendering import rendered
+from quorate.flows.run.rendering import in_thread, rendered
 from quorate.flows.step_cache import cache_key
 from quorate.model import Call
 from quorate.source.explain import explain
@@ -60,7 +61,7 @@ class Attempt:
         self._call = call
         self._place = place
         self._sleeps = 0
-        self._said = HiddenPieces(course.hidden)
+        self._said: HiddenPieces | None = None
         self._scope = scope if number == 1 else {**scope, "run": {**scope["run"], "attempt": number}}
         self.nested: list[FlowResult] = []
         self.was_cached = False
@@ -69,17 +70,20 @@ class Attempt:
         """Return what the executor gives, as plain JSON without secrets; what it raises is raised."""
         course, step = self._course, self._step
         executor = course.run.machinery.executors.get(step.executor)
-        written: Any = {} if step.config is None else await rendered(step.config, self._scope)
-        if (key := await self._cache_key(written)) is None:
-            return self._plain(await self._executed(executor, written))
+        written: Any = {}
+        if (config := step.config) is not None:
+            long = takes_long(config, self._scope)
+            written = await in_thread(config, self._scope) if long else config.render(self._scope)
         cache = course.run.machinery.cache
-        assert cache is not None
+        if cache is None or step.cache is None:
+            return self._plain(await self._executed(executor, written))
+        key = await self._cache_key(step.cache, written)
         if (kept := await cache.get(key)) is not None:
             self.was_cached = True
             return kept.output
         output = self._plain(await self._executed(executor, written))
         outcome = StepOutcome(path=self._path, status=StepStatus.SUCCEEDED, output=output)
-        await cache.put(key, outcome, step.cache.ttl_s if step.cache else None)
+        await cache.put(key, outcome, step.cache.ttl_s)
         return output
 
     async def _executed(self, executor: AnyExecutor, written: object) -> Any:
@@ -104,7 +108,8 @@ class Attempt:
             if below is None:
                 raise
             raise StepFailed(below.errors[0]) from error
-        self._show(self._said.rest())
+        if self._said is not None:
+            self._show(self._said.rest())
         return result
 
     def _context(self) -> StepContext:
@@ -118,29 +123,28 @@ class Attempt:
             services=course.run.machinery.services,
             say=self._say,
             sleep=self._sleep,
-            run_flow=self._run_flow(),
+            run_flow=self._run_flow,
             values=course.plan.compile_value,
             secrets=course.secrets,
             needs=self._step.needs,
         )
 
-    def _run_flow(self) -> RunFlow:
-        async def run_flow(flow: str, version: str | None, inputs: Mapping[str, Any], step: StepContext) -> FlowResult:
-            del step
-            prefix = base_path(self._path, self._number)
-            if self.nested:
-                prefix = item(prefix, len(self.nested))
-            below = await nested_course(
-                self._course, self._step, self._call, prefix, flow, version, inputs, self._place
-            )
-            async with self._place.lent(), run_place(below):
-                result = await self._course.run.interpret(below)
-            self.nested.append(result)
-            return result
-
-        return run_flow
+    async def _run_flow(
+        self, flow: str, version: str | None, inputs: Mapping[str, Any], step: StepContext
+    ) -> FlowResult:
+        del step
+        prefix = base_path(self._path, self._number)
+        if self.nested:
+            prefix = item(prefix, len(self.nested))
+        below = await nested_course(self._course, self._step, self._call, prefix, flow, version, inputs, self._place)
+        async with self._place.lent(), run_place(below):
+            result = await self._course.run.interpret(below)
+        self.nested.append(result)
+        return result
 
     def _say(self, text: str) -> None:
+        if self._said is None:
+            self._said = HiddenPieces(self._course.hidden)
         self._show(self._said.piece(text))
 
     def _show(self, shown: str) -> None:
@@ -159,10 +163,8 @@ class Attempt:
         async with self._place.lent() if left_s > 0 else _nothing():
             await asyncio.sleep(max(0.0, left_s))
 
-    async def _cache_key(self, written: object) -> str | None:
-        rule, course = self._step.cache, self._course
-        if rule is None or course.run.machinery.cache is None:
-            return None
+    async def _cache_key(self, rule: CacheRule, written: object) -> str:
+        course = self._course
         own = written if rule.key is None else await rendered(rule.key, self._scope)
         place = self._step.executor if rule.key is None else f"{course.plan.name}/{self._step.name}"
         return cache_key(course.call.tenant, place, own)
@@ -187,13 +189,17 @@ def base_path(path: str, attempt: int) -> str:
     return path if attempt == 1 else attempt_path(path, attempt)
 
 
-async def within_time(work: Coroutine[Any, Any, T], step: StepPlan, path: str, call: Call) -> T:
+def within_time(work: Coroutine[Any, Any, T], step: StepPlan, path: str, call: Call) -> Coroutine[Any, Any, T]:
     """Return what `work` returns; raise `DeadlineExceeded` if it takes longer than an attempt or the run may."""
     limit_s, left_s = step.timeout_s, call.deadline.remaining_s()
     if limit_s is None and left_s is None:
-        return await work
+        return work
     own = left_s is None or (limit_s is not None and limit_s <= left_s)
-    timer = asyncio.timeout(limit_s if own else left_s)
+    return _limited(work, limit_s if own else left_s, path, own=own)
+
+
+async def _limited(work: Coroutine[Any, Any, T], limit_s: float | None, path: str, *, own: bool) -> T:
+    timer = asyncio.timeout(limit_s)
     try:
         async with timer:
             return await work

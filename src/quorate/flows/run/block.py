@@ -1,7 +1,7 @@
 """A set of steps run as a graph: each starts the moment what it waits for has ended."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, assert_never
 
 from quorate.flows.event import StepSkipped
@@ -12,11 +12,12 @@ from quorate.flows.run.course import Course
 from quorate.flows.run.failure import RunStopped, StepFailed
 from quorate.flows.run.progress import Share
 from quorate.flows.run.record import RUN_STOPPED, UPSTREAM_FAILED, is_broken
+from quorate.flows.run.shape import shape_of
 from quorate.flows.run.view import succeeded
 
 _NONE_SUCCEEDED = "none of the steps it waits for succeeded"
 #: Takes one step of a block to its outcome.
-RunStep = Callable[["Block", StepPlan, str, Share], Awaitable[StepOutcome]]
+RunStep = Callable[["Block", StepPlan, str, Share], Coroutine[Any, Any, StepOutcome]]
 
 
 class Block:
@@ -32,8 +33,7 @@ class Block:
     __slots__ = (
         "_broken",
         "_counts",
-        "_dependents",
-        "_needs",
+        "_shape",
         "_shares",
         "above",
         "course",
@@ -50,7 +50,7 @@ class Block:
     def __init__(
         self,
         course: Course,
-        steps: Sequence[StepPlan],
+        steps: tuple[StepPlan, ...],
         prefix: str,
         scope: dict[str, Any],
         *,
@@ -69,18 +69,12 @@ class Block:
         self._broken = set[str]()
         self.outcomes: dict[str, StepOutcome] = {}
         self.run_step = run_step
-        self.steps = {step.name: step for step in steps if not step.fallback_only}
-        self._needs = _needs(steps)
-        self._counts = {name: len(needs) for name, needs in self._needs.items()}
-        self._dependents: dict[str, list[str]] = {name: [] for name in self.steps}
-        for name, needs in self._needs.items():
-            for need in needs:
-                self._dependents[need].append(name)
-        whole = sum(step.weight for step in self.steps.values()) or 1.0
-        self._shares = {name: share.part(step.weight / whole) for name, step in self.steps.items()}
-        for step in steps:
-            if step.fallback_only:
-                show_skipped(course, step, joined(prefix, step.name), scope)
+        self._shape = shape = shape_of(steps)
+        self.steps = shape.steps
+        self._counts = dict(shape.counts)
+        self._shares = {name: share.part(part) for name, part in shape.parts.items()}
+        for step in shape.fallbacks:
+            show_skipped(course, step, joined(prefix, step.name), scope)
 
     @property
     def is_stopped(self) -> bool:
@@ -102,10 +96,9 @@ class Block:
 
     async def run(self) -> None:
         """Run all steps; raise `StepFailed` for the first failure, `RunStopped` if one outside kept some back."""
-        first = [step for name, step in self.steps.items() if not self._counts[name]]
-        if first:
+        if self._shape.first:
             async with asyncio.TaskGroup() as group:
-                await self._fan_out(first, group)
+                await self._fan_out(self._shape.first, group)
         left = await self._skip_the_rest()
         if self.failure is not None:
             raise self.failure
@@ -116,16 +109,18 @@ class Block:
         """Return the outputs by the steps' names, in written order, whichever ended first."""
         return {name: self.outcomes[name].output for name in self.steps if name in self.outcomes}
 
-    async def _fan_out(self, ready: list[StepPlan], group: asyncio.TaskGroup) -> None:
+    async def _fan_out(self, ready: Sequence[StepPlan], group: asyncio.TaskGroup) -> None:
         while ready:
             for step in ready[1:]:
-                group.create_task(self._fan_out([step], group))
-            ready = await self._ended(ready[0])
+                group.create_task(self._fan_out((step,), group))
+            begun = self._begun(ready[0])
+            if begun is None:
+                return
+            ready = self._ended(ready[0], await begun)
 
-    async def _ended(self, step: StepPlan) -> list[StepPlan]:
-        """Take a step to its end and return those that may start now."""
-        outcome = await self._outcome(step)
-        if outcome is None:
+    def _ended(self, step: StepPlan, outcome: StepOutcome) -> list[StepPlan]:
+        """Take note of the end of a step and return those that may start now."""
+        if outcome.reason == RUN_STOPPED:
             return []
         self.outcomes[step.name] = outcome
         if is_broken(outcome):
@@ -133,27 +128,27 @@ class Block:
             if outcome.error is not None and self.failure is None:
                 self.failure = StepFailed(outcome.error)
         freed: list[StepPlan] = []
-        for name in self._dependents[step.name]:
+        for name in self._shape.dependents[step.name]:
             self._counts[name] -= 1
             if not self._counts[name]:
                 freed.append(self.steps[name])
         return freed
 
-    async def _outcome(self, step: StepPlan) -> StepOutcome | None:
+    def _begun(self, step: StepPlan) -> Coroutine[Any, Any, StepOutcome] | None:
+        """Return what takes a step to its outcome; `None` for one that is left over."""
         path = joined(self.prefix, step.name)
         is_known = path in self.course.run.record.outcomes
         if is_known or (reason := self._why_not(step)) is None:
             if self.is_stopped and not is_known:
                 return None
-            outcome = await self.run_step(self, step, path, self._shares[step.name])
-            return None if outcome.reason == RUN_STOPPED else outcome
-        if reason in (UPSTREAM_FAILED, RUN_STOPPED):
+            return self.run_step(self, step, path, self._shares[step.name])
+        if reason == UPSTREAM_FAILED:
             return None
-        return await self.skip(step, path, reason, self._shares[step.name])
+        return self.skip(step, path, reason, self._shares[step.name])
 
     def _why_not(self, step: StepPlan) -> str | None:
         """Return why a step whose needs have ended does not start, `None` if it does."""
-        needs = self._needs[step.name]
+        needs = self._shape.needs[step.name]
         match step.require:
             case Require.ALL:
                 return None if self._broken.isdisjoint(needs) else UPSTREAM_FAILED
@@ -198,7 +193,7 @@ class Block:
         behind = set[str]()
         waiting = list(self._broken)
         while waiting:
-            for name in self._dependents[waiting.pop()]:
+            for name in self._shape.dependents[waiting.pop()]:
                 if name not in behind:
                     behind.add(name)
                     waiting.append(name)
@@ -232,21 +227,3 @@ def _event(course: Course, outcome: StepOutcome, share: Share) -> StepSkipped | 
     if not run.tells:
         return None
     return StepSkipped(call_id=run.id, at_s=run.at_s, step=outcome.path, percent=share.percent, reason=outcome.reason)
-
-
-def _needs(steps: Sequence[StepPlan]) -> dict[str, list[str]]:
-    """Return what each step waits for in its block: for a fallback, whoever it stands in for."""
-    owners: dict[str, list[str]] = {step.name: [] for step in steps if step.fallback_only}
-    own = {step.name for step in steps}
-    if not owners:
-        return {step.name: [need for need in step.needs if need in own] for step in steps}
-    for step in steps:
-        if step.on_error.fallback in owners:
-            owners[step.on_error.fallback].append(step.name)
-    own -= owners.keys()
-    found: dict[str, list[str]] = {}
-    for step in steps:
-        if step.name in own:
-            spelled = [name for need in step.needs for name in owners.get(need, [need])]
-            found[step.name] = [name for name in dict.fromkeys(spelled) if name in own and name != step.name]
-    return found

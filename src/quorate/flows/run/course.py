@@ -48,11 +48,9 @@ class Machinery:
 
     def view(self, step: StepPlan, outcome: StepOutcome) -> dict[str, Any]:
         """Return how expressions see a step that has ended."""
-
-        def fields() -> tuple[str, ...]:
-            own = result_fields(self.executors.get(step.executor)) if step.executor else ()
-            return (*own, *step.outputs)
-
+        fields = step.outputs
+        if outcome.output is None and step.executor:
+            fields = (*result_fields(self.executors.get(step.executor)), *fields)
         return view_of(outcome, fields)
 
 

@@ -14,15 +14,14 @@ def ended(
     course: Course,
     path: str,
     tally: Tally,
-    began_s: float,
     status: StepStatus,
     output: Any = None,
     *,
     error: StepError | None = None,
     handled_by: str = "",
 ) -> StepOutcome:
-    """Return the outcome of a step that ends now; `began_s` is since the run began."""
-    spend = tally.spend
+    """Return the outcome of a step that ends now."""
+    spend, began_s = tally.spend, tally.began_s
     return StepOutcome(
         path=path,
         status=status,

@@ -102,8 +102,7 @@ class Loop:
     async def _done(self, index: int, path: str, share: Share) -> StepOutcome:
         """Do one item and keep how it ended."""
         course, run = self._course, self._course.run
-        tally = Tally(attempts=run.record.attempts.get(path, 0) + 1)
-        began_s = run.at_s
+        tally = Tally(attempts=run.record.attempts.get(path, 0) + 1, began_s=run.at_s)
         if not self._step.kind.is_container:
             share.begin()
         try:
@@ -114,9 +113,9 @@ class Loop:
             failure = failed(error, path, self._step.executor, course.hidden).error
             collects = self._foreach.on_item_error is OnItemError.COLLECT
             handled_by = "continue" if collects else ""
-            outcome = ended(course, path, tally, began_s, StepStatus.FAILED, error=failure, handled_by=handled_by)
+            outcome = ended(course, path, tally, StepStatus.FAILED, error=failure, handled_by=handled_by)
         else:
-            outcome = ended(course, path, tally, began_s, StepStatus.SUCCEEDED, output)
+            outcome = ended(course, path, tally, StepStatus.SUCCEEDED, output)
         self._tally.errors.extend(error for error in tally.errors if error != outcome.error)
         share.end()
         is_open = tally.has_inside and outcome.error is not None and not outcome.handled_by

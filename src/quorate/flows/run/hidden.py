@@ -19,9 +19,13 @@ class Hidden:
     __slots__ = ("values",)
 
     def __init__(self, secrets: Iterable[Secret], *, above: "Hidden | None" = None) -> None:
-        values = {secret.reveal() for secret in secrets} | {*(() if above is None else above.values)}
+        values = {secret.reveal() for secret in secrets}
+        if above is not None:
+            values.update(above.values)
         # The longest first: one secret may be the beginning of another.
-        self.values = sorted((value for value in values if len(value) >= _LEAST), key=len, reverse=True)
+        self.values = (
+            sorted((value for value in values if len(value) >= _LEAST), key=len, reverse=True) if values else []
+        )
 
     def __bool__(self) -> bool:
         return bool(self.values)

@@ -33,11 +33,12 @@ async def interpret(course: Course) -> FlowResult:
     """
     began_s = course.run.at_s
     errors: list[StepError] = []
-    kept = KeptResult(course)
-    if (known := await kept.outcome()) is not None:
+    kept = None if course.plan.cache is None else KeptResult(course, course.plan.cache)
+    if kept is not None and (known := await kept.outcome()) is not None:
         result = result_of(course, RunStatus.SUCCEEDED, known.output, errors, began_s=began_s)
         return msgspec.structs.replace(result, simulated=known.simulated)
-    await wait_until_due(course)
+    if course.run.record.retry_at is not None:
+        await wait_until_due(course, course.run.record.retry_at)
     failure = await _block(course, course.plan.steps, "", course.scope, errors, Share(1.0))
     while failure is not None and await try_again(course, failure):
         errors.clear()
@@ -46,12 +47,13 @@ async def interpret(course: Course) -> FlowResult:
         seen = {"error": as_data(failure), "errors": [as_data(error) for error in in_order(errors, course.plan)]}
         _allow_time(course)
         await _block(course, course.plan.catch, "catch", {**course.scope, **seen}, errors, Share(0.0))
-    await clean_up(course, _status(failure, errors), errors)
+    if course.plan.finally_:
+        await clean_up(course, _status(failure, errors), errors)
     outputs, wrong = await made_outputs(course, is_whole=not errors)
     errors.extend(wrong)
     status = RunStatus.FAILED if wrong else _status(failure, errors)
     result = result_of(course, status, outputs, errors, began_s=began_s)
-    if status is RunStatus.SUCCEEDED:
+    if kept is not None and status is RunStatus.SUCCEEDED:
         await kept.keep(result)
     return result
 

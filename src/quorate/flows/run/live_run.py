@@ -104,7 +104,7 @@ class LiveRun:
             async with background(self._cancelled()) as closing:
                 await asyncio.wait((closing,))
             result = closing.result()
-        keeping = course.run.record.finish(result, _finished(course, result))
+        keeping = course.run.record.finish(result, _finished(course, result) if course.run.tells else None)
         if self.is_kept:  # who is interrupted looks how the run has ended: that must be there by then
             _, late = await uninterrupted(keeping)
             interrupted = interrupted or late

@@ -1,10 +1,6 @@
 """The runs that this process runs now, and who watches runs."""
 
-from collections.abc import Generator
-from contextlib import contextmanager
-
 from quorate.core.ids import RunId
-from quorate.flows.run.course import Course
 from quorate.flows.run.live_run import Audience, LiveRun
 from quorate.flows.run.watch import Watch
 from quorate.model.event import EventSink
@@ -41,15 +37,13 @@ class LiveRuns:
         if not watches and run not in self._runs:
             self._watches.pop(run, None)
 
-    @contextmanager
-    def going_on(self, course: Course) -> Generator[LiveRun]:
-        """Have a run among those that go on; when it has ended, so have its watches."""
-        run = course.run.id
-        live = self._runs[run] = LiveRun(course)
-        try:
-            yield live
-        finally:
-            if self._runs.get(run) is live:  # else it has come back here while this one was ending
-                del self._runs[run]
-                for watch in self._watches.pop(run, ()):
-                    watch.close()
+    def begin(self, run: RunId, live: LiveRun) -> None:
+        """Have a run among those that go on."""
+        self._runs[run] = live
+
+    def end(self, run: RunId, live: LiveRun) -> None:
+        """Have it no more; its watches have ended as well."""
+        if self._runs.get(run) is live:  # else it has come back here while this one was ending
+            del self._runs[run]
+            for watch in self._watches.pop(run, ()):
+                watch.close()

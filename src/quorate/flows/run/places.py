@@ -1,8 +1,9 @@
 """Who may execute now: places of a run, of what is in it, and of a step, first come, first served."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
+from typing import Any
 
 
 class StepPlaces:
@@ -35,22 +36,23 @@ class Place:
         self._of_step = of_step
         self._has = False
 
-    async def take(self) -> None:
+    def take(self) -> Coroutine[Any, Any, None]:
         """Wait for it; an interruption leaves none taken."""
-        if self._of_step is None:
-            await self._take_outer()
-            return
-        await self._of_step.acquire()
+        return self._take_outer() if self._of_step is None else self._take_all(self._of_step)
+
+    async def _take_all(self, of_step: asyncio.Semaphore) -> None:
+        await of_step.acquire()
         try:
             await self._take_outer()
         except BaseException:
-            self._of_step.release()
+            of_step.release()
             raise
 
     def free(self) -> None:
         """Give it back."""
         if self._has:
-            self._free_outer(len(self.outer))
+            for places in self.outer:
+                places.release()
         if self._of_step is not None:
             self._of_step.release()
 

@@ -31,7 +31,8 @@ class Share:
     def _grow(self, by: float) -> None:
         here: Share | None = self
         while here is not None and by > 0:
-            by = min(by, here.size - here.done)
+            left = here.size - here.done
+            by = min(by, left)
             here.done += by
             here = here.above
 

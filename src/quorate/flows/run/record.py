@@ -85,15 +85,14 @@ class Record:
 
     async def put(self, ends: _Ends) -> None:
         """Keep ends of steps and tell of them. An outcome without an event, or the other way round, is fine."""
-        ends = self._with_held_back(ends)
+        if self._held_back:
+            ends = self._with_held_back(ends)
         if self._journal is None or self._lease is None:
             self._remember(ends, ())
         else:
             self._remember(ends, await self._held(self._journal.put(self._lease, _entries(ends))))
 
     def _with_held_back(self, ends: _Ends) -> _Ends:
-        if not self._held_back:
-            return ends
         held_back, self._held_back = self._held_back, []
         return (*held_back, *ends)
 
@@ -151,15 +150,17 @@ class Record:
             flow = await self._held(self._journal.pin(self._lease, name, flow))
         return self._pins.setdefault(name, flow)
 
-    async def finish(self, result: FlowResult, event: Event) -> None:
-        """Keep how the run ended, and tell."""
+    async def finish(self, result: FlowResult, event: Event | None) -> None:
+        """Keep how the run ended, and tell, if anybody hears it."""
         ends = self._with_held_back(())
         if self._journal is None or self._lease is None:
             self._remember(ends, ())
         else:
-            finishing = self._journal.finish(self._lease, result, _encode(event), entries=_entries(ends))
+            data = None if event is None else _encode(event)
+            finishing = self._journal.finish(self._lease, result, data, entries=_entries(ends))
             self._remember(ends, await self._held(finishing))
-        self._tell(event, None)
+        if event is not None:
+            self._tell(event, None)
 
     async def _held(self, writing: Coroutine[Any, Any, T]) -> T:
         if self.lost is not None:

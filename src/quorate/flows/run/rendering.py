@@ -10,8 +10,11 @@ from quorate.templating.value import Value
 
 async def rendered(value: Value, scope: Mapping[str, Any]) -> Any:
     """Return the plain value; raise `TemplateError`."""
-    if not takes_long(value, scope):
-        return value.render(scope)
+    return await in_thread(value, scope) if takes_long(value, scope) else value.render(scope)
+
+
+async def in_thread(value: Value, scope: Mapping[str, Any]) -> Any:
+    """Return the plain value of what takes long; raise `TemplateError`."""
     return await asyncio.to_thread(value.render, copied(scope))
 
 

@@ -1,5 +1,6 @@
 """One step, from its condition to its outcome."""
 
+from collections.abc import Coroutine
 from typing import Any, assert_never
 
 from quorate.flows.event import StepStarted
@@ -20,21 +21,25 @@ from quorate.flows.run.tries import Tries
 from quorate.flows.run.written_condition import written_condition
 
 
-async def run_step(block: Block, step: StepPlan, path: str, share: Share) -> StepOutcome:
+def run_step(block: Block, step: StepPlan, path: str, share: Share) -> Coroutine[Any, Any, StepOutcome]:
     """Return how a step of a block ended, after keeping it and letting others see it."""
     known = block.course.run.record.outcomes.get(path)
     if known is not None:
-        share.end()
-        block.errors.extend(_known_errors(block.course, known))
-        _show(block.course, step, path, block.scope, known)
-        return known
-    return await _StepRun(block, step, path, share).outcome()
+        return _known_again(block, step, path, share, known)
+    return _StepRun(block, step, path, share).outcome()
+
+
+async def _known_again(block: Block, step: StepPlan, path: str, share: Share, known: StepOutcome) -> StepOutcome:
+    share.end()
+    block.errors.extend(_known_errors(block.course, known))
+    _show(block.course, step, path, block.scope, known)
+    return known
 
 
 class _StepRun:
     """One step on its way; a live object."""
 
-    __slots__ = ("_began_s", "_block", "_course", "_path", "_share", "_step", "_tally")
+    __slots__ = ("_block", "_course", "_path", "_share", "_step", "_tally")
 
     def __init__(self, block: Block, step: StepPlan, path: str, share: Share) -> None:
         self._block = block
@@ -42,8 +47,8 @@ class _StepRun:
         self._step = step
         self._path = path
         self._share = share
-        self._began_s = block.course.run.at_s
-        self._tally = Tally(attempts=block.course.run.record.attempts.get(path, 0) + 1)
+        run = block.course.run
+        self._tally = Tally(attempts=run.record.attempts.get(path, 0) + 1, began_s=run.at_s)
 
     async def outcome(self) -> StepOutcome:
         """Take it to its end."""
@@ -58,12 +63,13 @@ class _StepRun:
         except Exception as error:  # noqa: BLE001 - whatever an executor raises is a failure of its step
             outcome = await self._after(failed(error, self._path, step.executor, course.hidden))
         else:
-            outcome = self._ended(StepStatus.SUCCEEDED, output)
-        self._block.errors.extend(self._tally.errors)
+            outcome = ended(course, self._path, self._tally, StepStatus.SUCCEEDED, output)
+        if self._tally.errors:
+            self._block.errors.extend(self._tally.errors)
         await self._keep(outcome)
         return outcome
 
-    async def _output(self) -> Any:
+    def _output(self) -> Coroutine[Any, Any, Any]:
         run, step = self._course.run, self._step
         run.begin_step()
         if step.foreach is None and step.kind is StepKind.EXECUTE:
@@ -71,8 +77,8 @@ class _StepRun:
         elif run.is_watched():
             run.tell(StepStarted(call_id=run.id, at_s=run.at_s, step=self._path, executor=_doer(step)), None)
         if step.foreach is not None and not (run.mocks is not None and run.mocks.has(self._path, step.name)):
-            return await Loop(self._block, step, step.foreach, self._path, self._share, self._tally).output()
-        return await Tries(self._block, step, self._path, self._block.scope, self._share, self._tally).output()
+            return Loop(self._block, step, step.foreach, self._path, self._share, self._tally).output()
+        return Tries(self._block, step, self._path, self._block.scope, self._share, self._tally).output()
 
     async def _after(self, failure: StepFailed) -> StepOutcome:
         """Return how a step ends that has failed for good: by its rule, if that applies."""
@@ -132,9 +138,7 @@ class _StepRun:
     def _ended(
         self, status: StepStatus, output: Any = None, *, error: StepError | None = None, handled_by: str = ""
     ) -> StepOutcome:
-        return ended(
-            self._course, self._path, self._tally, self._began_s, status, output, error=error, handled_by=handled_by
-        )
+        return ended(self._course, self._path, self._tally, status, output, error=error, handled_by=handled_by)
 
     async def _keep(self, outcome: StepOutcome) -> None:
         course, run = self._course, self._course.run

@@ -7,14 +7,16 @@ from quorate.model.usage import NOTHING, Spend, Usage
 class Tally:
     """What all attempts of one step have used, and the errors inside of the last one; a live object.
 
+    `began_s` is when it began, in seconds since the run did.
     `has_inside`: outcomes of other steps were kept below it, so that a failure of its own is not kept: taken up again,
     the step finds out anew how it ends, from theirs. `simulated`: no real model answered.
     """
 
-    __slots__ = ("attempts", "cached", "errors", "has_inside", "last_spend", "simulated", "spend")
+    __slots__ = ("attempts", "began_s", "cached", "errors", "has_inside", "last_spend", "simulated", "spend")
 
-    def __init__(self, *, attempts: int) -> None:
+    def __init__(self, *, attempts: int, began_s: float) -> None:
         self.attempts = attempts
+        self.began_s = began_s
         self.spend: Spend = NOTHING
         self.last_spend: Spend = NOTHING
         self.errors: list[StepError] = []

@@ -1,7 +1,7 @@
 """The attempts of one step, or of one item of it, until one succeeds or there is no further one."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from typing import Any, assert_never, cast
 
 from quorate.flows.event import StepRetry
@@ -36,20 +36,16 @@ class Tries:
 
     async def output(self) -> Any:
         """Return the output of the first attempt that has one; raise `StepFailed`, or `RunStopped` before the first."""
-        output = await self._found()
-        self._tally.simulated |= self._is_simulated(output)
-        return output
-
-    async def _found(self) -> Any:
         mocks = self._course.run.mocks
         if mocks is not None and mocks.has(self._path, self._step.name):
-            return mocks.answer(self._path, self._step.name)
+            return self._noted(mocks.answer(self._path, self._step.name))
         number = self._tally.attempts
-        await self._wait_for_timer()
+        if number > 1:
+            await self._wait_for_timer()
         while True:
             self._tally.begin(number)
             try:
-                return await self._attempt(number)
+                return self._noted(await self._attempt(number))
             except Exception as error:  # noqa: BLE001 - whatever an executor raises is a failure of its step
                 failure = failed(error, self._path, self._step.executor, self._course.hidden)
             if (delay_s := self._delay_s(number, failure)) is None:
@@ -57,24 +53,29 @@ class Tries:
             await self._put_off(number, delay_s, failure)
             number += 1
 
-    def _is_simulated(self, output: object) -> bool:
-        """Whether an executor that asks models says that none is real; others may pass on what looks like that."""
-        if not isinstance(output, dict) or cast("dict[str, Any]", output).get("simulated") is not True:
-            return False
-        return bool(self._step.executor) and self._course.run.machinery.executors.get(self._step.executor).billed
+    def _noted(self, output: Any) -> Any:
+        """Return an output, after taking note of whether it says that no real model answered.
 
-    async def _attempt(self, number: int) -> Any:
+        Only what asks models says so; other executors may pass on what looks like that.
+        """
+        said: object = output
+        if isinstance(said, dict) and cast("dict[str, Any]", said).get("simulated") is True:
+            executor = self._step.executor
+            self._tally.simulated |= bool(executor) and self._course.run.machinery.executors.get(executor).billed
+        return output
+
+    def _attempt(self, number: int) -> Coroutine[Any, Any, Any]:
         step, call = self._step, self._course.call
         call.deadline.require(f"step {self._path!r} began")
         match step.kind:
             case StepKind.EXECUTE:
-                return await self._execute(number)
+                return self._execute(number)
             case StepKind.GROUP:
                 self._tally.has_inside = True
-                return await within_time(self._group(number), step, self._path, call)
+                return within_time(self._group(number), step, self._path, call)
             case StepKind.SWITCH:
                 self._tally.has_inside = True
-                return await within_time(self._switch(number), step, self._path, call)
+                return within_time(self._switch(number), step, self._path, call)
             case _:
                 assert_never(step.kind)
 
@@ -85,13 +86,12 @@ class Tries:
         branch = base_path(course.branch(self._path), number)
         call = course.call.child(branch)
         attempt = Attempt(course, step, self._path, number, self._scope, call, place)
-        began_s = course.run.at_s
         try:
             if self._block.is_stopped and number == 1:
                 raise RunStopped
             return await within_time(attempt.output(), step, self._path, course.call)
         except asyncio.CancelledError:
-            self._interrupted(began_s, call.budget.spend)
+            self._interrupted(call.budget.spend)
             raise
         finally:
             place.free()
@@ -184,12 +184,12 @@ class Tries:
 
     async def _wait_for_timer(self) -> None:
         """Wait for what is left of the delay that began before the run was taken up again."""
-        if self._tally.attempts > 1 and (due := self._course.run.record.timers.get(self._path)) is not None:
+        if (due := self._course.run.record.timers.get(self._path)) is not None:
             left_s = (due - self._course.call.clock.now()).total_seconds()
             await asyncio.sleep(max(0.0, left_s))
 
-    def _interrupted(self, began_s: float, spend: Spend) -> None:
-        run, spend = self._course.run, self._tally.spend + spend
+    def _interrupted(self, spend: Spend) -> None:
+        run, began_s, spend = self._course.run, self._tally.began_s, self._tally.spend + spend
         run.interrupted[self._path] = StepOutcome(
             path=self._path,
             status=StepStatus.CANCELLED,

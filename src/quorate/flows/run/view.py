@@ -1,7 +1,7 @@
 """What expressions see of a step that has ended."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import msgspec
@@ -10,17 +10,16 @@ from quorate.flows.outcome import StepOutcome, StepStatus
 from quorate.flows.registry import AnyExecutor
 
 
-def view_of(outcome: StepOutcome, fields: Callable[[], Sequence[str]]) -> dict[str, Any]:
+def view_of(outcome: StepOutcome, fields: Sequence[str]) -> dict[str, Any]:
     """Return how `steps.NAME` looks: how it ended, its output whole, and the output's own fields over all that.
 
     `fields` are those that its output usually has: `null` where there is no output, so that asking is no error.
     """
-    output = outcome.output
-    error = outcome.error
+    output, error, status = outcome.output, outcome.error, outcome.status
     view: dict[str, Any] = {
-        "success": succeeded(outcome),
-        "status": str(outcome.status),
-        "skipped": outcome.status is StepStatus.SKIPPED,
+        "success": status is StepStatus.SUCCEEDED,
+        "status": str(status),
+        "skipped": status is StepStatus.SKIPPED,
         "error": None
         if error is None
         else {"stage": error.stage, "code": error.code, "message": error.message, "hint": error.hint},
@@ -30,7 +29,7 @@ def view_of(outcome: StepOutcome, fields: Callable[[], Sequence[str]]) -> dict[s
     if isinstance(output, dict):
         view.update(cast("dict[str, Any]", output))
     elif output is None:
-        for field in fields():
+        for field in fields:
             view.setdefault(field, None)
     return view
 
