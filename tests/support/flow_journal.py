@@ -230,6 +230,8 @@ class KeptJournal:
         died.cancel()
         self._over.set()
         await asyncio.wait((task, died))
+        if not task.cancelled():
+            task.exception()  # nobody else has to look at it
         self.dies_at = None
         return task
 
