@@ -5,7 +5,6 @@ from enum import StrEnum
 from math import floor
 
 import msgspec
-from limits import RateLimitItemPerMinute
 
 from quorate.model.allowance import Allowance
 
@@ -19,27 +18,14 @@ class Unit(StrEnum):
     TOKENS = "tokens"
 
 
-class Minute(RateLimitItemPerMinute):
-    """An amount per minute of one key, tenant or model, whose name in the storage is put together once."""
-
-    __slots__ = ("key",)
-
-    def __init__(self, amount: int, name: str) -> None:
-        super().__init__(amount)
-        self.key = super().key_for(name)
-
-    def key_for(self, *identifiers: bytes | str | float) -> str:  # noqa: ARG002 - the library's signature
-        """Return the name."""
-        return self.key
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """So many requests or tokens in a minute; `whose` is for people."""
+    """So many requests or tokens in a minute; `whose` is for people, `name` for whoever counts."""
 
     whose: str
     unit: Unit
-    item: Minute
+    name: str
+    amount: int
 
     def cost(self, tokens: int) -> int:
         """Return what a request with so many tokens takes from it."""
@@ -74,7 +60,7 @@ def bounds_of(whose: str, name: str, allowance: Allowance) -> Bounds:
     at_once = allowance.concurrent_requests
     return Bounds(
         windows=tuple(
-            Window(whose=whose, unit=unit, item=Minute(amount, f"{unit.value}/{name}"))
+            Window(whose=whose, unit=unit, name=f"{unit.value}/{name}", amount=amount)
             for unit, amount in amounts
             if amount is not None
         ),

@@ -7,10 +7,8 @@ from quorate.access.bound import WINDOW_S, Count, Unit, Window
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-_NAMES = {
-    unit: tuple(f"x-ratelimit-{what}-{unit.value}".encode() for what in ("limit", "remaining", "reset"))
-    for unit in Unit
-}
+_REQUESTS = (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests")
+_TOKENS = (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens")
 
 
 def duration(seconds: float) -> bytes:
@@ -24,28 +22,28 @@ def duration(seconds: float) -> bytes:
     return b"%d.%03ds" % (whole, rest) if rest else b"%ds" % whole
 
 
-def limit_headers(counted: Sequence[tuple[Window, Count]]) -> Headers:
+def limit_headers(windows: Sequence[Window], counts: Sequence[Count]) -> Headers:
     """Return `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` of the window with the least left, for each unit.
 
     `reset` is the time until all of the limit is there again.
     """
-    if len({window.unit for window, _ in counted}) == len(counted):  # by far the most frequent
-        headers: list[tuple[bytes, bytes]] = []
-        for window, count in counted:
-            headers += _of(window, window.item.amount - count.weighted, count)
-        return tuple(headers)
-    tightest: dict[Unit, tuple[int, Window, Count]] = {}
-    for window, count in counted:
-        left = window.item.amount - count.weighted
-        if window.unit not in tightest or left < tightest[window.unit][0]:
-            tightest[window.unit] = (left, window, count)
-    return tuple(header for left, window, count in tightest.values() for header in _of(window, left, count))
+    requests: tuple[int, Window, Count] | None = None
+    tokens: tuple[int, Window, Count] | None = None
+    for window, count in zip(windows, counts, strict=True):
+        left = window.amount - count.weighted
+        if window.unit is Unit.REQUESTS:
+            if requests is None or left < requests[0]:
+                requests = left, window, count
+        elif tokens is None or left < tokens[0]:
+            tokens = left, window, count
+    told = () if requests is None else _told(_REQUESTS, *requests)
+    return told if tokens is None else (*told, *_told(_TOKENS, *tokens))
 
 
-def _of(window: Window, left: int, count: Count) -> Headers:
-    limit, remaining, reset = _NAMES[window.unit]
+def _told(names: tuple[bytes, bytes, bytes], left: int, window: Window, count: Count) -> Headers:
+    limit, remaining, reset = names
     return (
-        (limit, b"%d" % window.item.amount),
+        (limit, b"%d" % window.amount),
         (remaining, b"%d" % max(0, left)),
         (reset, duration(count.reset_s)),
     )

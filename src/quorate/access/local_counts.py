@@ -1,12 +1,10 @@
 """Limits counted in this process."""
 
-from limits.strategies import SlidingWindowCounterRateLimiter
-
 from quorate.access.admission import Admission
-from quorate.access.bound import WINDOW_S, Bounds, Count, Window
+from quorate.access.bound import Bounds
 from quorate.access.limit_headers import Headers, limit_headers
+from quorate.access.local_windows import LocalWindows
 from quorate.access.refusal import LimitReached, LimitTooSmall, too_many, too_many_at_once
-from quorate.access.window_storage import WindowStorage
 from quorate.core.clock import Clock
 
 
@@ -14,8 +12,7 @@ class LocalCounts:
     """Live counts, used by the event loop's thread alone; nothing here waits, so each call is one step for others."""
 
     def __init__(self, clock: Clock) -> None:
-        self._storage = WindowStorage(clock, window_s=WINDOW_S)
-        self._windows = SlidingWindowCounterRateLimiter(self._storage)
+        self._windows = LocalWindows(clock)
         self._taken: dict[str, int] = {}
 
     def take(self, bounds: Bounds, tokens: int) -> Admission:
@@ -23,17 +20,13 @@ class LocalCounts:
         for places in bounds.places:
             if self._taken.get(places.name, 0) >= places.amount:
                 raise self._told(too_many_at_once(places), bounds)
-        for position, window in enumerate(bounds.windows):
-            if not self._windows.hit(window.item, cost=window.cost(tokens)):
-                minute = self._storage.minute
-                refusal = too_many(window, self._count(window), tokens)
-                for taken in bounds.windows[:position]:
-                    self._storage.adjust(taken.item.key, -taken.cost(tokens), minute)
-                raise self._told(refusal, bounds)
+        if (full := self._windows.take(bounds.windows, tokens)) is not None:
+            (count,) = self._windows.counts((full,))
+            raise self._told(too_many(full, count, tokens), bounds)
         for places in bounds.places:
             self._taken[places.name] = self._taken.get(places.name, 0) + 1
         return Admission(
-            headers=self._headers(bounds), bounds=bounds, tokens=tokens, minute=self._storage.latest_minute
+            headers=self._headers(bounds), bounds=bounds, tokens=tokens, minute=self._windows.latest_minute
         )
 
     def settle(self, admission: Admission, tokens_used: int) -> None:
@@ -48,13 +41,10 @@ class LocalCounts:
         for window in admission.bounds.windows:
             difference = window.cost(tokens_used) - window.cost(admission.tokens)
             if difference:
-                self._storage.adjust(window.item.key, difference, admission.minute)
-
-    def _count(self, window: Window) -> Count:
-        return self._storage.counts((window,))[0][1]
+                self._windows.adjust(window.name, difference, admission.minute)
 
     def _headers(self, bounds: Bounds) -> Headers:
-        return limit_headers(self._storage.counts(bounds.windows))
+        return limit_headers(bounds.windows, self._windows.counts(bounds.windows))
 
     def _told(self, refusal: LimitReached | LimitTooSmall, bounds: Bounds) -> LimitReached | LimitTooSmall:
         refusal.headers = self._headers(bounds)

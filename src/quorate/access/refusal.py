@@ -32,7 +32,7 @@ def too_many_at_once(places: Places) -> LimitReached:
 
 def too_many(window: Window, count: Count, tokens: int) -> LimitReached | LimitTooSmall:
     """Return the refusal of a request that did not fit into a window."""
-    amount, cost = window.item.amount, window.cost(tokens)
+    amount, cost = window.amount, window.cost(tokens)
     limit = f"{amount} {window.unit.value} per minute are the limit of this {window.whose}"
     if cost > amount:
         return LimitTooSmall(f"{limit}, and this request may take {cost}; ask for fewer (max_tokens, a shorter prompt)")

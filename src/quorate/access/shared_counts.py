@@ -3,8 +3,10 @@
 import asyncio
 import secrets
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any, ClassVar, cast
 
+from limits import RateLimitItemPerMinute
 from limits.aio.storage import RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import Redis
@@ -21,6 +23,20 @@ _CONNECTIONS = 32
 _ANSWER_S = 0.5
 #: How long a command waits for one of the connections: they are taken by commands that each end within `_ANSWER_S`.
 _QUEUE_S = 5.0
+
+
+class _Minute(RateLimitItemPerMinute):
+    """A window for the library; its name in Redis is put together once."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, amount: int, name: str) -> None:
+        super().__init__(amount)
+        self.key = super().key_for(name)
+
+    def key_for(self, *identifiers: bytes | str | float) -> str:  # noqa: ARG002 - the library's signature
+        """Return the name."""
+        return self.key
 
 
 class SharedCounts:
@@ -67,7 +83,7 @@ class SharedCounts:
         if refusal is not None:
             await self._undo(bounds, lease, taken, tokens)
             counts = await self._counts(bounds.windows)
-        headers = limit_headers(list(zip(bounds.windows, counts, strict=True)))
+        headers = limit_headers(bounds.windows, counts)
         if refusal is not None:
             refusal.headers = headers
             raise refusal
@@ -106,7 +122,7 @@ class SharedCounts:
         if full is not None:
             return too_many_at_once(full)
         for window in bounds.windows:
-            if not await self._windows.hit(window.item, cost=window.cost(tokens)):
+            if not await self._windows.hit(_item(window), cost=window.cost(tokens)):
                 return too_many(window, (await self._counts([window]))[0], tokens)
             taken.append(window)
         return None
@@ -160,11 +176,20 @@ def _count(current: int, current_ttl_ms: int, previous: int, previous_ttl_ms: in
     )
 
 
+def _item(window: Window) -> _Minute:
+    return _minute(window.amount, window.name)
+
+
+@lru_cache(maxsize=10_000)
+def _minute(amount: int, name: str) -> _Minute:
+    return _Minute(amount, name)
+
+
 def _key(name: str) -> str:
     return f"{_PREFIX}:{name}"
 
 
 def _window_keys(window: Window) -> tuple[str, str]:
     # As the library names them; a test holds that both mean the same counts.
-    current = _key(f"{{{window.item.key}}}")
+    current = _key(f"{{{_item(window).key}}}")
     return current, f"{current}/-1"

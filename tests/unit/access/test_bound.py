@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.access.bound import WINDOW_S, Unit, bounds_of
+from quorate.access.bound import WINDOW_S, Bounds, Unit, bounds_of
 from quorate.access.limit_headers import duration, limit_headers
 from quorate.access.local_counts import LocalCounts
+from quorate.access.local_windows import LocalWindows
 from quorate.access.refusal import LimitReached
-from quorate.access.window_storage import WindowStorage
 from quorate.core.clock import ManualClock
 from quorate.model.allowance import Allowance
 
@@ -57,13 +57,17 @@ def test_the_wait_is_long_enough_and_no_longer(amount: int, steps: list[tuple[in
         clock.advance(pause_s)
 
 
+def requests(amount: int) -> Bounds:
+    return bounds_of("key", "key/k", Allowance(requests_per_minute=amount))
+
+
 @given(amount=st.integers(1, 20), pauses=st.lists(st.floats(0, 40, allow_nan=False), min_size=1, max_size=60))
 def test_no_calendar_minute_ever_holds_more_than_the_limit(amount: int, pauses: list[float]) -> None:
     clock = ManualClock()
-    storage = WindowStorage(clock, window_s=60)
+    counted, windows = LocalWindows(clock), requests(amount).windows
     passed: dict[int, int] = {}
     for pause_s in pauses:
-        if storage.acquire_sliding_window_entry("k", amount, 60):
+        if counted.take(windows, 1) is None:
             minute = int(clock.monotonic() // 60)
             passed[minute] = passed.get(minute, 0) + 1
         clock.advance(pause_s)
@@ -72,48 +76,52 @@ def test_no_calendar_minute_ever_holds_more_than_the_limit(amount: int, pauses: 
 
 def test_around_the_end_of_a_minute_there_is_no_second_helping() -> None:
     clock = ManualClock()
-    storage = WindowStorage(clock, window_s=60)
+    counted, windows = LocalWindows(clock), requests(10).windows
+
+    def let_through() -> int:
+        return sum(counted.take(windows, 1) is None for _ in range(20))
+
     clock.advance(59)
-    assert sum(storage.acquire_sliding_window_entry("k", 10, 60) for _ in range(20)) == 10
+    assert let_through() == 10
     clock.advance(2)  # a fixed window would begin again here, and let ten more through
-    assert sum(storage.acquire_sliding_window_entry("k", 10, 60) for _ in range(20)) == 1
+    assert let_through() == 1
     clock.advance(120)
-    assert sum(storage.acquire_sliding_window_entry("k", 10, 60) for _ in range(20)) == 10
+    assert let_through() == 10
 
 
 def test_what_is_given_back_goes_to_its_own_minute() -> None:
     clock = ManualClock()
-    storage = WindowStorage(clock, window_s=60)
-    first = storage.minute
-    storage.incr("k", 60, 8)
+    counted, windows = LocalWindows(clock), bounds_of("key", "key/k", Allowance(tokens_per_minute=100)).windows
+    (name,) = (window.name for window in windows)
+
+    def holds() -> tuple[int, int]:
+        (count,) = counted.counts(windows)
+        return count.previous, count.current
+
+    counted.take(windows, 8)
+    first = counted.latest_minute
     clock.advance(60)
-    storage.incr("k", 60, 2)
-    storage.adjust("k", -5, first)
-    assert storage.get_sliding_window("k", 60) == (3, 60, 2, 120)
-    storage.adjust("k", -9, storage.minute)
-    assert storage.get("k") == 0
-    storage.adjust("k", 4, first)
-    assert storage.get("k") == 4
-    storage.adjust("k", -4, first - 1)
-    storage.adjust("unknown", -4, storage.minute)
-    assert storage.get("k") == 4
-    assert storage.get("unknown") == 0
-
-
-def test_the_storage_keeps_the_library_s_promises() -> None:
-    clock = ManualClock()
-    storage = WindowStorage(clock, window_s=60)
-    assert storage.check()
-    assert storage.incr("a", 60) == 1
-    assert storage.incr("b", 60, 3) == 3
-    assert storage.get_expiry("a") == clock.now().timestamp() + 60
-    storage.clear_sliding_window("a", 60)
-    assert (storage.get("a"), storage.get("b")) == (0, 3)
-    assert storage.reset() == 1
-    assert storage.get("b") == 0
-    storage.incr("b", 60)
+    counted.take(windows, 2)
+    counted.adjust(name, -5, first)
+    assert holds() == (3, 2)
+    counted.adjust(name, -9, counted.latest_minute)
+    assert holds() == (3, 0)
+    counted.adjust(name, 4, first)
+    assert holds() == (3, 4)
+    counted.adjust(name, -4, first - 1)
+    counted.adjust("unknown", -4, counted.latest_minute)
+    assert holds() == (3, 4)
     clock.advance(180)
-    assert storage.get_sliding_window("b", 60)[:3] == (0, 60, 0)
+    assert holds() == (0, 0)
+
+
+def test_what_one_window_has_no_room_for_is_charged_to_none() -> None:
+    counted = LocalWindows(ManualClock())
+    wide = bounds_of("key", "key/k", Allowance(requests_per_minute=100, tokens_per_minute=50)).windows
+    tight = bounds_of("tenant", "tenant/t", Allowance(requests_per_minute=1)).windows
+    assert counted.take((*wide, *tight), 10) is None
+    assert counted.take((*wide, *tight), 10) is tight[0]
+    assert [count.current for count in counted.counts((*wide, *tight))] == [1, 10, 1]
 
 
 def test_headers_are_those_of_the_tightest_window() -> None:
@@ -130,5 +138,5 @@ def test_headers_are_those_of_the_tightest_window() -> None:
         (b"x-ratelimit-remaining-tokens", b"40"),
         (b"x-ratelimit-reset-tokens", b"2m0s"),
     )
-    assert limit_headers([]) == ()
+    assert limit_headers((), ()) == ()
     assert {window.unit for window in wide.windows} == set(Unit)
