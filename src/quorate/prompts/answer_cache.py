@@ -33,9 +33,6 @@ class AnswerCache:
     def __init__(self, *, max_entries: int = MAX_ENTRIES, max_bytes: int = MAX_BYTES) -> None:
         self._kept = BoundedCache[_Kept](max_entries=max_entries, max_size=max_bytes)
 
-    def __len__(self) -> int:
-        return len(self._kept)
-
     def get(self, key: str, call: Call, *, began_s: float) -> Result | None:
         """Return what is kept under a key as an answer to this call, which asked at `began_s`.
 

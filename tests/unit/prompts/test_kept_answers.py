@@ -18,6 +18,7 @@ from quorate.core.ids import TenantId
 from quorate.flows.executors.prompt import PromptConfig, PromptExecutor
 from quorate.model import Budget, Call, Completion, Model, Usage, complete, new_call, stream
 from quorate.parallel.result import Result
+from quorate.prompts.answer_cache import AnswerCache, size_of
 from quorate.prompts.folder import PromptFolder
 from quorate.prompts.saved import SavedPrompt
 from quorate.providers.simulated import SimulatedModel
@@ -368,6 +369,20 @@ def test_a_choice_that_fell_back_is_not_kept(tmp_path: Path) -> None:
     judge = ScriptedModel("j", Unavailable("no"), '{"best": "A", "reason": "clear"}')
     folder = folder_of(tmp_path, {"p": text}, ScriptedModel("m", "one"), ScriptedModel("n", "two three"), judge)
     assert [is_cached(asked(folder)) for _ in range(3)] == [False, False, True]
+
+
+def test_what_is_kept_is_bounded(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, {"p": PROMPT}, ScriptedModel("m", "short", "long " * 10_000))
+    short, long = asked(folder, text="a"), asked(folder, text="b")
+    assert size_of(long) > size_of(short) + 100_000
+    few, little = AnswerCache(max_entries=2), AnswerCache(max_bytes=100_000)
+    for key in ("1", "2", "3"):
+        few.keep(key, long, now_s=0, ttl_s=None)
+        little.keep(key, short, now_s=0, ttl_s=None)
+    little.keep("4", long, now_s=0, ttl_s=None)
+    call = new_call()
+    assert [few.get(key, call, began_s=0) is not None for key in "123"] == [False, True, True]
+    assert [little.get(key, call, began_s=0) is not None for key in "1234"] == [True, True, True, False]
 
 
 def test_a_stream_that_is_left_keeps_nothing(tmp_path: Path) -> None:
