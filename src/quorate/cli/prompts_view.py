@@ -97,4 +97,5 @@ def _as_json(found: PromptDefinition) -> dict[str, Any]:
         "description": section.description,
         "inputs": {name: {"type": each.type, "required": each.needed} for name, each in section.inputs.items()},
         "models": list(section.asked()),
+        "cache": {"ttl_s": section.cache.ttl, "key": section.cache.key} if section.cache.enabled else None,
     }

@@ -25,7 +25,7 @@ class ModelAnswer(msgspec.Struct, frozen=True, kw_only=True):
     `text` is the answer as it was given, `value` what it says under an output contract or what was extracted of it
     (`null` if neither was asked for). `model` gave it. Tokens and cost are those of everybody who was asked;
     `cost_usd` is `null` if a price is not known. `agreement` is `null` for one answer. `simulated`: no real model
-    answered.
+    answered. `cached`: a saved prompt had kept it since an earlier question.
     """
 
     text: str
@@ -37,6 +37,7 @@ class ModelAnswer(msgspec.Struct, frozen=True, kw_only=True):
     cost_usd: float | None
     agreement: AnswerAgreement | None
     simulated: bool
+    cached: bool
 
 
 class BranchAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,6 +81,7 @@ def fields_of(result: Result, value: object) -> dict[str, Any]:
             answers=sum(outcome.ok for outcome in result.branches),
         ),
         "simulated": is_simulated(result),
+        "cached": result.completion.metadata.get("cached") is True,
     }
 
 

@@ -1,11 +1,11 @@
 """Outcomes that are used again, in whatever run: the port, and the one in memory."""
 
 import hashlib
-from collections import OrderedDict
 from typing import Protocol
 
 import msgspec
 
+from quorate.core.bounded_cache import BoundedCache
 from quorate.core.clock import Clock
 from quorate.core.ids import TenantId
 from quorate.flows.outcome import StepOutcome
@@ -39,43 +39,23 @@ class MemoryStepCache:
 
     def __init__(self, clock: Clock, *, max_entries: int = 10_000, max_bytes: int = 64 * 1024 * 1024) -> None:
         self._clock = clock
-        self._max_entries = max_entries
-        self._max_bytes = max_bytes
-        self._entries: OrderedDict[str, tuple[bytes, float | None]] = OrderedDict()
-        self._bytes = 0
+        self._kept = BoundedCache[bytes](max_entries=max_entries, max_size=max_bytes)
 
     @property
     def size_bytes(self) -> int:
         """How much is kept."""
-        return self._bytes
+        return self._kept.size
 
     def __len__(self) -> int:
-        return len(self._entries)
+        return len(self._kept)
 
     async def get(self, key: str) -> StepOutcome | None:
         """Return what was put under a key, if it still holds."""
-        found = self._entries.get(key)
-        if found is None:
-            return None
-        data, until_s = found
-        if until_s is not None and self._clock.monotonic() >= until_s:
-            self._drop(key)
-            return None
-        self._entries.move_to_end(key)
-        return _decoder.decode(data)
+        data = self._kept.get(key, self._clock.monotonic())
+        return None if data is None else _decoder.decode(data)
 
     async def put(self, key: str, outcome: StepOutcome, ttl_s: float | None = None) -> None:
         """Keep an outcome; one that is larger than the whole cache is not kept."""
         data = _encoder.encode(outcome)
-        if key in self._entries:
-            self._drop(key)
-        if len(data) > self._max_bytes:
-            return
-        self._entries[key] = (data, None if ttl_s is None else self._clock.monotonic() + ttl_s)
-        self._bytes += len(data)
-        while self._bytes > self._max_bytes or len(self._entries) > self._max_entries:
-            self._drop(next(iter(self._entries)))
-
-    def _drop(self, key: str) -> None:
-        data, _ = self._entries.pop(key)
-        self._bytes -= len(data)
+        until_s = None if ttl_s is None else self._clock.monotonic() + ttl_s
+        self._kept.put(key, data, size=len(data), until_s=until_s)

@@ -78,15 +78,20 @@ class Ensemble:
         answer = result.completion
         if self._for_one:
             return replace(answer, cost_microusd=result.cost_microusd, estimated=result.spend.estimated, detail=result)
-        usage = result.spend.usage
-        return Completion(
-            response=msgspec.structs.replace(answer.response, model=self.name, usage=usage.to_wire()),
-            model=self.name,
-            provider="quorate",
-            usage=usage,
-            cost_microusd=result.cost_microusd,
-            estimated=result.spend.estimated,
-            metadata={**answer.metadata, "answered_by": result.chosen or answer.model},
-            detail=result,
-            output=answer.output,
-        )
+        return completion_of(result, self.name)
+
+
+def completion_of(result: Result, name: str) -> Completion:
+    """Return the answer of a plan under the name `name`, with the usage and the cost of everybody."""
+    answer, usage = result.completion, result.spend.usage
+    return Completion(
+        response=msgspec.structs.replace(answer.response, model=name, usage=usage.to_wire()),
+        model=name,
+        provider="quorate",
+        usage=usage,
+        cost_microusd=result.cost_microusd,
+        estimated=result.spend.estimated,
+        metadata={**answer.metadata, "answered_by": result.chosen or answer.model},
+        detail=result,
+        output=answer.output,
+    )

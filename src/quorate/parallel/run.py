@@ -308,6 +308,12 @@ def _warnings(outcomes: Sequence[Outcome], answered: int, needed: int) -> list[s
         for outcome in outcomes
         if outcome.completion is not None and (output := outcome.completion.output) is not None and not output.valid
     )
+    return [*warnings, *spend_warnings(outcomes)]
+
+
+def spend_warnings(outcomes: Sequence[Outcome]) -> list[str]:
+    """Return what a caller should know about the cost of these."""
+    warnings: list[str] = []
     unpriced = sorted({outcome.model for outcome in outcomes if outcome.spend.unpriced})
     if unpriced:
         warnings.append(f"no price is known for {', '.join(unpriced)}; the cost is not known")

@@ -1,5 +1,6 @@
 """A saved prompt, checked: templates compiled, values checked against what its inputs may be."""
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -23,7 +24,11 @@ _SHOWN_PROBLEMS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptDefinition:
-    """A saved prompt that can be rendered. `written` tells where each value of its file stands."""
+    """A saved prompt that can be rendered.
+
+    `written` tells where each value of its file stands, `digest` is of all of them. `cache_key` tells questions apart
+    that want answers of their own, where the file says how.
+    """
 
     name: str
     section: PromptSection
@@ -32,6 +37,8 @@ class PromptDefinition:
     child_inputs: Mapping[str, Mapping[str, Template]]
     schema: Schema
     contract: Contract | None
+    cache_key: Template | None
+    digest: str
 
     def filled(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Return a value for every input; raise `InvalidRequest` for one that is missing, unknown or no such value."""
@@ -83,6 +90,7 @@ def read_prompt(document: Document, name: str) -> PromptDefinition:
     maker = _Maker(section, document)
     texts = tuple(maker.texts())
     child_inputs = maker.child_inputs()
+    cache_key = maker.cache_key()
     if section.name is not None and section.name != name:
         maker.problem(("name",), f"{section.name!r} is not the name of the file; it is found by that: {name!r}")
     for path, model in _named(section):
@@ -98,6 +106,8 @@ def read_prompt(document: Document, name: str) -> PromptDefinition:
         child_inputs=child_inputs,
         schema=_schema(section.inputs),
         contract=None if section.output is None else section.output.contract(None),
+        cache_key=cache_key,
+        digest=hashlib.sha256(json.dumps(document.tree).encode()).hexdigest(),
     )
 
 
@@ -135,15 +145,26 @@ class _Maker:
             for child, each in self._section.children.items()
         }
 
+    def cache_key(self) -> Template | None:
+        source, inputs = self._section.cache.key, list(self._section.inputs)
+        if source is None:
+            return None
+        key = self._template(source, ("cache", "key"), inputs)
+        if key is not None and inputs and not key.names:
+            self.problem(("cache", "key"), f"uses no input: all questions would get one answer ({listed(inputs)})")
+        return key
+
     def _template(self, source: str, path: KeyPath, known: list[str]) -> Template | None:
         try:
             template = Template(source, name=str(path[-1]))
         except TemplateError as error:
             self.problem(path, error.message)
             return None
+        has_children = not self._section.children.keys().isdisjoint(known)
+        kinds, none = ("inputs and children", "no input and no child") if has_children else ("inputs", "no input")
         for name in sorted(template.names - set(known)):
-            hint = did_you_mean(name, known) or f" (inputs and children: {listed(known)})"
-            self.problem(path, f"asks for {name!r}, which is no input and no child{hint}")
+            hint = did_you_mean(name, known) or f" ({kinds}: {listed(known)})"
+            self.problem(path, f"asks for {name!r}, which is {none}{hint}")
         return template
 
 

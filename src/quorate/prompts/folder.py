@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 from quorate.core.errors import NotFound
 from quorate.engine.catalog import Catalog
 from quorate.engine.most import WorstCase
-from quorate.model import Call
+from quorate.model import Call, Delta
 from quorate.parallel.plan import Plan
 from quorate.parallel.result import Result
-from quorate.prompts.asking import Asker, Asking
+from quorate.prompts.answer_cache import AnswerCache
+from quorate.prompts.asking import Asker
 from quorate.prompts.definition import PromptDefinition, read_prompt
 from quorate.prompts.links import link_problems
 from quorate.source.document import read_document
@@ -43,7 +45,8 @@ class PromptFolder:
     Files that were added, changed or deleted count from the next question that comes half a second later or more. A
     changed one that cannot be used leaves the prompt as it was; `problems` tells, and so does the log. `defaults` is
     the plan, and `models` are the models, of a prompt that does not say itself. Cost of a look: one system call for
-    each file, 1 ms for one that has changed.
+    each file, 1 ms for one that has changed. Answers that prompts want kept are kept here, of all of them together at
+    most `answer_cache.MAX_ENTRIES` and `answer_cache.MAX_BYTES`.
     """
 
     def __init__(
@@ -55,7 +58,11 @@ class PromptFolder:
         self._known: dict[str, PromptDefinition] = {}
         self._looked_at_s: float | None = None
         self._asker = Asker(
-            definition=self.definition, catalog=catalog, defaults=defaults or Plan(members=()), models=models
+            definition=self.definition,
+            catalog=catalog,
+            defaults=defaults or Plan(members=()),
+            models=models,
+            answers=AnswerCache(),
         )
 
     def load(self) -> None:
@@ -90,11 +97,16 @@ class PromptFolder:
         """
         return self._asker.worst_case(name)
 
-    async def asking(self, name: str, request: ChatRequest, call: Call) -> Asking:
-        """Return what a chat request asks of a prompt: its last user message holds the values."""
+    async def pieces(self, name: str, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Result]:
+        """Yield the answer to a chat request, whose last user message holds the values, and then the result.
+
+        Pieces of the answer come before it if the request wants a stream and the answer was not kept.
+        """
         await self._refresh(call)
         values = self.definition(name).values_in(request.prompt_text)
-        return await self._asker.asking(name, values, call, request=request)
+        async with aclosing(self._asker.pieces(name, values, call, request)) as pieces:
+            async for piece in pieces:
+                yield piece
 
     async def _refresh(self, call: Call) -> None:
         now_s = call.clock.monotonic()

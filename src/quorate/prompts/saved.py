@@ -1,10 +1,12 @@
 """A saved prompt as a Model: `prompt/NAME` answers a chat request like any endpoint."""
 
 from collections.abc import AsyncGenerator
-from dataclasses import replace
+from contextlib import aclosing
 
 from quorate.engine.catalog import Entry, ModelCard, ModelKind
-from quorate.model import Call, Completion, Delta, Spend, opens_reply
+from quorate.model import Call, Completion, Delta, opens_reply
+from quorate.parallel.ensemble import completion_of
+from quorate.parallel.result import Result
 from quorate.prompts.folder import PromptFolder
 from quorate.wire.chat import ChatRequest
 
@@ -17,7 +19,7 @@ class SavedPrompt:
 
     The last user message fills it: a JSON object with its inputs, or the text of its only input (or of `text`). What
     the request says of sampling stands above the prompt's parameters; its other messages are not sent. Streamed
-    answers come piece by piece where the plan's do, after the children.
+    answers come piece by piece where the plan's do, after the children; one that was kept comes as one piece.
     """
 
     def __init__(self, name: str, folder: PromptFolder) -> None:
@@ -32,13 +34,9 @@ class SavedPrompt:
     @opens_reply
     async def open(self, request: ChatRequest, call: Call) -> AsyncGenerator[Delta | Completion]:
         """Answer."""
-        asking = await self._folder.asking(self._prompt, request, call)
-        async with asking.ensemble.open(asking.request, call) as reply:
-            if request.stream:
-                async for delta in reply:
-                    yield delta
-            completion = await reply.completion()
-        yield asking.labelled(_with(completion, asking.spend))
+        async with aclosing(self._folder.pieces(self._prompt, request, call)) as pieces:
+            async for piece in pieces:
+                yield completion_of(piece, self.name) if isinstance(piece, Result) else piece
 
 
 def prompt_entry(name: str, folder: PromptFolder) -> Entry:
@@ -52,16 +50,3 @@ def prompt_entry(name: str, folder: PromptFolder) -> Entry:
         members=section.asked(),
     )
     return Entry(card=card, make=lambda: SavedPrompt(name, folder))
-
-
-def _with(completion: Completion, spend: Spend) -> Completion:
-    """Return the answer with the cost and the tokens of the children."""
-    if spend == Spend():
-        return completion
-    cost, more = completion.cost_microusd, spend.cost_microusd
-    return replace(
-        completion,
-        usage=completion.usage + spend.usage,
-        cost_microusd=None if cost is None or more is None else cost + more,
-        estimated=completion.estimated or spend.estimated,
-    )

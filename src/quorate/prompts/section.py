@@ -7,6 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from quorate.contracts.output_section import ContractedSection
 from quorate.parallel.plan_section import ExtraFields, Members, MemberSection, PlanSection
+from quorate.source.duration import Duration
 from quorate.source.section import ModelName, Section, Share, Texts
 
 #: The name of an input or a child: it can stand in a template.
@@ -17,6 +18,10 @@ PromptName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_le
 
 def _of_type(value: object) -> object:
     return {"type": value} if isinstance(value, str) else value
+
+
+def _of_switch(value: object) -> object:
+    return {"enabled": value} if isinstance(value, bool) else value
 
 
 def _of_prompt(value: object) -> object:
@@ -67,6 +72,17 @@ class ParametersSection(Section):
         }
 
 
+class CacheSection(Section):
+    """Answers that are kept and given again; `true` alone is short for `{}`."""
+
+    enabled: bool = True
+    ttl: Duration | None = None
+    """How long an answer is kept; none: as long as there is room."""
+    key: str | None = None
+    """A template over the inputs: questions for which it is the same get the same answer. None: those whose values are
+    all the same."""
+
+
 class ChildSection(Section):
     """Another saved prompt whose answer is a value of this one's texts; a name alone is short for `{prompt: name}`."""
 
@@ -78,6 +94,8 @@ class ChildSection(Section):
 
 _Input = Annotated[PromptInput, BeforeValidator(_of_type, json_schema_input_type=PromptInput | str)]
 _Child = Annotated[ChildSection, BeforeValidator(_of_prompt, json_schema_input_type=ChildSection | str)]
+
+_Cache = Annotated[CacheSection, BeforeValidator(_of_switch, json_schema_input_type=CacheSection | bool)]
 
 
 class PromptSection(PlanSection, ContractedSection):
@@ -103,6 +121,8 @@ class PromptSection(PlanSection, ContractedSection):
     """A saved prompt whose text says by what criteria the best answer is chosen, and whose model chooses it."""
     children: dict[Identifier, _Child] = Field(default_factory=dict)
     """Saved prompts that are asked first, side by side; each answer is a value under the name it has here."""
+    cache: _Cache = CacheSection(enabled=False)
+    """Whether an answer is kept and given again, without anybody being asked."""
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -130,3 +150,8 @@ class PromptSection(PlanSection, ContractedSection):
         """Return every model that is named."""
         helpers = (self.judge, self.synthesiser, self.pair_judge)
         return tuple(name for name in (self.model, *(each.model for each in self.models), *helpers) if name)
+
+    def below(self) -> tuple[str, ...]:
+        """Return the saved prompts that this one is made of."""
+        selector = () if self.selector_prompt is None else (self.selector_prompt,)
+        return (*(each.prompt for each in self.children.values()), *selector)

@@ -94,8 +94,8 @@ def _ours(completion: Completion, job: Job) -> dict[str, Any]:
     detail = completion.detail
     output = {} if completion.output is None else {"output": completion.output.to_dict()}
     if not isinstance(detail, Result) or not isinstance(job.model, Ensemble):
-        ours: dict[str, Any] = {"simulated": True} if completion.metadata.get("simulated") else {}
-        ours |= output
+        told = {name: True for name in ("simulated", "cached") if completion.metadata.get(name)}
+        ours: dict[str, Any] = {**told, **output}
         if fallbacks := job.watch.recorder.fallbacks:
             ours["answered_by"] = answering(job)
             ours["failed"] = [{"model": each.model, "code": each.code, "message": each.message} for each in fallbacks]

@@ -105,7 +105,7 @@ class IncompleteDetails(msgspec.Struct, frozen=True, kw_only=True):
 class ResponseObject(msgspec.Struct, frozen=True, kw_only=True):
     """A response; what of the request decides how to read it is repeated, as clients expect.
 
-    `simulated` is there, and true, when no real model answered.
+    `simulated` is there, and true, when no real model answered; so is `cached` when a saved prompt had kept the answer.
     """
 
     id: str
@@ -132,6 +132,7 @@ class ResponseObject(msgspec.Struct, frozen=True, kw_only=True):
     usage: ResponseUsage | None = None
     user: str | None = None
     simulated: bool | msgspec.UnsetType = msgspec.UNSET
+    cached: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 def response_head(request: ResponsesRequest, *, id: str, created_at: int) -> ResponseObject:  # noqa: A002 - the wire's word
@@ -167,6 +168,7 @@ def finished(head: ResponseObject, output: tuple[OutputItem, ...], answer: ChatR
         output=output,
         usage=None if answer.usage is None else usage_of(answer.usage),
         simulated=True if answer.extra.get("simulated") is True else msgspec.UNSET,
+        cached=True if answer.extra.get("cached") is True else msgspec.UNSET,
     )
 
 

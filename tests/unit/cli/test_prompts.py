@@ -30,7 +30,15 @@ def test_prompts_are_listed_and_shown(saved: Path, run: Run) -> None:
     [found] = json.loads(run("prompts", "list", "--json").output)["data"]
     assert found["inputs"]["text"] == {"type": "string", "required": True}
     assert run("prompts", "show", "summary").output == SUMMARY
-    assert json.loads(run("prompts", "show", "summary", "--json").output)["models"] == ["a"]
+    shown = json.loads(run("prompts", "show", "summary", "--json").output)
+    assert (shown["models"], shown["cache"]) == (["a"], None)
+
+
+def test_what_a_prompt_keeps_is_shown(saved: Path, run: Run) -> None:
+    (saved / "summary.yaml").write_text(SUMMARY + "cache: {ttl: 1h, key: '{{ text }}'}\n")
+    assert "cache: {ttl: 1h" in run("prompts", "show", "summary").output
+    shown = json.loads(run("prompts", "show", "summary", "--json").output)
+    assert shown["cache"] == {"ttl_s": 3600, "key": "{{ text }}"}
 
 
 def test_a_prompt_is_filled_and_asked(saved: Path, run: Run) -> None:

@@ -235,7 +235,14 @@ def test_prompts_are_nested_eight_deep_at_most(tmp_path: Path) -> None:
         ("template: x\ninputs: {a: any}\nchildren: {a: p}\n", "'a' is an input and a child"),
         ("template: x\noutput: {schema_file: a.json}\n", "no file is read for it"),
         ("template: x\nparameters: {extra: {api_key: k}}\n", "api_key cannot be set here"),
-        ("template: x\ncache: {ttl: 5}\n", "p.yaml:2:1: cache: unknown key"),
+        ("template: x\ncache: {ttl: soon}\n", "p.yaml:2:14: cache.ttl: 'soon': expected a duration such as 500ms"),
+        ("template: x\ncache: {tll: 5s}\n", "p.yaml:2:9: cache.tll: unknown key; did you mean 'ttl'"),
+        ("template: x\ncache: often\n", "p.yaml:2:8: cache"),
+        (
+            "inputs: {a: any}\ntemplate: x\ncache: {key: '{{ b }}'}\n",
+            "p.yaml:3:14: cache.key: asks for 'b', which is no input",
+        ),
+        ("inputs: {a: any}\ntemplate: x\ncache: {key: a}\n", "p.yaml:3:14: cache.key: uses no input: all questions"),
         ("template: x\ntemplate: y\n", "p.yaml:2:1: template: is given twice"),
     ],
 )

@@ -18,9 +18,9 @@ from quorate.flows.exchange import (
     text_of,
 )
 from quorate.flows.executor import Executor, StepContext
-from quorate.flows.language.duration import Duration
 from quorate.flows.outgoing_gate import MOST_BYTES
 from quorate.flows.secret_value import SecretName
+from quorate.source.duration import Duration
 from quorate.source.section import Section
 
 _CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})

@@ -7,7 +7,7 @@ import msgspec
 from pydantic import AliasChoices, AwareDatetime, Field, model_validator
 
 from quorate.flows.executor import Executor, StepContext
-from quorate.flows.language.duration import Duration
+from quorate.source.duration import Duration
 from quorate.source.section import Section
 
 

@@ -8,10 +8,10 @@ from pydantic_core import PydanticCustomError
 
 from quorate.flows.exchange import Sending, exchange, require_status
 from quorate.flows.executor import Executor, StepContext, StepRejected
-from quorate.flows.language.duration import Duration
 from quorate.flows.message_target import MessageTarget
 from quorate.flows.secret_value import SecretName
 from quorate.resilience.webhook import WebhookMessage, signature
+from quorate.source.duration import Duration
 from quorate.source.place import did_you_mean, listed
 from quorate.source.section import Section
 

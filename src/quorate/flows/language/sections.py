@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, Field
 from pydantic_core import PydanticCustomError
 
-from quorate.flows.language.duration import Duration
 from quorate.flows.plan import Backoff, Durability, Jitter, OnFailure, OnItemError, Require
+from quorate.source.duration import Duration
 from quorate.source.section import Section, Usd
 
 _IDENTIFIER = re.compile("[A-Za-z_][A-Za-z0-9_]*")
