@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from quorate.flows.plan import StepPlan
 
-#: Of so many blocks it is remembered; plans that were replaced drop out.
+#: Of so many blocks it is remembered; then it begins anew, so that plans that were replaced drop out.
 _MOST_KNOWN = 4096
 
 
@@ -38,8 +38,8 @@ def shape_of(steps: tuple[StepPlan, ...]) -> Shape:
     """Return the shape of a block."""
     shape = _known.get(id(steps))  # it is kept with its steps, so nothing else gets their identity
     if shape is None:
-        while len(_known) >= _MOST_KNOWN:
-            _known.pop(next(iter(_known)), None)
+        if len(_known) >= _MOST_KNOWN:
+            _known.clear()
         shape = _known[id(steps)] = _made(steps)
     return shape
 
