@@ -19,6 +19,7 @@ from quorate.flows.journals.postgres import PostgresJournal
 from quorate.flows.journals.sqlite import SqliteJournal
 from quorate.flows.outcome import RunStatus
 from quorate.flows.queue_journal import QueueJournal
+from quorate.model.usage import Spend, Usage
 
 LEASE_S = 15.0
 
@@ -442,6 +443,29 @@ async def test_a_try_of_a_run_forgets_what_failed_but_not_its_cost(journal: Queu
     assert (await journal.load(lease.run)).spent_microusd == 8
     with pytest.raises(LeaseLost):
         await journal.try_again(msgspec.structs.replace(lease, epoch=9), 2, forget=[], wake_at=NOW, event=b"3")
+
+
+async def test_what_another_record_has_of_a_run_is_kept(journal: QueueJournal) -> None:
+    lease = await begun(journal)
+    await journal.put(lease, [entry("a", cost=4), entry("b", cost=3), entry("c", cost=None)])
+    assert (await journal.load(lease.run)).paid == Spend()
+    for times in (1, 2):
+        await journal.finish(lease, result(header(lease.run), RunStatus.FAILED))
+        await journal.reopen(lease.run, forget=["b"])
+        paid = Spend(known_microusd=4 + 3 * times, unpriced=1)
+        again = await journal.claim(lease.run, "two", lease_s=LEASE_S, now=NOW)
+        assert again is not None
+        lease = again
+        await journal.put(lease, [entry("b", cost=3)])
+        view = await journal.load(lease.run)
+        assert (view.paid, view.spent_microusd) == (paid, paid.known_microusd + 3)
+    for number, kept in enumerate(([], [msgspec.structs.replace(outcome("a", cost=4), prompt_tokens=9)])):
+        fork = msgspec.structs.replace(header(f"fork_{number}"), parent=lease.run)
+        held = await journal.begin(fork, owner="one", outcomes=kept)
+        assert held is not None
+        await journal.put(held, [entry("b", cost=5)])
+        paid = Spend(usage=Usage(prompt_tokens=9 * number), known_microusd=4 * number)
+        assert (await journal.load(fork.id)).paid == paid
 
 
 async def test_what_the_name_of_a_flow_means_stays(journal: QueueJournal) -> None:

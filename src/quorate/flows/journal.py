@@ -15,6 +15,7 @@ from quorate.core.errors import Conflict
 from quorate.core.ids import RunId, TenantId
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 from quorate.flows.plan import Durability
+from quorate.model.usage import NOTHING, Spend
 
 #: A worker that is silent for so long has lost its runs.
 DEFAULT_LEASE_S = 15.0
@@ -106,7 +107,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
 
     `attempts` are the failed ones of steps that have not ended, by path. `timers` are when steps that wait go on.
     `events` is the `seq` of the last event. `reopened`: so often somebody had it go on after it had ended. `retries`:
-    so often it was taken up again by itself, the last time to go on at `retry_at`.
+    so often it was taken up again by itself, the last time to go on at `retry_at`. `paid` is what a fork began with,
+    and what one that was reopened had used by then: another record has that (in lists of runs it is left out).
     """
 
     header: RunHeader
@@ -123,6 +125,7 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     retries: int = 0
     reopened: int = 0
     retry_at: datetime | None = None
+    paid: Spend = NOTHING
 
 
 class Callback(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ from quorate.flows.nested_flow import FlowFailed
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import FlowPlan
 from quorate.flows.run.not_begun import not_begun
-from quorate.flows.run.start import charge_before
+from quorate.flows.run.start import spent_before
 from quorate.model import Call
 from quorate.server.call_watch import CLIENT_GONE, CallWatch
 from quorate.server.flow_names import model_name
@@ -167,7 +167,7 @@ class FlowRuns:
     async def _unbegun(self, view: RunView) -> Asked:
         """Return what makes the record of a run that ends without going on: what it has cost before is in it."""
         asked = await self._unasked(view)
-        asked.watch.call.budget.add(charge_before(view))
+        asked.watch.call.budget.carry_over(spent_before(view))
         return asked
 
     async def _unasked(self, view: RunView) -> Asked:
@@ -190,7 +190,7 @@ class FlowRuns:
         )
         watch.recorder.mode = OPERATION
         watch.record_id = f"{header.id}.{view.reopened}" if view.reopened else None
-        watch.counts_from_here = bool(view.reopened or header.parent)
+        watch.paid = view.paid
         return Asked(watch=watch)
 
     async def _end_if_ended(self, asked: Asked) -> None:

@@ -89,6 +89,7 @@ class JournalFacade(ABC):
                     lease_us=lease_us,
                     now=now,
                     queues=queues,
+                    is_fork=header.parent is not None,
                 ),
                 runs=(header.id,),
                 tells=(WORK,) if owner is None else (),
