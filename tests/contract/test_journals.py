@@ -504,6 +504,28 @@ async def test_runs_come_newest_first_page_by_page(journal: QueueJournal) -> Non
     assert (view.outcomes, view.spent_microusd) == ({}, 3)
 
 
+async def test_a_page_is_full_of_runs_that_are_seen(journal: QueueJournal) -> None:
+    for number in range(12):
+        await journal.begin(header(f"run_{number:02}", flow="mine" if number % 4 == 0 else "theirs"))
+
+    async def page(before: str | None, limit: int, **how: str) -> list[str]:
+        views = await journal.runs(before=before, limit=limit, sees=lambda flow: flow == "mine", **how)  # pyright: ignore[reportArgumentType]
+        return [view.header.id for view in views]
+
+    assert await page(None, 2) == ["run_08", "run_04"]
+    assert await page("run_04", 2) == ["run_00"]
+    assert await page(None, 9, flow="mine") == ["run_08", "run_04", "run_00"]
+    assert await page(None, 9, flow="theirs") == []
+
+
+async def test_runs_that_are_seen_are_found_behind_many_that_are_not(journal: QueueJournal) -> None:
+    await journal.begin(header("run_0000", flow="mine"))
+    await asyncio.gather(*(journal.begin(header(f"run_{number:04}", flow="theirs")) for number in range(1, 1201)))
+    await journal.begin(header("run_9999", flow="mine"))
+    views = await journal.runs(limit=3, sees=lambda flow: flow == "mine")
+    assert [view.header.id for view in views] == ["run_9999", "run_0000"]
+
+
 async def test_only_old_runs_that_ended_are_deleted(journal: QueueJournal, clock: ManualClock) -> None:
     old, unended = await begun(journal), await begun(journal)
     await journal.put(old, [entry("a", event=b"{}")])

@@ -1,7 +1,7 @@
 """A journal in memory for tests of the interpreter, which can stand still at any write, as a machine that dies does."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -195,6 +195,7 @@ class KeptJournal:
         status: RunStatus | None = None,
         before: str | None = None,
         limit: int = 100,
+        sees: Callable[[str], bool] | None = None,
     ) -> Sequence[RunView]:
         return [await self.load(RunId(run)) for run in list(self.rows)[:limit]]
 

@@ -5,7 +5,7 @@ runs it holds a lease with an epoch; whoever claims the run later gets a higher 
 lower one writes is accepted (fencing). A `put` that returned survives kill -9 (`durable`) or a power cut (`strict`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -243,8 +243,12 @@ class Journal(Protocol):
         status: RunStatus | None = None,
         before: str | None = None,
         limit: int = 100,
+        sees: Callable[[str], bool] | None = None,
     ) -> Sequence[RunView]:
-        """Return runs, newest first (by id), without their outcomes."""
+        """Return runs, newest first (by id), without their outcomes.
+
+        `sees` says of the name of a flow whether its runs are among them; not given: those of all flows are.
+        """
         ...
 
     async def delete_before(self, moment: datetime) -> int:
