@@ -67,7 +67,7 @@ class FlowRuns:
         self._services = services
         self._flows = flows
         self._asked: dict[RunId, Asked] = {}
-        self._worst: OrderedDict[tuple[str, int], WorstCase] = OrderedDict()
+        self._worst: OrderedDict[tuple[str, int, int], WorstCase] = OrderedDict()
 
     def expect(self, asked: Asked) -> None:
         """Know who asked for a run that is about to begin."""
@@ -101,6 +101,7 @@ class FlowRuns:
             return None
         spending = Spending(run=run, tenant=principal.tenant, key_id=principal.key_id, model=model_name(plan.name))
         limit_s = plan.limits.timeout_s or self._services.settings.request_timeout_s
+        await self._flows.services.prompts.refresh(self._services.clock)
         return await budgets.reserve(spending, self._worst_case(plan), timeout_s=limit_s)
 
     async def work(self, lease: Lease, view: RunView) -> FlowResult:
@@ -235,7 +236,8 @@ class FlowRuns:
             await budgets.settle(asked.held, asked.watch.ledger())
 
     def _worst_case(self, plan: FlowPlan) -> WorstCase:
-        key = plan.digest, self._flows.book.generation  # it may run other flows, which change
+        # It may run other flows and ask saved prompts, which change.
+        key = plan.digest, self._flows.book.generation, self._flows.services.prompts.generation
         if (known := self._worst.get(key)) is not None:
             return known
         found = analyse(plan, executors=self._flows.executors, costing=self._flows.costing())

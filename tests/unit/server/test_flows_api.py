@@ -367,6 +367,39 @@ def test_a_run_out_of_the_queue_that_there_is_no_money_for_leaves_its_record(tmp
         assert spending.result().json()["status"] == "succeeded"
 
 
+SAVED = """
+version: 1
+models:
+  cheap: { type: simulated, profile: sim-birch, latency_s: 0, price: { input: 0.01, output: 0.01 } }
+  dear: { type: simulated, profile: sim-birch, latency_s: 0, price: { input: 1, output: 100000 } }
+budgets:
+  all-of-it: { each: tenant, limit: 1, window: total }
+"""
+OF_A_PROMPT = """
+name: of-a-prompt
+outputs: {answer: "{{ steps.ask.text }}"}
+steps:
+  - {name: ask, executor: prompt, config: {prompt: plain}}
+"""
+
+
+def test_what_a_changed_prompt_may_cost_is_held(tmp_path: Path) -> None:
+    prompt = tmp_path / "prompts" / "plain.yaml"
+    prompt.parent.mkdir()
+
+    def written(model: str) -> None:
+        prompt.write_text(f"{{template: a short text, model: {model}, parameters: {{max_tokens: 50}}}}")
+
+    written("cheap")
+    folder = write_flows(tmp_path / "flows", {"of-a-prompt": OF_A_PROMPT})
+    with flow_gateway(folder, SAVED, **{"prompts.folder": str(prompt.parent)}) as site:
+        assert site.run("of-a-prompt").json()["status"] == "succeeded"
+        written("dear")
+        time.sleep(0.6)  # what was seen of the folder is good for half a second
+        refused = site.run("of-a-prompt")
+        assert (refused.status_code, refused.json()["code"]) == (429, "budget_spent")
+
+
 def test_files_of_runs_that_are_not_kept_go_with_them(tmp_path: Path) -> None:
     with flow_gateway(write_flows(tmp_path / "flows")) as site:
         sent = {"paper": ("a.txt", b"four")}
