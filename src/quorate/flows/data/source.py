@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, cast
 
 import msgspec
 
 from quorate.flows.data.view import as_view, output_of
-from quorate.flows.data.weight import copied, takes_long
+from quorate.flows.data.weight import at_once, copied, takes_long
 from quorate.flows.executor import StepContext, StepRejected
 from quorate.flows.expression import is_template
 from quorate.source.place import did_you_mean, listed
@@ -76,10 +77,9 @@ async def read_sources(written: Written, step: StepContext, on_missing: OnMissin
             hint="name steps under `sources` or `depends_on`",
         )
     slow = any(entry.value is not None and takes_long(entry.value, step.scope) for entry in entries)
-    if slow:
-        found = await asyncio.to_thread(_rendered, entries, msgspec.structs.replace(step, scope=copied(step.scope)))
-    else:
-        found = _rendered(entries, step)
+    seen = msgspec.structs.replace(step, scope=copied(step.scope))
+    work = partial(_rendered, entries, seen)
+    found = await asyncio.to_thread(work) if slow else await at_once(work)
     missing = [source for source in found if source.missing]
     if missing and on_missing is OnMissing.ERROR:
         told = listed(f"{source.name!r} ({source.status})" for source in missing)
