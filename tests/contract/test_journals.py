@@ -19,6 +19,7 @@ from quorate.flows.journals.postgres import PostgresJournal
 from quorate.flows.journals.sqlite import SqliteJournal
 from quorate.flows.outcome import RunStatus
 from quorate.flows.queue_journal import QueueJournal
+from quorate.model.usage import Spend, Usage
 
 LEASE_S = 15.0
 
@@ -444,6 +445,29 @@ async def test_a_try_of_a_run_forgets_what_failed_but_not_its_cost(journal: Queu
         await journal.try_again(msgspec.structs.replace(lease, epoch=9), 2, forget=[], wake_at=NOW, event=b"3")
 
 
+async def test_what_another_record_has_of_a_run_is_kept(journal: QueueJournal) -> None:
+    lease = await begun(journal)
+    await journal.put(lease, [entry("a", cost=4), entry("b", cost=3), entry("c", cost=None)])
+    assert (await journal.load(lease.run)).paid == Spend()
+    for times in (1, 2):
+        await journal.finish(lease, result(header(lease.run), RunStatus.FAILED))
+        await journal.reopen(lease.run, forget=["b"])
+        paid = Spend(known_microusd=4 + 3 * times, unpriced=1)
+        again = await journal.claim(lease.run, "two", lease_s=LEASE_S, now=NOW)
+        assert again is not None
+        lease = again
+        await journal.put(lease, [entry("b", cost=3)])
+        view = await journal.load(lease.run)
+        assert (view.paid, view.spent_microusd) == (paid, paid.known_microusd + 3)
+    for number, kept in enumerate(([], [msgspec.structs.replace(outcome("a", cost=4), prompt_tokens=9)])):
+        fork = msgspec.structs.replace(header(f"fork_{number}"), parent=lease.run)
+        held = await journal.begin(fork, owner="one", outcomes=kept)
+        assert held is not None
+        await journal.put(held, [entry("b", cost=5)])
+        paid = Spend(usage=Usage(prompt_tokens=9 * number), known_microusd=4 * number)
+        assert (await journal.load(fork.id)).paid == paid
+
+
 async def test_what_the_name_of_a_flow_means_stays(journal: QueueJournal) -> None:
     lease = await begun(journal)
     first = PinnedFlow(flow="f", version="1.0.0", digest="d1", document={"steps": []})
@@ -478,6 +502,28 @@ async def test_runs_come_newest_first_page_by_page(journal: QueueJournal) -> Non
     assert await ids(tenant=TenantId("t2"), flow="review") == []
     (view,) = await journal.runs(status=RunStatus.RUNNING)
     assert (view.outcomes, view.spent_microusd) == ({}, 3)
+
+
+async def test_a_page_is_full_of_runs_that_are_seen(journal: QueueJournal) -> None:
+    for number in range(12):
+        await journal.begin(header(f"run_{number:02}", flow="mine" if number % 4 == 0 else "theirs"))
+
+    async def page(before: str | None, limit: int, **how: str) -> list[str]:
+        views = await journal.runs(before=before, limit=limit, sees=lambda flow: flow == "mine", **how)  # pyright: ignore[reportArgumentType]
+        return [view.header.id for view in views]
+
+    assert await page(None, 2) == ["run_08", "run_04"]
+    assert await page("run_04", 2) == ["run_00"]
+    assert await page(None, 9, flow="mine") == ["run_08", "run_04", "run_00"]
+    assert await page(None, 9, flow="theirs") == []
+
+
+async def test_runs_that_are_seen_are_found_behind_many_that_are_not(journal: QueueJournal) -> None:
+    await journal.begin(header("run_0000", flow="mine"))
+    await asyncio.gather(*(journal.begin(header(f"run_{number:04}", flow="theirs")) for number in range(1, 1201)))
+    await journal.begin(header("run_9999", flow="mine"))
+    views = await journal.runs(limit=3, sees=lambda flow: flow == "mine")
+    assert [view.header.id for view in views] == ["run_9999", "run_0000"]
 
 
 async def test_only_old_runs_that_ended_are_deleted(journal: QueueJournal, clock: ManualClock) -> None:

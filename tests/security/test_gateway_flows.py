@@ -237,6 +237,24 @@ def test_another_tenant_gets_no_answer_of_a_repeated_key(site: FlowGateway) -> N
     assert theirs["id"] != first["id"]
 
 
+def test_pages_of_runs_are_whole_and_name_none_that_a_key_may_not_see(site: FlowGateway) -> None:
+    for name in ("shout", "fails", "shout", "fails", "fails"):
+        site.run(name, {"text": "x"} if name == "shout" else None, params={"durability": "durable"})
+    every = site.client.get("/api/v1/flow-runs", params={"limit": 200}).json()["data"]
+    mine = [run["id"] for run in every if run["flow"] == "shout"]
+    with site.as_key(site.new_key(scopes=["flows"], models=["sim-*", "flow/s?out"])) as client:
+        listed: list[str] = []
+        page: dict[str, Any] = {"next": None, "has_more": True}
+        while page["has_more"]:
+            asked = {"limit": "1", **({} if page["next"] is None else {"before": page["next"]})}
+            page = client.get("/api/v1/flow-runs", params=asked).json()
+            assert len(page["data"]) == 1
+            assert page["next"] in (None, page["data"][0]["id"])
+            listed += [run["id"] for run in page["data"]]
+    assert listed == mine
+    assert len(mine) >= 2
+
+
 def test_a_key_goes_on_with_runs_of_the_flows_on_its_list_only(site: FlowGateway) -> None:
     theirs = site.run("shout", {"text": "mine"}, params={"durability": "durable"}).json()["id"]
     failed = site.run("fails").json()["id"]

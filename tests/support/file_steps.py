@@ -6,6 +6,7 @@ from typing import Any, NoReturn, TypeVar
 
 import msgspec
 
+from quorate.core.clock import Clock
 from quorate.core.ids import RunId
 from quorate.core.secret import Secret
 from quorate.engine.catalog import Catalog
@@ -23,6 +24,11 @@ R = TypeVar("R")
 
 class _Nothing:
     """Whatever these steps never ask for."""
+
+    generation: int = 0
+
+    async def refresh(self, clock: Clock) -> None:
+        raise AssertionError(clock)
 
     def names(self) -> tuple[str, ...]:
         return ()

@@ -1,7 +1,7 @@
 """A journal in memory for tests of the interpreter, which can stand still at any write, as a machine that dies does."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -200,6 +200,7 @@ class KeptJournal:
         status: RunStatus | None = None,
         before: str | None = None,
         limit: int = 100,
+        sees: Callable[[str], bool] | None = None,
     ) -> Sequence[RunView]:
         return [await self.load(RunId(run)) for run in list(self.rows)[:limit]]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import minijinja
 
+from quorate.core.clock import Clock
 from quorate.core.errors import NotFound
 from quorate.core.ids import RunId
 from quorate.core.secret import Secret
@@ -43,6 +44,11 @@ class Rendered:
 
 class NoPrompts:
     """A book without a prompt."""
+
+    generation: int = 0
+
+    async def refresh(self, clock: Clock) -> None:
+        del clock
 
     def names(self) -> tuple[str, ...]:
         return ()

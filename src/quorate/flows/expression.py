@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
+from quorate.flows.data.weight import at_once
 from quorate.flows.executor import StepContext, StepRejected
 from quorate.source.place import shown
 from quorate.templating.value import Value
@@ -23,8 +24,8 @@ def expression(written: object, step: StepContext) -> Value:
 
 
 async def rendering(values: Sequence[Value], work: Callable[[], T]) -> T:
-    """Return what `work` returns, which renders `values`: in a thread if one of them waits for another process."""
-    return await asyncio.to_thread(work) if any(value.slow for value in values) else work()
+    """Return what `work` returns, which renders `values`: in a thread if one waits for another process, or goes on."""
+    return await asyncio.to_thread(work) if any(value.slow for value in values) else await at_once(work)
 
 
 def holds(value: object, *, what: str) -> bool:

@@ -13,6 +13,7 @@ from quorate.core.errors import InvalidRequest, Malformed
 from quorate.core.ids import RunId, new_id
 from quorate.core.tasks import background
 from quorate.engine.catalog import Entry, ModelCard, ModelKind
+from quorate.flows.event import StepEvent
 from quorate.flows.flows import Flows
 from quorate.flows.inputs import check_inputs
 from quorate.flows.nested_flow import FlowFailed
@@ -20,7 +21,7 @@ from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import Durability, FlowPlan, OutputPlan
 from quorate.flows.spoken_step import said_by, spoken_step
 from quorate.model import Call, Completion, Delta, Usage, opens_reply
-from quorate.model.event import Event, fan_out
+from quorate.model.event import Event, EventSink, fan_out, ignore_events
 from quorate.wire.chat import ChatRequest, ChatResponse, Choice, Message
 from quorate.wire.stream import ChatChunk, ChunkChoice, ChunkDelta
 
@@ -53,7 +54,7 @@ class FlowModel:
         flow, _, version = self._name.removeprefix(_PREFIX).partition("@")
         plan = self._flows.plan(flow, version or None, key=call.principal)
         # Two flows asked side by side are two runs.
-        inner = msgspec.structs.replace(call, id=RunId(new_id("run", call.clock)))
+        inner = msgspec.structs.replace(call, id=RunId(new_id("run", call.clock)), sink=_below(call))
         inputs = check_inputs(plan, inputs_of(plan, request), run=inner.id)  # no run has files of this one
         step = spoken_step(plan, _answering(plan)) if request.stream else None
         if step is None:
@@ -148,6 +149,19 @@ def answer_text(outputs: Mapping[str, Any]) -> str:
     if name is None and len(outputs) == 1:
         value = next(iter(outputs.values()))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _below(call: Call) -> EventSink:
+    """Return a sink that passes events on to the call's, with the paths of steps below its branch."""
+    sink, branch = call.sink, call.branch
+    if sink is ignore_events or not branch:
+        return sink
+
+    def tell(event: Event) -> None:
+        told = msgspec.structs.replace(event, step=f"{branch}/{event.step}") if isinstance(event, StepEvent) else event
+        sink(told)
+
+    return tell
 
 
 def _answering(plan: FlowPlan) -> OutputPlan | None:

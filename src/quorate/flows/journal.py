@@ -5,7 +5,7 @@ runs it holds a lease with an epoch; whoever claims the run later gets a higher 
 lower one writes is accepted (fencing). A `put` that returned survives kill -9 (`durable`) or a power cut (`strict`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -15,6 +15,7 @@ from quorate.core.errors import Conflict
 from quorate.core.ids import RunId, TenantId
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 from quorate.flows.plan import Durability
+from quorate.model.usage import NOTHING, Spend
 
 #: A worker that is silent for so long has lost its runs.
 DEFAULT_LEASE_S = 15.0
@@ -106,7 +107,8 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
 
     `attempts` are the failed ones of steps that have not ended, by path. `timers` are when steps that wait go on.
     `events` is the `seq` of the last event. `reopened`: so often somebody had it go on after it had ended. `retries`:
-    so often it was taken up again by itself, the last time to go on at `retry_at`.
+    so often it was taken up again by itself, the last time to go on at `retry_at`. `paid` is what a fork began with,
+    and what one that was reopened had used by then: another record has that (in lists of runs it is left out).
     """
 
     header: RunHeader
@@ -123,6 +125,7 @@ class RunView(msgspec.Struct, frozen=True, kw_only=True):
     retries: int = 0
     reopened: int = 0
     retry_at: datetime | None = None
+    paid: Spend = NOTHING
 
 
 class Callback(msgspec.Struct, frozen=True, kw_only=True):
@@ -240,8 +243,12 @@ class Journal(Protocol):
         status: RunStatus | None = None,
         before: str | None = None,
         limit: int = 100,
+        sees: Callable[[str], bool] | None = None,
     ) -> Sequence[RunView]:
-        """Return runs, newest first (by id), without their outcomes."""
+        """Return runs, newest first (by id), without their outcomes.
+
+        `sees` says of the name of a flow whether its runs are among them; not given: those of all flows are.
+        """
         ...
 
     async def delete_before(self, moment: datetime) -> int:

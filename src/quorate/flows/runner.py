@@ -30,7 +30,7 @@ from quorate.flows.run.nested import limited, require_secrets
 from quorate.flows.run.not_begun import not_begun
 from quorate.flows.run.record import Record
 from quorate.flows.run.restart import kept_before, to_forget
-from quorate.flows.run.start import Start, charge_before
+from quorate.flows.run.start import Start, spent_before
 from quorate.flows.run.watch import Watch
 from quorate.flows.step_cache import StepCache
 from quorate.model import Call
@@ -157,7 +157,7 @@ class FlowRunner:
             self.takeovers += 1
             _log.warning("run %s is taken over from a worker that fell silent", header.id)
         if (result := self._unbegun(lease, view)) is not None:
-            call.budget.add(charge_before(view))
+            call.budget.carry_over(spent_before(view))
             return await self._finish(lease, view, result)
         start = Start(
             plan=self._plan_of(header),
@@ -371,7 +371,7 @@ class FlowRunner:
         before_s = 0.0
         if view is not None:
             before_s = max(0.0, (self._clock.now() - view.header.created_at).total_seconds())
-            call.budget.add(charge_before(view))
+            call.budget.carry_over(spent_before(view))
         record = Record(
             None if lease is None else self._journal,
             lease,

@@ -35,6 +35,16 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
         )
 
+    def since(self, before: "Usage") -> "Usage":
+        """Return what was added since it stood at `before`; no count is below 0."""
+        return Usage(
+            prompt_tokens=max(0, self.prompt_tokens - before.prompt_tokens),
+            completion_tokens=max(0, self.completion_tokens - before.completion_tokens),
+            cached_tokens=max(0, self.cached_tokens - before.cached_tokens),
+            cache_write_tokens=max(0, self.cache_write_tokens - before.cache_write_tokens),
+            reasoning_tokens=max(0, self.reasoning_tokens - before.reasoning_tokens),
+        )
+
     @classmethod
     def from_wire(cls, wire: WireUsage) -> "Usage":
         """Read the wire's counts."""
@@ -99,6 +109,15 @@ class Spend(msgspec.Struct, frozen=True, kw_only=True):
             estimated=self.estimated or other.estimated,
         )
 
+    def since(self, before: "Spend") -> "Spend":
+        """Return what was added since it stood at `before`; nothing is below 0."""
+        return Spend(
+            usage=self.usage.since(before.usage),
+            known_microusd=max(0, self.known_microusd - before.known_microusd),
+            unpriced=max(0, self.unpriced - before.unpriced),
+            estimated=self.estimated,
+        )
+
     def plus(self, charge: Charge) -> "Spend":
         """Return the sum with one more charge."""
         return Spend(
@@ -158,6 +177,12 @@ class Budget:
         self.spend = self.spend.plus(charge)
         if self._parent is not None:
             self._parent.add(charge)
+
+    def carry_over(self, spend: Spend) -> None:
+        """Begin with what was spent before the call was made, here and in every budget above."""
+        self.spend += spend
+        if self._parent is not None:
+            self._parent.carry_over(spend)
 
     def require(self, what: str) -> None:
         """Raise `BudgetSpent` naming `what` if this budget or one above has nothing left."""

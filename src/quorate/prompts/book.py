@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Protocol
 
+from quorate.core.clock import Clock
 from quorate.core.errors import NotFound
 from quorate.engine.most import WorstCase
 from quorate.model import Call
@@ -11,6 +12,15 @@ from quorate.parallel.result import Result
 
 class PromptBook(Protocol):
     """Knows saved prompts and runs them."""
+
+    @property
+    def generation(self) -> int:
+        """A number that is another one once a prompt was seen to have changed."""
+        ...
+
+    async def refresh(self, clock: Clock) -> None:
+        """Read what has changed, unless somebody looked a moment ago."""
+        ...
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all."""
@@ -27,6 +37,15 @@ class PromptBook(Protocol):
 
 class NoPrompts:
     """A book without prompts."""
+
+    @property
+    def generation(self) -> int:
+        """Return 0: none changes."""
+        return 0
+
+    async def refresh(self, clock: Clock) -> None:
+        """Do nothing."""
+        del clock
 
     def names(self) -> tuple[str, ...]:
         """Return none."""

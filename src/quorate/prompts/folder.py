@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from quorate.core.clock import Clock
 from quorate.core.errors import NotFound
 from quorate.engine.catalog import Catalog
 from quorate.engine.most import WorstCase
@@ -56,6 +57,7 @@ class PromptFolder:
         self.problems: tuple[Problem, ...] = ()
         self._seen: dict[str, _Seen] = {}
         self._known: dict[str, PromptDefinition] = {}
+        self._generation = 0
         self._looked_at_s: float | None = None
         self._asker = Asker(
             definition=self.definition,
@@ -70,6 +72,11 @@ class PromptFolder:
         self._look()
         if self.problems:
             raise BadConfiguration(self.problems)
+
+    @property
+    def generation(self) -> int:
+        """A number that is another one once a file was seen to have changed, come or gone."""
+        return self._generation
 
     def names(self) -> tuple[str, ...]:
         """Return the names of all prompts, sorted, as they were seen last."""
@@ -87,7 +94,7 @@ class PromptFolder:
 
         Raises `NotFound`, `InvalidRequest` for values that do not fit, and the errors of the models.
         """
-        await self._refresh(call)
+        await self.refresh(call.clock)
         return await self._asker.run(name, values, call)
 
     def worst_case(self, name: str) -> WorstCase:
@@ -102,14 +109,15 @@ class PromptFolder:
 
         Pieces of the answer come before it if the request wants a stream and the answer was not kept.
         """
-        await self._refresh(call)
+        await self.refresh(call.clock)
         values = self.definition(name).values_in(request.prompt_text)
         async with aclosing(self._asker.pieces(name, values, call, request)) as pieces:
             async for piece in pieces:
                 yield piece
 
-    async def _refresh(self, call: Call) -> None:
-        now_s = call.clock.monotonic()
+    async def refresh(self, clock: Clock) -> None:
+        """Read what has changed, unless somebody looked half a second ago or less."""
+        now_s = clock.monotonic()
         if self._looked_at_s is not None and 0 <= now_s - self._looked_at_s < _LOOK_AGAIN_S:
             return
         self._looked_at_s = now_s
@@ -137,7 +145,9 @@ class PromptFolder:
                 what = f"there are two files for the prompt {each.prompt.name!r}"
                 problems.append(Problem(where=file, path=(), message=what))
             known[each.prompt.name] = each.prompt
-        self._seen, self._known = seen, known
+        before, self._seen, self._known = self._seen, seen, known
+        if seen.keys() != before.keys() or any(each is not before[file] for file, each in seen.items()):
+            self._generation += 1
         self.problems = (*problems, *link_problems(known))
 
     def _read(self, file: Path) -> _Seen | None:

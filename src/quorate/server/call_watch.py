@@ -2,7 +2,6 @@
 
 import random
 from collections.abc import Sequence
-from functools import reduce
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,7 +16,7 @@ from quorate.model.completion import Delta
 from quorate.model.event import EventSink, State, fan_out, ignore_events
 from quorate.model.ledger import LedgerLine
 from quorate.model.run import BranchRecord, RunRecord
-from quorate.model.usage import NOTHING, Budget, Spend
+from quorate.model.usage import NOTHING, Budget
 from quorate.server.step_spans import StepSpans
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ class CallWatch:
     are gathered from events. `first_token_s` is when the first piece of the answer was passed on, in seconds since it
     began; `None` where it is not streamed. The caller's `timeout_s` counts where it is less than the gateway's own.
     `dry_run` marks the record of a call that asks nobody; `record_id` is that of a record which is not the first one of
-    its call, and is then a child of that; `counts_from_here`: what the call's run has cost before has a record already.
+    its call, and is then a child of that; `paid` is what of the call's spend is in another record.
     `end` has to be called exactly once, whatever happened; it
     never waits and never raises.
     """
@@ -56,10 +55,10 @@ class CallWatch:
         "began_at_s",
         "branch",
         "call",
-        "counts_from_here",
         "dry_run",
         "first_token_s",
         "model",
+        "paid",
         "prompt",
         "record_id",
         "request_id",
@@ -91,7 +90,7 @@ class CallWatch:
         self.first_token_s: float | None = None
         self.dry_run = False
         self.record_id: str | None = None
-        self.counts_from_here = False
+        self.paid = NOTHING
         clock = services.clock
         self.began_at_s = clock.now().timestamp()
         self._began_s = clock.monotonic()
@@ -154,7 +153,8 @@ class CallWatch:
         """Make the record of the call and give it to whoever keeps, counts or sends it; `lines` go into it as well."""
         services, recorder, call = self._services, self._recorder or _UNHEARD, self.call
         duration_s = call.at_s
-        spend = _charged_now(call) if self.counts_from_here else call.budget.spend
+        spent = call.budget.spend
+        spend = spent if self.paid is NOTHING else spent.since(self.paid)
         first_s = self.first_token_s
         record = RunRecord(
             id=self.record_id or call.id,
@@ -204,11 +204,6 @@ class CallWatch:
             return (self.branch,)
         gathered = recorder.branches(self.began_at_s, duration_s, self._services.provider_of)
         return gathered if self.branch is None else (self.branch, *gathered[1:])
-
-
-def _charged_now(call: Call) -> Spend:
-    """Return what was charged since the call was made: what a run cost before it was resumed has a record already."""
-    return reduce(Spend.plus, (attempt.charge for attempt in call.budget.attempts), NOTHING)
 
 
 def _state(status: int, error: QuorateError | None) -> State:

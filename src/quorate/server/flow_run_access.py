@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 _SHOWN_CHARACTERS = 80
 
 
-def may_see(principal: Principal, view: RunView) -> bool:
-    """Return whether the run is of a flow that a key may run: who may not, does not go on with its runs either."""
-    return principal.may_ask(model_name(view.header.flow))
+def may_see(principal: Principal, flow: str) -> bool:
+    """Return whether a key may run a flow: who may not, does not see its runs and does not go on with them."""
+    return principal.may_ask(model_name(flow))
 
 
 async def found_run(exchange: Exchange, permission: Permission) -> tuple["Flows", RunView]:
@@ -39,6 +39,6 @@ async def found_run(exchange: Exchange, permission: Permission) -> tuple["Flows"
         raise missing from None
     owned = Owned(tenant=view.header.tenant, what=f"run {run[:_SHOWN_CHARACTERS]!r}")
     authorize(exchange.principal, permission, owned)
-    if not may_see(exchange.principal, view):
+    if not may_see(exchange.principal, view.header.flow):
         raise missing
     return flows, view

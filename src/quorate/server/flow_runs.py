@@ -24,7 +24,7 @@ from quorate.flows.nested_flow import FlowFailed
 from quorate.flows.outcome import FlowResult, RunStatus
 from quorate.flows.plan import FlowPlan
 from quorate.flows.run.not_begun import not_begun
-from quorate.flows.run.start import charge_before
+from quorate.flows.run.start import spent_before
 from quorate.model import Call
 from quorate.server.call_watch import CLIENT_GONE, CallWatch
 from quorate.server.flow_names import model_name
@@ -67,7 +67,7 @@ class FlowRuns:
         self._services = services
         self._flows = flows
         self._asked: dict[RunId, Asked] = {}
-        self._worst: OrderedDict[tuple[str, int], WorstCase] = OrderedDict()
+        self._worst: OrderedDict[tuple[str, int, int], WorstCase] = OrderedDict()
 
     def expect(self, asked: Asked) -> None:
         """Know who asked for a run that is about to begin."""
@@ -101,6 +101,7 @@ class FlowRuns:
             return None
         spending = Spending(run=run, tenant=principal.tenant, key_id=principal.key_id, model=model_name(plan.name))
         limit_s = plan.limits.timeout_s or self._services.settings.request_timeout_s
+        await self._flows.services.prompts.refresh(self._services.clock)
         return await budgets.reserve(spending, self._worst_case(plan), timeout_s=limit_s)
 
     async def work(self, lease: Lease, view: RunView) -> FlowResult:
@@ -167,7 +168,7 @@ class FlowRuns:
     async def _unbegun(self, view: RunView) -> Asked:
         """Return what makes the record of a run that ends without going on: what it has cost before is in it."""
         asked = await self._unasked(view)
-        asked.watch.call.budget.add(charge_before(view))
+        asked.watch.call.budget.carry_over(spent_before(view))
         return asked
 
     async def _unasked(self, view: RunView) -> Asked:
@@ -190,7 +191,7 @@ class FlowRuns:
         )
         watch.recorder.mode = OPERATION
         watch.record_id = f"{header.id}.{view.reopened}" if view.reopened else None
-        watch.counts_from_here = bool(view.reopened or header.parent)
+        watch.paid = view.paid
         return Asked(watch=watch)
 
     async def _end_if_ended(self, asked: Asked) -> None:
@@ -235,7 +236,8 @@ class FlowRuns:
             await budgets.settle(asked.held, asked.watch.ledger())
 
     def _worst_case(self, plan: FlowPlan) -> WorstCase:
-        key = plan.digest, self._flows.book.generation  # it may run other flows, which change
+        # It may run other flows and ask saved prompts, which change.
+        key = plan.digest, self._flows.book.generation, self._flows.services.prompts.generation
         if (known := self._worst.get(key)) is not None:
             return known
         found = analyse(plan, executors=self._flows.executors, costing=self._flows.costing())

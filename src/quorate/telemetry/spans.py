@@ -2,7 +2,10 @@
 
 import random
 import threading
-from collections.abc import Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import merge
+from operator import itemgetter
 from typing import TYPE_CHECKING
 
 from opentelemetry.context import Context
@@ -78,13 +81,20 @@ class SpanWriter:
         attempts = [note for note in call.notes if isinstance(note, BranchHedged | BranchRetry)]
         # Of an ensemble that was asked again every branch is there once for each time, and all have the same path.
         made: list[tuple[BranchRecord, Span]] = []
+        steps: list[tuple[StepNote, Span]] = []
         ensembles = {"": span}
-        steps = self._step_spans(call.steps, ensembles, record.started_at_s)
-        for branch in record.branches:
-            part = self._branch_span(branch, ensembles, plans)
-            made.append((branch, part))
-            if not branch.leaf:
-                ensembles[branch.branch] = part
+        branches = dict[str, Span]()  # a flow that is asked as a model is a leaf with steps below it
+        for item in _as_they_began(call.steps, record):
+            if isinstance(item, BranchRecord):
+                part = self._branch_span(item, ensembles, plans)
+                made.append((item, part))
+                branches[item.branch] = part
+                if not item.leaf:
+                    ensembles[item.branch] = part
+            else:
+                part = self._step_span(item, _enclosing(item.step, ChainMap(ensembles, branches)), record.started_at_s)
+                steps.append((item, part))
+                ensembles[item.step] = part
         for note in attempts:
             _attempt(_at(note, made, record.started_at_s) or span, note, record.started_at_s)
         for note in call.notes:
@@ -142,42 +152,35 @@ class SpanWriter:
             span.set_status(StatusCode.ERROR)
         return span
 
-    def _step_spans(
-        self, notes: Sequence["StepNote"], above: dict[str, Span], began_at_s: float
-    ) -> list[tuple["StepNote", Span]]:
-        """Return the spans of a flow's steps, and put them where what is below them looks for what is above it."""
-        made: list[tuple[StepNote, Span]] = []
-        for note in sorted(notes, key=lambda note: (note.began_s, len(note.step))):
-            path = self._text(note.step)
-            span = self._tracer.start_span(
-                f"{names.STEP} {path}",
-                context=set_span_in_context(_enclosing(note.step, above), Context()),
-                kind=SpanKind.INTERNAL,
-                attributes=_given(
-                    {
-                        names.STEP_PATH: path,
-                        names.STEP_EXECUTOR: note.executor or None,
-                        names.STEP_ATTEMPTS: note.attempts,
-                        names.STEP_CACHED: note.cached or None,
-                        names.ERROR_TYPE: note.code,
-                        names.STATE: note.state.value,
-                        names.COST: note.cost_microusd,
-                    }
-                ),
-                start_time=_ns(began_at_s + note.began_s),
-            )
-            if note.state is State.FAILED:
-                span.set_status(StatusCode.ERROR)
-            for retry in note.retries:
-                told = {
-                    names.RETRY_ATTEMPT: retry.attempt,
-                    names.RETRY_DELAY: retry.delay_s,
-                    names.ERROR_TYPE: retry.code,
+    def _step_span(self, note: "StepNote", above: Span, began_at_s: float) -> Span:
+        path = self._text(note.step)
+        span = self._tracer.start_span(
+            f"{names.STEP} {path}",
+            context=set_span_in_context(above, Context()),
+            kind=SpanKind.INTERNAL,
+            attributes=_given(
+                {
+                    names.STEP_PATH: path,
+                    names.STEP_EXECUTOR: note.executor or None,
+                    names.STEP_ATTEMPTS: note.attempts,
+                    names.STEP_CACHED: note.cached or None,
+                    names.ERROR_TYPE: note.code,
+                    names.STATE: note.state.value,
+                    names.COST: note.cost_microusd,
                 }
-                span.add_event(names.RETRY, told, _ns(began_at_s + retry.at_s))
-            above[note.step] = span
-            made.append((note, span))
-        return made
+            ),
+            start_time=_ns(began_at_s + note.began_s),
+        )
+        if note.state is State.FAILED:
+            span.set_status(StatusCode.ERROR)
+        for retry in note.retries:
+            told = {
+                names.RETRY_ATTEMPT: retry.attempt,
+                names.RETRY_DELAY: retry.delay_s,
+                names.ERROR_TYPE: retry.code,
+            }
+            span.add_event(names.RETRY, told, _ns(began_at_s + retry.at_s))
+        return span
 
     def _branch_span(
         self, branch: BranchRecord, ensembles: Mapping[str, Span], plans: Mapping[str, PlanStarted]
@@ -257,6 +260,14 @@ def _above(path: str, plans: Mapping[str, PlanStarted]) -> str:
     while above and above not in plans:
         above = above.rpartition("/")[0]
     return above
+
+
+def _as_they_began(notes: Sequence["StepNote"], record: RunRecord) -> "Iterator[StepNote | BranchRecord]":
+    """Yield steps and branches so that what a part is in comes before it; branches stay in their order."""
+    steps = sorted(notes, key=lambda note: (note.began_s, len(note.step)))
+    began = [(record.started_at_s + note.began_s, note) for note in steps]
+    asked = [(branch.started_at_s, branch) for branch in record.branches]
+    return (item for _, item in merge(began, asked, key=itemgetter(0)))
 
 
 def _enclosing(path: str, known: Mapping[str, Span]) -> Span:

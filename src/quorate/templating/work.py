@@ -8,7 +8,7 @@ import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
-from typing import Any, Final, TypeGuard, cast
+from typing import Any, Final, TypeGuard, TypeVar, TypeVarTuple, Unpack, cast
 
 from quorate.templating.template import TemplateError
 
@@ -19,11 +19,22 @@ MAX_ITEMS: Final = 200_000
 _MAX_WORK: Final = 32 << 20
 _MAX_S: Final = 2.0
 _MAX_CALLS: Final = 100
+#: What is rendered where others wait may take so long, and use so many characters and items.
+_BRIEF_S: Final = 0.005
+_BRIEF_WORK: Final = 100_000
 _MAX_BITS: Final = 126
 _NOT_JSON: Final = frozenset({"bytes", "bytearray", "memoryview", "set", "frozenset"})
 
 #: Calls a function of the user's: its name, its arguments, its named arguments.
 CallUser = Callable[[str, Sequence[object], Mapping[str, object]], object]
+
+
+A = TypeVarTuple("A")
+T = TypeVar("T")
+
+
+class TakesLong(Exception):
+    """What was to be done briefly has more to do."""
 
 
 class _Nothing:
@@ -38,23 +49,30 @@ NOTHING: Final = _Nothing()
 class Work:
     """Live: what one rendering has used, and the value it has arrived at."""
 
-    __slots__ = ("_calls", "_left", "_until", "call_user", "kept", "scope")
+    __slots__ = ("_brief", "_calls", "_left", "_until", "call_user", "kept", "scope")
 
     def __init__(self, scope: Mapping[str, object], call_user: CallUser) -> None:
         self.scope = scope
         self.call_user = call_user
         self.kept: object = NOTHING
-        self._left = _MAX_WORK
+        until = _CURRENT.brief_until
+        self._brief = until is not None
+        self._left = _MAX_WORK if until is None else _BRIEF_WORK
         self._calls = _MAX_CALLS
-        self._until = monotonic() + _MAX_S
+        self._until = monotonic() + _MAX_S if until is None else until
 
     def charge(self, size: int) -> None:
-        """Take `size` characters or items from what is left. Raises `TemplateError` when there is none."""
+        """Take `size` characters or items from what is left. Raises `TemplateError` when there is none, `TakesLong`."""
         self._left -= size
+        if self._left < 0 or monotonic() > self._until:
+            raise self._too_much()
+
+    def _too_much(self) -> Exception:
+        if self._brief:
+            return TakesLong()
         if self._left < 0:
-            raise TemplateError(f"it does too much work (more than {_MAX_WORK >> 20} MiB of text and items)")
-        if monotonic() > self._until:
-            raise TemplateError(f"it does too much work (more than {_MAX_S:g} s)")
+            return TemplateError(f"it does too much work (more than {_MAX_WORK >> 20} MiB of text and items)")
+        return TemplateError(f"it does too much work (more than {_MAX_S:g} s)")
 
     def called(self) -> None:
         """Count a call of a user's function."""
@@ -66,6 +84,7 @@ class Work:
 
 class _Current(threading.local):
     work: Work | None = None
+    brief_until: float | None = None
 
 
 _CURRENT = _Current()
@@ -77,6 +96,18 @@ def current() -> Work:
     if work is None:
         raise TemplateError("nothing is being rendered")
     return work
+
+
+def briefly(work: Callable[[Unpack[A]], T], *arguments: *A) -> T:
+    """Return what `work` returns, which renders; raise `TakesLong` once that has taken 5 ms, or made much data.
+
+    Nothing remains of what was rendered until then.
+    """
+    _CURRENT.brief_until = monotonic() + _BRIEF_S
+    try:
+        return work(*arguments)
+    finally:
+        _CURRENT.brief_until = None
 
 
 def enter(work: Work | None) -> Work | None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from quorate.core.clock import Clock
 from quorate.core.ids import RunId
 from quorate.engine.catalog import Catalog
 from quorate.engine.most import WorstCase
@@ -20,6 +21,13 @@ from quorate.templating.value import Value
 
 class _Refusing:
     """Every service that a step has, in one; whichever is asked raises `AssertionError`."""
+
+    #: No prompt changes.
+    generation = 0
+
+    async def refresh(self, clock: Clock) -> None:
+        """Do nothing."""
+        del clock
 
     def names(self) -> tuple[str, ...]:
         """No prompt is there."""

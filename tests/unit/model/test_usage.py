@@ -138,3 +138,16 @@ def test_no_limit_is_never_spent() -> None:
 def test_a_limit_of_nothing_allows_nothing() -> None:
     with pytest.raises(BudgetSpent):
         Budget(0).reserve(0, "anything")
+
+
+def test_what_was_spent_before_counts_against_the_limit_although_a_price_in_it_is_not_known() -> None:
+    before = Spend(usage=Usage(prompt_tokens=5), known_microusd=90, unpriced=1)
+    budget = Budget(100)
+    part = budget.child()
+    part.carry_over(before)
+    part.charge(Charge(usage=Usage(prompt_tokens=2), cost_microusd=10))
+    with pytest.raises(BudgetSpent):
+        budget.require("another step")
+    assert budget.spend.cost_microusd is None
+    assert budget.spend.since(before) == Spend(usage=Usage(prompt_tokens=2), known_microusd=10)
+    assert before.since(budget.spend) == Spend()

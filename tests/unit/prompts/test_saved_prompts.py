@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -81,6 +82,22 @@ def test_parameters_and_messages_are_sent(tmp_path: Path) -> None:
         ("END",),
         "low",
     )
+
+
+def test_a_changed_file_is_told_from_one_that_is_as_it_was(tmp_path: Path) -> None:
+    folder = folder_of(tmp_path, {"summary": SUMMARY}, ScriptedModel("m"))
+    seen = [folder.generation]
+    changes: list[Callable[[], object]] = [
+        lambda: None,
+        lambda: (tmp_path / "summary.yaml").write_text("{template: other, model: m}"),
+        lambda: (tmp_path / "more.yaml").write_text("{template: more, model: m}"),
+        (tmp_path / "more.yaml").unlink,
+    ]
+    for change in changes:
+        change()
+        folder.load()
+        seen.append(folder.generation)
+    assert [after != before for before, after in pairwise(seen)] == [False, True, True, True]
 
 
 @pytest.mark.parametrize(

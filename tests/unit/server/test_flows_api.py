@@ -6,17 +6,20 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import msgspec
 import pytest
 import schemathesis
 
 import patience
-from flow_runs import entry, header
+from flow_runs import entry, header, outcome, result
 from quorate.contracts.schema import read_schema
 from quorate.flows.journals.sqlite import SqliteJournal
+from quorate.flows.outcome import RunStatus
 from served_flows import ASKS, FLOWS, SHOUT, SLOW, FlowGateway, flow_gateway, write_flows
 
 RUNS_WRITTEN_S = 10.0
@@ -364,6 +367,39 @@ def test_a_run_out_of_the_queue_that_there_is_no_money_for_leaves_its_record(tmp
         assert spending.result().json()["status"] == "succeeded"
 
 
+SAVED = """
+version: 1
+models:
+  cheap: { type: simulated, profile: sim-birch, latency_s: 0, price: { input: 0.01, output: 0.01 } }
+  dear: { type: simulated, profile: sim-birch, latency_s: 0, price: { input: 1, output: 100000 } }
+budgets:
+  all-of-it: { each: tenant, limit: 1, window: total }
+"""
+OF_A_PROMPT = """
+name: of-a-prompt
+outputs: {answer: "{{ steps.ask.text }}"}
+steps:
+  - {name: ask, executor: prompt, config: {prompt: plain}}
+"""
+
+
+def test_what_a_changed_prompt_may_cost_is_held(tmp_path: Path) -> None:
+    prompt = tmp_path / "prompts" / "plain.yaml"
+    prompt.parent.mkdir()
+
+    def written(model: str) -> None:
+        prompt.write_text(f"{{template: a short text, model: {model}, parameters: {{max_tokens: 50}}}}")
+
+    written("cheap")
+    folder = write_flows(tmp_path / "flows", {"of-a-prompt": OF_A_PROMPT})
+    with flow_gateway(folder, SAVED, **{"prompts.folder": str(prompt.parent)}) as site:
+        assert site.run("of-a-prompt").json()["status"] == "succeeded"
+        written("dear")
+        time.sleep(0.6)  # what was seen of the folder is good for half a second
+        refused = site.run("of-a-prompt")
+        assert (refused.status_code, refused.json()["code"]) == (429, "budget_spent")
+
+
 def test_files_of_runs_that_are_not_kept_go_with_them(tmp_path: Path) -> None:
     with flow_gateway(write_flows(tmp_path / "flows")) as site:
         sent = {"paper": ("a.txt", b"four")}
@@ -501,6 +537,32 @@ def test_runs_whose_worker_is_lost_leave_a_record_with_what_they_have_cost(tmp_p
     assert [(each["state"], each["cost_microusd"]) for each in kept.values()] == [("failed", 7)] * 2
     assert stand["false"]["errors"][0]["code"] == "worker_lost"
     assert stand["true"]["errors"][0]["code"] != "worker_lost"  # its document no longer compiles
+
+
+def test_what_a_lost_worker_of_a_fork_or_a_resumed_run_has_spent_is_recorded_once(tmp_path: Path) -> None:
+    parent = header(tenant="operator", flow="gone")
+    fork = msgspec.structs.replace(header(tenant="operator", flow="gone"), parent=parent.id)
+
+    async def begin() -> None:
+        journal = SqliteJournal(tmp_path / "flows.db")
+        lease = await journal.begin(parent, owner="one")
+        assert lease is not None
+        await journal.put(lease, [entry("a", cost=7), entry("b", cost=2)])
+        await journal.finish(lease, result(parent, RunStatus.FAILED, cost=9))
+        await journal.reopen(parent.id, forget=["b"])
+        await journal.begin(fork, outcomes=[outcome("a", cost=7)])
+        for of, cost in ((parent, 30), (fork, 400)):
+            lease = await journal.claim(of.id, "dead", lease_s=0.001, now=datetime.now(UTC) - timedelta(seconds=9))
+            assert lease is not None
+            await journal.put(lease, [entry("b", cost=cost)])
+        await journal.close()
+
+    asyncio.run(begin())
+    with flow_gateway(write_flows(tmp_path / "flows")) as site:
+        kept = [record(site, run) for run in (f"{parent.id}.1", fork.id)]
+        spent = [site.client.get(f"/api/v1/runs/{run}").json()["flow"]["cost_microusd"] for run in (parent.id, fork.id)]
+    assert [each["cost_microusd"] for each in kept] == [30, 400]
+    assert spent == [39, 407]
 
 
 EVERY_KIND = """

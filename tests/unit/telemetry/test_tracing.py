@@ -29,7 +29,7 @@ from quorate.telemetry.redaction import Redactor
 from quorate.telemetry.traceparent import parse_traceparent
 from quorate.telemetry.tracing import CallTrace, StepNote, StepRetried, Tracing
 from run_records import branch_record, run_record
-from served_flows import flow_gateway, write_flows
+from served_flows import FLOWS, flow_gateway, write_flows
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACED = """
@@ -412,12 +412,46 @@ def test_a_flow_that_is_run_leaves_a_span_for_each_step(tmp_path: Path, way: str
         for scope in resource.scope_spans
         for span in scope.spans
     }
-    step, leaf = found["step ask"], found["chat sim-birch"]
+    step, leaf = found["step flow/asks/ask" if way == "chat" else "step ask"], found["chat sim-birch"]
     top = next(
         span for name, span in found.items() if name.endswith(" flow/asks") and span.kind == span.SPAN_KIND_SERVER
     )
     assert top.start_time_unix_nano <= step.start_time_unix_nano < step.end_time_unix_nano <= top.end_time_unix_nano
     assert {span.trace_id for span in found.values()} == {top.trace_id}
+    assert leaf.parent_span_id == step.span_id
     if way != "chat":
         assert top.name == "invoke_workflow flow/asks"
-        assert (step.parent_span_id, leaf.parent_span_id) == (top.span_id, step.span_id)
+        assert step.parent_span_id == top.span_id
+
+
+OUTER = """
+name: outer
+inputs: {question: {type: string, required: true}}
+outputs: {answer: "{{ steps.ask.text }}"}
+steps:
+  - {name: ask, executor: llm, config: {model: flow/asks, prompt: "{{ inputs.question }}"}}
+  - {name: check, executor: validate, config: {data: "{{ steps.ask.text }}", schema: {type: integer}}}
+"""
+
+
+def test_what_a_flow_as_a_model_does_is_below_it_also_when_the_run_is_resumed(tmp_path: Path) -> None:
+    with (
+        collector() as (url, received),
+        flow_gateway(write_flows(tmp_path / "flows", {**FLOWS, "outer": OUTER}), TRACED.format(url=url)) as site,
+    ):
+        run = site.run("outer", {"question": "why?"}, params={"durability": "durable"}).json()["id"]
+        assert site.client.post(f"/api/v1/runs/{run}/resume", json={"forget": ["ask"]}).status_code == 202
+
+        def spans() -> list[Any]:
+            scopes = [scope for _, request in received for each in request.resource_spans for scope in each.scope_spans]
+            return [span for scope in scopes for span in scope.spans]
+
+        patience.seen(lambda: sum(not span.parent_span_id for span in spans()) == 2)
+        known = {span.span_id: span for span in spans()}
+
+    def way(span: Any) -> list[str]:
+        return [*(way(known[span.parent_span_id]) if span.parent_span_id in known else ()), span.name]
+
+    leaves = [way(span) for span in known.values() if span.name == "chat sim-birch"]
+    asked = ["invoke_workflow flow/outer", "step ask", "chat flow/asks", "step ask/flow/asks/ask", "chat sim-birch"]
+    assert leaves == [asked, asked]

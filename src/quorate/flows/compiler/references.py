@@ -1,6 +1,7 @@
 """What names in expressions and in `depends_on` mean, and which steps have to wait for which because of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from difflib import get_close_matches
 
 from quorate.flows.compiler.draft import Draft, Region, Site
 from quorate.flows.compiler.problems import Problems
@@ -54,7 +55,7 @@ class References:
         config = draft.section.config
         for mentioned in draft.executor.mentions(config):
             place = next((path for path, leaf in leaves(config) if leaf == mentioned), ())
-            names = mentioned.strip().removeprefix("steps.").split(".")
+            names = mentioned.strip().removeprefix("steps.").partition("[")[0].split(".")
             reference = Reference(names=("steps", *names), place=place)
             self.site(Site(references=(reference,), at=(*draft.at, "config"), draft=draft, names=frozenset()))
 
@@ -90,7 +91,8 @@ class References:
             return
         elif top not in site.names:
             known = sorted({*site.names, *self._functions})
-            told = f"{top!r} is not known here{did_you_mean(top, known) or f'; known: {listed(known)}'}"
+            hint = did_you_mean(top, known) or self._meant(top) or f"; known: {listed(known)}"
+            told = f"{top!r} is not known here{hint}"
             if top in {"item", "loop"}:
                 told = f"{top!r} is there only inside a `foreach`"
             elif top in self._steps:
@@ -104,6 +106,14 @@ class References:
             self._fields("loop", rest, LOOP_FIELDS, at)
         elif top == "error":
             self._fields("error", rest, ERROR_FIELDS, at)
+
+    def _meant(self, name: str) -> str:
+        """Return which step or input a name without its prefix is like, or an empty string."""
+        names = {name: f"inputs.{name}" for name in self._section.inputs} | {
+            name: f"steps.{name}" for name in self._steps
+        }
+        close = get_close_matches(name, names, n=1)
+        return f"; did you mean `{names[close[0]]}`?" if close else ""
 
     def _fields(self, what: str, rest: Sequence[str], known: Iterable[str], at: KeyPath) -> None:
         known = list(known)

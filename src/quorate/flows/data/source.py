@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from typing import Any, cast
 
 import msgspec
 
 from quorate.flows.data.view import as_view, output_of
-from quorate.flows.data.weight import copied, takes_long
+from quorate.flows.data.weight import at_once, copied, takes_long
 from quorate.flows.executor import StepContext, StepRejected
 from quorate.flows.expression import is_template
 from quorate.source.place import did_you_mean, listed
@@ -65,8 +66,9 @@ def mentioned_steps(written: object) -> tuple[str, ...]:
 async def read_sources(written: Written, step: StepContext, on_missing: OnMissing) -> tuple[DataSource, ...]:
     """Return the sources of a step, in written order; without any, the outputs of all steps that it waits for.
 
-    A text without a template is the name of a step. Raises `StepRejected` for a step that is not there, for no source
-    at all, and for one without a value if `on_missing` says so.
+    A text without a template is the name of a step, or a reference to something of it (`ocr.text`). Raises
+    `StepRejected` for a step that is not there, for no source at all, and for one without a value if `on_missing` says
+    so.
     """
     entries = list(_entries(written or step.needs, step))
     if not entries:
@@ -76,10 +78,9 @@ async def read_sources(written: Written, step: StepContext, on_missing: OnMissin
             hint="name steps under `sources` or `depends_on`",
         )
     slow = any(entry.value is not None and takes_long(entry.value, step.scope) for entry in entries)
-    if slow:
-        found = await asyncio.to_thread(_rendered, entries, msgspec.structs.replace(step, scope=copied(step.scope)))
-    else:
-        found = _rendered(entries, step)
+    seen = msgspec.structs.replace(step, scope=copied(step.scope))
+    work = partial(_rendered, entries, seen)
+    found = await asyncio.to_thread(work) if slow else await at_once(work)
     missing = [source for source in found if source.missing]
     if missing and on_missing is OnMissing.ERROR:
         told = listed(f"{source.name!r} ({source.status})" for source in missing)
@@ -104,8 +105,12 @@ def _entries(written: Written, step: StepContext) -> Iterator[_Entry]:
 
 def _entry(name: str, written: object, step: StepContext) -> _Entry:
     if isinstance(written, str) and not is_template(written):
-        return _Entry(name=name, written=written, step=written)
-    value = step.values(written)
+        bare = written.strip().removeprefix("steps.")
+        if "." not in bare:
+            return _Entry(name=name, written=written, step=bare)
+        value = step.values(f"{{{{ steps.{bare} }}}}")
+    else:
+        value = step.values(written)
     of_step = {reference.names[1] for reference in value.references if _names_a_step(reference.names)}
     return _Entry(name=name, written=written, value=value, step=of_step.pop() if len(of_step) == 1 else "")
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar, cast
 
 from quorate.templating.value import Scope, Value
+from quorate.templating.work import TakesLong, briefly
 
 T = TypeVar("T")
 
@@ -15,7 +16,18 @@ _MOST_CHARACTERS = 100_000
 
 async def worked(data: object, work: Callable[[], T]) -> T:
     """Return what `work` returns, which goes through `data`: in a thread where that is much."""
-    return await asyncio.to_thread(work) if is_heavy(data) else work()
+    return await asyncio.to_thread(work) if is_heavy(data) else await at_once(work)
+
+
+async def at_once(work: Callable[[], T]) -> T:
+    """Return what `work` returns, which renders templates: in a thread, from the beginning, if that takes long.
+
+    A few characters of a template can make much work of little data, or of none.
+    """
+    try:
+        return briefly(work)
+    except TakesLong:
+        return await asyncio.to_thread(work)
 
 
 def is_heavy(data: object) -> bool:

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 import msgspec
 from pydantic import Field, model_validator
 
+from quorate.flows.data.weight import copied
 from quorate.flows.executor import Executor, StepContext
 from quorate.flows.expression import expression, holds, rendering
 from quorate.source.section import Section
@@ -63,8 +64,10 @@ class ConditionExecutor(Executor[ConditionConfig, ConditionResult]):
         values = [step.values(case.name if case.value is None else case.value) for case in config.cases]
         otherwise = step.values(config.otherwise)
 
+        seen = copied(step.scope)
+
         def evaluated() -> ConditionResult:
-            scope = {**step.scope, "data": config.data}
+            scope = {**seen, "data": config.data}
             found = {name: holds(value.render(scope), what=f"conditions.{name}") for name, value in conditions.items()}
             scope["holds"] = found
             for case, when, value in zip(config.cases, whens, values, strict=True):

@@ -11,7 +11,7 @@ from quorate.flows.data.join import JoinType, joined
 from quorate.flows.data.merge import MergeStrategy, merged
 from quorate.flows.data.source import DataSource, OnMissing, Written, mentioned_steps, read_sources
 from quorate.flows.data.structure import filled, structured
-from quorate.flows.data.weight import worked
+from quorate.flows.data.weight import copied, worked
 from quorate.flows.executor import Executor, StepContext
 from quorate.flows.expression import expression, is_template, rendering
 from quorate.source.section import Section, one_or_more
@@ -106,7 +106,7 @@ class DataCombinerExecutor(Executor[DataCombinerConfig, object]):
         data = await self._combined(config, sources, step)
         if config.transform is not None:
             value = expression(config.transform, step)
-            scope = {**step.scope, "data": data}
+            scope = {**copied(step.scope), "data": data}
             data = await rendering([value], lambda: value.render(scope))
         if config.output_key:
             data = {config.output_key: data}
@@ -163,7 +163,8 @@ def _all_names(written: Written, sources: Sequence[DataSource]) -> list[str]:
 async def _filled_templates(tree: object, step: StepContext) -> object:
     """Return the tree with its templates rendered; what they give is not read as a path."""
     values = [step.values(text) for text in _templates(tree)]
-    rendered = await rendering(values, lambda: iter([value.render(step.scope) for value in values]))
+    seen = copied(step.scope)
+    rendered = await rendering(values, lambda: iter([value.render(seen) for value in values]))
     return _replaced(tree, rendered)
 
 

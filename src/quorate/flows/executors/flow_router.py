@@ -1,6 +1,5 @@
 """Choose a flow by what is known, and run it."""
 
-import asyncio
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
@@ -9,7 +8,9 @@ from pydantic_core import PydanticCustomError
 
 from quorate.engine.most import UNKNOWN, WorstCase, largest
 from quorate.flows.asking_cost import Costing
+from quorate.flows.data.weight import copied
 from quorate.flows.executor import Executor, StepContext, StepRejected
+from quorate.flows.expression import rendering
 from quorate.flows.nested_flow import FlowOutputs, OpenOutputs, outputs_opened, run_nested
 from quorate.source.place import listed
 from quorate.source.section import Section
@@ -101,5 +102,6 @@ async def _holds(when: object, step: StepContext) -> bool:
     if isinstance(when, str) and "{{" not in when:
         when = f"{{{{ {when} }}}}"
     value = step.values(when)
-    found = await asyncio.to_thread(value.render, step.scope) if value.slow else value.render(step.scope)
+    seen = copied(step.scope)
+    found = await rendering([value], lambda: value.render(seen))
     return found.strip().lower() not in {"", "false", "0", "none"} if isinstance(found, str) else bool(found)

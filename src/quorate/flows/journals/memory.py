@@ -16,6 +16,7 @@ from quorate.flows.journals.pages import Pages
 from quorate.flows.journals.run_row import RunRow
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 from quorate.flows.path import is_below
+from quorate.model.usage import Spend
 
 T = TypeVar("T")
 
@@ -23,6 +24,7 @@ _header = msgspec.json.Decoder(RunHeader)
 _pinned = msgspec.json.Decoder(PinnedFlow)
 _outcome = msgspec.json.Decoder(StepOutcome)
 _result = msgspec.json.Decoder(FlowResult)
+_spend = msgspec.json.Decoder(Spend)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,6 +42,7 @@ class _Kept:
     timers: dict[str, int] = field(default_factory=dict[str, int])
     events: list[JournalEvent] = field(default_factory=list[JournalEvent])
     result: bytes | None = None
+    paid: bytes | None = None
     callback: tuple[int, int, int] | None = None
 
 
@@ -102,6 +105,15 @@ class MemoryPages:
     def pin(self, run: RunId, name: str, flow: bytes) -> PinnedFlow:
         """Keep a flow's meaning unless there is one."""
         return unpacked(self._runs[run].pins.setdefault(name, flow), _pinned)
+
+    def pay(self, run: RunId, paid: bytes) -> None:
+        """Keep what is in another record."""
+        self._runs[run].paid = paid
+
+    def paid(self, run: RunId) -> Spend | None:
+        """Return it."""
+        data = self._runs[run].paid
+        return None if data is None else unpacked(data, _spend)
 
     def pins(self, run: RunId) -> Mapping[str, PinnedFlow]:
         """Return them."""

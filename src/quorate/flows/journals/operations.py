@@ -18,8 +18,9 @@ from quorate.flows.journals.moment import from_us, seconds_to_us, to_us
 from quorate.flows.journals.packing import packed
 from quorate.flows.journals.pages import Pages
 from quorate.flows.journals.run_row import RunRow
-from quorate.flows.journals.spending import spent_microusd
+from quorate.flows.journals.spending import spend_of, spent_microusd
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
+from quorate.model.usage import NOTHING, Spend
 
 #: The path of the run itself among failed attempts: that of retry n has number n. Numbers below 0 are the times that
 #: somebody reopened it. Both hold what the outcomes have cost that were forgotten then.
@@ -57,6 +58,7 @@ def begin(
     lease_us: int,
     now: int,
     queues: bool = True,
+    is_fork: bool = False,
 ) -> Lease | None:
     """Keep a new run and perhaps claim it; one that finds no place and does not queue leaves nothing."""
     if pages.row(row.id) is not None:
@@ -71,6 +73,8 @@ def begin(
     _kept(pages, row, entries)
     for name, flow in pins.items():
         pages.pin(row.id, name, flow)
+    if is_fork:
+        pages.pay(row.id, packed(_spend(pages, row.id)))
     return lease
 
 
@@ -195,6 +199,7 @@ def reopen(pages: Pages, run: RunId, forget: Sequence[str], now: int) -> None:
         raise Conflict(f"run {run} is {row.status}: only one that has ended can be taken up again")
     times = min((attempt for path, attempt, _, _ in pages.attempts(run) if path == _RUN), default=0)
     _forget(pages, run, forget, attempt=min(times, 0) - 1, wake_at=None)
+    pages.pay(run, packed(_spend(pages, run)))
     row.let_go(RunStatus.QUEUED)
     row.cancel_requested = False
     row.takeovers = 0
@@ -234,29 +239,35 @@ def load(pages: Pages, run: RunId, now: int) -> RunView:
 
 def view(pages: Pages, row: RunRow, outcomes: Mapping[str, StepOutcome] | None, now: int) -> RunView:
     """Return a row as others see it."""
-    result = pages.result(row.id) if row.status.is_final else None
+    header, result = pages.header(row.id), pages.result(row.id) if row.status.is_final else None
     ended_costs = pages.costs(row.id)
     attempts = pages.attempts(row.id)
     failed = [each for each in attempts if each[0] not in ended_costs and each[0] != _RUN]
     retries = [(attempt, wake_at) for path, attempt, wake_at, _ in attempts if path == _RUN and attempt > 0]
     retried, retry_at = retries[-1] if retries else (0, None)
     reopened = -min((attempt for path, attempt, _, _ in attempts if path == _RUN), default=0)
-    spent = result.cost_microusd if result is not None else None
+    known = result.cost_microusd if result is not None else None
+    spent = _spent(pages, row.id) if known is None else known
+    paid = NOTHING
+    if outcomes is not None and (reopened > 0 or header.parent is not None):
+        # Nothing is kept of that in a journal of an older version: then all that it has cost has a record.
+        paid = pages.paid(row.id) or spend_of(outcomes, spent)
     return RunView(
-        header=pages.header(row.id),
+        header=header,
         status=row.status,
         outcomes={} if outcomes is None else outcomes,
         attempts={path: attempt for path, attempt, _, _ in failed},
         timers={path: from_us(wake_at) for path, wake_at in _wake_ups(pages, row.id).items()},
         cancel_requested=row.cancel_requested,
         result=result,
-        spent_microusd=_spent(pages, row.id) if spent is None else spent,
+        spent_microusd=spent,
         updated_at=from_us(row.updated_at),
         events=row.events,
         lease=row.lease() if row.is_held(now) else None,
         retries=retried,
         reopened=max(0, reopened),
         retry_at=None if retry_at is None else from_us(retry_at),
+        paid=paid,
     )
 
 
@@ -327,6 +338,10 @@ def _spent(pages: Pages, run: RunId) -> int:
     for path, _, _, cost in pages.attempts(run):
         failed[path] = failed.get(path, 0) + cost
     return spent_microusd(pages.costs(run), failed) + failed.get(_RUN, 0)
+
+
+def _spend(pages: Pages, run: RunId) -> Spend:
+    return spend_of(pages.outcomes(run), _spent(pages, run))
 
 
 def _forget(pages: Pages, run: RunId, paths: Sequence[str], *, attempt: int, wake_at: int | None) -> None:

@@ -7,6 +7,7 @@ from quorate.core.ids import RunId, TenantId
 from quorate.flows.journal import JournalEvent, PinnedFlow, RunHeader
 from quorate.flows.journals.run_row import RunRow
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
+from quorate.model.usage import Spend
 
 
 class Pages(Protocol):
@@ -50,6 +51,14 @@ class Pages(Protocol):
 
     def pin(self, run: RunId, name: str, flow: bytes) -> PinnedFlow:
         """Keep which flow (packed) a name means unless there is one; return the one that holds."""
+        ...
+
+    def pay(self, run: RunId, paid: bytes) -> None:
+        """Keep what of a run's costs is in another record (packed), instead of what was kept of that."""
+        ...
+
+    def paid(self, run: RunId) -> Spend | None:
+        """Return what of a run's costs is in another record; `None`: nothing is kept of that."""
         ...
 
     def pins(self, run: RunId) -> Mapping[str, PinnedFlow]:

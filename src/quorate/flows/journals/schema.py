@@ -101,8 +101,9 @@ _SECOND = (
     "ALTER TABLE flow_runs ADD COLUMN takeovers BIGINT NOT NULL DEFAULT 0",
     "CREATE TABLE flow_pins (run TEXT NOT NULL, name TEXT NOT NULL, data {blob} NOT NULL, PRIMARY KEY (run, name))",
 )
+_THIRD = ("CREATE TABLE flow_paid (run TEXT NOT NULL PRIMARY KEY, data {blob} NOT NULL)",)
 #: Step by step; the version is how many there are.
-STEPS = (_FIRST, _SECOND)
+STEPS = (_FIRST, _SECOND, _THIRD)
 VERSION = len(STEPS)
 #: Everything of a run but its row.
 PARTS = (
@@ -112,6 +113,7 @@ PARTS = (
     "flow_attempts",
     "flow_timers",
     "flow_pins",
+    "flow_paid",
     "flow_events",
     "flow_callbacks",
 )

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping
 
+from quorate.flows.outcome import StepOutcome
 from quorate.flows.path import ancestors, parent
+from quorate.model.usage import Spend, Usage
 
 
 def spent_microusd(ended: Mapping[str, int], failed: Mapping[str, int]) -> int:
@@ -23,6 +25,19 @@ def spent_microusd(ended: Mapping[str, int], failed: Mapping[str, int]) -> int:
         else:
             total += cost
     return total
+
+
+def spend_of(outcomes: Mapping[str, StepOutcome], microusd: int) -> Spend:
+    """Return what a run has used that has cost `microusd`: the outermost outcomes count for what is inside of them."""
+    outermost = [each for path, each in outcomes.items() if not any(above in outcomes for above in ancestors(path))]
+    return Spend(
+        usage=Usage(
+            prompt_tokens=sum(each.prompt_tokens for each in outermost),
+            completion_tokens=sum(each.completion_tokens for each in outermost),
+        ),
+        known_microusd=microusd,
+        unpriced=sum(each.cost_microusd is None for each in outcomes.values()),
+    )
 
 
 def _depth(path: str) -> int:

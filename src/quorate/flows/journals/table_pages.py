@@ -19,11 +19,13 @@ from quorate.flows.journals.schema import PARTS
 from quorate.flows.journals.session import Session
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 from quorate.flows.path import is_below
+from quorate.model.usage import Spend
 
 _header = msgspec.json.Decoder(RunHeader)
 _pinned = msgspec.json.Decoder(PinnedFlow)
 _outcome = msgspec.json.Decoder(StepOutcome)
 _result = msgspec.json.Decoder(FlowResult)
+_spend = msgspec.json.Decoder(Spend)
 
 _COLUMNS = (
     "id, tenant, flow, status, priority, created_at, queue_key, max_runs, auto_resume, strict, owner, epoch, "
@@ -171,6 +173,18 @@ class TablePages:
         )
         found = self._session.rows("SELECT data FROM flow_pins WHERE run = ? AND name = ?", (run, name))
         return unpacked(found[0][0], _pinned)
+
+    def pay(self, run: RunId, paid: bytes) -> None:
+        """Insert or change what is in another record."""
+        self._session.run(
+            "INSERT INTO flow_paid (run, data) VALUES (?, ?) ON CONFLICT (run) DO UPDATE SET data = excluded.data",
+            (run, paid),
+        )
+
+    def paid(self, run: RunId) -> Spend | None:
+        """Return it."""
+        found = self._session.rows("SELECT data FROM flow_paid WHERE run = ?", (run,))
+        return unpacked(found[0][0], _spend) if found else None
 
     def pins(self, run: RunId) -> Mapping[str, PinnedFlow]:
         """Return them."""

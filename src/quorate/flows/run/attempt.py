@@ -9,7 +9,6 @@ import msgspec
 from pydantic import ValidationError
 
 from quorate.core.errors import DeadlineExceeded
-from quorate.flows.data.weight import takes_long
 from quorate.flows.event import StepDelta, StepStarted
 from quorate.flows.executor import StepContext, StepRejected
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome, StepStatus
@@ -22,11 +21,12 @@ from quorate.flows.run.failure import StepFailed
 from quorate.flows.run.hidden import HiddenPieces
 from quorate.flows.run.nested import nested_course, run_place
 from quorate.flows.run.places import Place
-from quorate.flows.run.rendering import in_thread, rendered
+from quorate.flows.run.rendering import rendered
 from quorate.flows.step_cache import cache_key
 from quorate.model import Call
 from quorate.source.explain import explain
 from quorate.source.place import KeyPath
+from quorate.templating.values import Literal
 
 T = TypeVar("T")
 #: An output as JSON.
@@ -71,9 +71,10 @@ class Attempt:
         course, step = self._course, self._step
         executor = course.run.machinery.executors.get(step.executor)
         written: Any = {}
-        if (config := step.config) is not None:
-            long = takes_long(config, self._scope)
-            written = await in_thread(config, self._scope) if long else config.render(self._scope)
+        if isinstance(step.config, Literal):
+            written = step.config.value
+        elif step.config is not None:
+            written = await rendered(step.config, self._scope)
         cache = course.run.machinery.cache
         if cache is None or step.cache is None:
             return self._plain(await self._executed(executor, written))

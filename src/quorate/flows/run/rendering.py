@@ -1,4 +1,4 @@
-"""Values rendered where they may be: quick ones at once, those that wait or go through much data in a thread."""
+"""Values rendered where they may be: quick ones at once, those that wait or do much in a thread."""
 
 import asyncio
 from collections.abc import Mapping
@@ -6,16 +6,17 @@ from typing import Any
 
 from quorate.flows.data.weight import copied, takes_long
 from quorate.templating.value import Value
+from quorate.templating.work import TakesLong, briefly
 
 
 async def rendered(value: Value, scope: Mapping[str, Any]) -> Any:
     """Return the plain value; raise `TemplateError`."""
-    return await in_thread(value, scope) if takes_long(value, scope) else value.render(scope)
-
-
-async def in_thread(value: Value, scope: Mapping[str, Any]) -> Any:
-    """Return the plain value of what takes long; raise `TemplateError`."""
-    return await asyncio.to_thread(value.render, copied(scope))
+    if takes_long(value, scope):
+        return await asyncio.to_thread(value.render, copied(scope))
+    try:
+        return briefly(value.render, scope)
+    except TakesLong:
+        return await asyncio.to_thread(value.render, copied(scope))
 
 
 async def holds(value: Value, scope: Mapping[str, Any]) -> bool:

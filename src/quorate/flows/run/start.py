@@ -6,12 +6,12 @@ from datetime import datetime
 from typing import Any
 
 from quorate.flows.journal import PinnedFlow, RunView
+from quorate.flows.journals.spending import spend_of
 from quorate.flows.outcome import StepOutcome
-from quorate.flows.path import ancestors
 from quorate.flows.plan import FlowPlan
 from quorate.flows.run.mocks import Mocks
 from quorate.model import Call
-from quorate.model.usage import Charge, Usage
+from quorate.model.usage import Spend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,16 +33,6 @@ class Start:
     pins: Mapping[str, PinnedFlow] | None = None
 
 
-def charge_before(view: RunView) -> Charge:
-    """Return what a run has used before it was taken up: the outermost outcomes count for what is inside of them."""
-    outermost = [
-        each for path, each in view.outcomes.items() if not any(above in view.outcomes for above in ancestors(path))
-    ]
-    unpriced = any(each.cost_microusd is None for each in outermost)
-    return Charge(
-        usage=Usage(
-            prompt_tokens=sum(each.prompt_tokens for each in outermost),
-            completion_tokens=sum(each.completion_tokens for each in outermost),
-        ),
-        cost_microusd=None if unpriced else view.spent_microusd,
-    )
+def spent_before(view: RunView) -> Spend:
+    """Return what a run has used before it was taken up."""
+    return spend_of(view.outcomes, view.spent_microusd)

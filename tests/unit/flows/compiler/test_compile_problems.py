@@ -29,6 +29,8 @@ def one(steps: str, *, head: str = HEAD) -> str:
         ("item.name", "'item' is there only inside a `foreach`"),
         ("ocr.text", "'ocr' is not known here; the step is `steps.ocr`"),
         ("text", "'text' is not known here; the input is `inputs.text`"),
+        ("orc.text", "'orc' is not known here; did you mean `steps.ocr`?"),
+        ("txt", "'txt' is not known here; did you mean `inputs.text`?"),
         ("secrets.TOKEN", "secrets.TOKEN: expressions do not see secrets"),
         ("run.flwo", "run has no 'flwo'; did you mean 'flow'?"),
         ("error.code", "'error' is not known here"),

@@ -12,6 +12,8 @@ from flow_data_step import data_step, run_step
 from quorate.flows.data.join import MAX_RECORDS
 from quorate.flows.executor import StepRejected
 from quorate.flows.executors.data_combiner import DataCombinerConfig, DataCombinerExecutor
+from quorate.templating.environment import Environment
+from quorate.templating.template import TemplateError
 from quorate.testing import step_view
 
 ORDERS = [
@@ -32,6 +34,19 @@ def test_sources_are_named_plainly_or_by_expression_and_give_the_output() -> Non
     assert combined({"sources": ["a", "{{ steps.b }}"]}, **steps) == {"a": {"x": 1}, "b": {"y": [1, 2]}}
     assert combined({"sources": {"one": "a", "two": "{{ steps.b.y }}"}}, **steps) == {"one": {"x": 1}, "two": [1, 2]}
     assert combined({"sources": "a"}, **steps) == {"a": {"x": 1}}
+
+
+def test_what_a_source_may_be_checked_as_it_may_be_run_as() -> None:
+    steps = {"a": {"x": 1}, "b": {"y": [1, 2]}}
+    assert combined({"sources": ["a.x", "steps.b", "steps.a.output"]}, **steps) == {
+        "a": 1,
+        "b": {"y": [1, 2]},
+        "2": {"x": 1},
+    }
+    assert combined({"sources": {"one": "steps.b.y[1]"}}, **steps) == {"one": 2}
+    step = data_step(steps=steps, values=lambda written: Environment().value(written, name="config"))
+    with pytest.raises(TemplateError, match=r"'steps\.a\.z' is not there"):
+        asyncio.run(run_step(DataCombinerExecutor(), {"sources": ["a.z"]}, step))
 
 
 @pytest.mark.parametrize("field", ["output", "result", "status", "success"])

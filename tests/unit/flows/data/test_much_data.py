@@ -1,13 +1,15 @@
 """Steps that go through much data: everybody else goes on meanwhile."""
 
 import asyncio
+import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 from flow_data_step import data_step
-from quorate.flows.data.weight import is_heavy
+from quorate.flows.data.weight import at_once, is_heavy
 from quorate.flows.executors.data_combiner import DataCombinerExecutor
 from quorate.flows.executors.response_formatter import ResponseFormatterExecutor
 from quorate.flows.executors.transform import TransformExecutor
@@ -15,6 +17,8 @@ from quorate.flows.executors.validate import ValidateExecutor
 from quorate.flows.registry import AnyExecutor
 from quorate.flows.run.rendering import rendered
 from quorate.templating.environment import Environment
+from quorate.templating.template import TemplateError
+from quorate.templating.work import briefly
 
 RECORDS = [{"id": number, "name": f"n{number}", "tags": ["a", "b"]} for number in range(4_000)]
 
@@ -77,6 +81,77 @@ async def test_a_template_over_what_a_caller_sent_holds_nobody_up() -> None:
         turns += 1
     assert turns > 20
     assert (await work).startswith("N0N1N2")
+
+
+LONG = [
+    "{% for i in range(10000) %}{{ i }}{% endfor %}",
+    "{% for i in range(inputs.n) %}{{ i * 2 }} {% endfor %}",
+    "{% for i in range(100) %}{% for j in range(30) %}{{ i * j }}{% endfor %}{% endfor %}",
+    "{{ (range(10000) + range(10000)) | map('string') | sort | length }}",
+    "{{ range(10000) | map('string') | sort | map('upper') | map('lower') | unique | join(',') | length }}",
+    "{{ ('x' * 1000000) | upper | replace('X', 'yy') | length }}",
+]
+
+
+async def longest_wait_s(work: "asyncio.Task[Any]") -> float:
+    """The longest time for which others did not get their turn."""
+    longest, before = 0.0, time.monotonic()
+    while not work.done():
+        await asyncio.sleep(0)
+        longest, before = max(longest, (now := time.monotonic()) - before), now
+    return longest
+
+
+@pytest.mark.parametrize("written", LONG)
+async def test_much_work_on_little_data_is_done_elsewhere(written: str) -> None:
+    value = Environment().value(written, name="config")
+    scope = {"inputs": {"n": 10_000}, "steps": {}}
+    loop = threading.get_ident()
+    seen: list[int] = []
+
+    def render() -> Any:
+        made = value.render(scope)
+        seen.append(threading.get_ident())
+        return made
+
+    assert await at_once(render) == value.render(scope)
+    assert seen != [loop]
+    work = asyncio.create_task(rendered(value, scope))
+    await longest_wait_s(work)
+    assert await work == value.render(scope)
+
+
+async def test_a_template_that_computes_for_long_holds_nobody_up() -> None:
+    written = "{% for i in range(10000) %}{% for j in range(3) %}{{ [i, j] | sort }}{% endfor %}{% endfor %}"
+    value = Environment().value(written, name="config")
+    began = time.monotonic()
+    with suppress(TemplateError):
+        value.render({})
+    whole_s = time.monotonic() - began
+    work = asyncio.create_task(rendered(value, {"steps": {}}))
+    longest_s = await longest_wait_s(work)
+    assert longest_s < whole_s / 2
+    with suppress(TemplateError):
+        await work
+
+
+@pytest.mark.parametrize(
+    "written", ["{{ inputs.n * 2 }}", "{% for i in range(10) %}{{ i }}{% endfor %}", "{{ range(50) | sum }}"]
+)
+async def test_an_ordinary_template_stays_where_it_is(written: str) -> None:
+    value = Environment().value(written, name="config")
+    assert (
+        await at_once(lambda: (value.render({"inputs": {"n": 3}}), threading.get_ident())[1]) == threading.get_ident()
+    )
+
+
+def test_an_error_is_the_same_however_it_is_rendered() -> None:
+    value = Environment().value("{{ 1 / 0 | upper }} {{ inputs.none }}", name="config")
+    with pytest.raises(TemplateError) as brief:
+        briefly(lambda: value.render({}))
+    with pytest.raises(TemplateError) as whole:
+        value.render({})
+    assert str(brief.value) == str(whole.value)
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from flow_runs import entry, header
+from flow_runs import entry, header, result
 from quorate.core.clock import SystemClock
 from quorate.core.errors import Misconfigured
 from quorate.flows.journals.packing import Unreadable
 from quorate.flows.journals.schema import VERSION
 from quorate.flows.journals.sqlite import SqliteJournal, SqliteSession
 from quorate.flows.journals.stored import StoredJournal
+from quorate.flows.outcome import RunStatus
 from quorate.flows.plan import Durability
 
 
@@ -49,6 +50,7 @@ async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path)
     with sqlite3.connect(file) as connection:
         connection.execute("ALTER TABLE flow_runs DROP COLUMN takeovers")
         connection.execute("DROP TABLE flow_pins")
+        connection.execute("DROP TABLE flow_paid")
         connection.execute("UPDATE flow_schema SET version = 1")
     connection.close()
     journal = SqliteJournal(file)
@@ -56,6 +58,28 @@ async def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path)
     await journal.put(lease, [entry("a")])
     assert list((await journal.load(lease.run)).outcomes) == ["a"]
     assert await journal.pins(lease.run) == {}
+    await journal.finish(lease, result(header(lease.run), RunStatus.FAILED))
+    await journal.reopen(lease.run)
+    assert (await journal.load(lease.run)).reopened == 1
+    await journal.close()
+
+
+async def test_what_was_reopened_in_an_older_version_has_all_its_costs_in_a_record(tmp_path: Path) -> None:
+    file = tmp_path / "flows.db"
+    journal = SqliteJournal(file)
+    lease = await journal.begin(header(), owner="one")
+    assert lease is not None
+    await journal.put(lease, [entry("a", cost=7)])
+    await journal.finish(lease, result(header(lease.run), RunStatus.FAILED))
+    await journal.reopen(lease.run)
+    await journal.close()
+    with sqlite3.connect(file) as connection:
+        connection.execute("DROP TABLE flow_paid")
+        connection.execute("UPDATE flow_schema SET version = 2")
+    connection.close()
+    journal = SqliteJournal(file)
+    view = await journal.load(lease.run)
+    assert view.paid.known_microusd == view.spent_microusd == 7
     await journal.close()
 
 
