@@ -17,7 +17,9 @@ import uvloop
 
 from bench.flow_engines import Engine, EngineEnded, engines
 from bench.flow_folder import folder_rows
+from bench.flow_http import endpoint_rows
 from bench.flow_journal import postgres_for_benches
+from bench.machine import for_this_machine
 from bench.report import Row, p50
 from quorate.config import configure
 from quorate.config.flows_setup import open_flows
@@ -74,10 +76,14 @@ Once = Callable[[], Awaitable[object]]
 
 
 def run() -> Iterable[Row]:
+    return for_this_machine(_measured)
+
+
+def _measured() -> Iterable[Row]:
     folder = Path(tempfile.mkdtemp(prefix="quorate-bench-"))
     try:
         with postgres_for_benches() as url, engines(folder) as others:
-            return [*uvloop.run(_run(folder, url, others)), *folder_rows(folder)]
+            return [*uvloop.run(_run(folder, url, others)), *folder_rows(folder), *endpoint_rows(folder)]
     finally:
         shutil.rmtree(folder)
 

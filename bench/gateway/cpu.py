@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from bench.gateway.targets import Target, alone, load, settled_cpu_s
+from bench.machine import BARE_US
 from bench.report import Row, p50
 from bench.transport import bare_exchange_us
 
@@ -11,9 +12,6 @@ CONCURRENCIES = (1, 64, 256)
 _WARM_UP_S = 0.4
 _LIMITED = 64
 _TARGETS = {_LIMITED: 150.0}
-#: What one request over bare sockets (`bench.transport`) takes where the targets were set. Shared machines differ by
-#: several times from day to day; a ratio to what was measured in the same minutes does not.
-_BARE_US = 14.0
 _RATIO = 40.0
 _MAX_LITELLM = 64
 
@@ -40,8 +38,6 @@ def measure(targets: Sequence[Target], *, rounds: int, seconds: float) -> Iterab
                 failed += report.failed if target.name == "quorate" else 0
     machine.append(bare_exchange_us())
     bare_us = p50(machine)
-    note = f"{_BARE_US:g} us where the targets were set: this machine takes {bare_us / _BARE_US:.1f} times that"
-    yield Row(name="CPU of a request over bare sockets", value=bare_us, unit="us", note=note)
     for (name, concurrency), spent in cpu.items():
         rate = f"{p50(per_s[name, concurrency]):,.0f} requests/s"
         if name == "direct":
@@ -56,7 +52,7 @@ def measure(targets: Sequence[Target], *, rounds: int, seconds: float) -> Iterab
         )
     exchanges = p50(cpu["quorate", _LIMITED]) / bare_us
     name = f"quorate: CPU per request, c={_LIMITED}, over bare sockets"
-    yield Row(name=name, value=exchanges, unit="x", target=_TARGETS[_LIMITED] / _BARE_US)
+    yield Row(name=name, value=exchanges, unit="x", target=_TARGETS[_LIMITED] / BARE_US)
     yield Row(name="quorate: failed requests", value=failed, unit="", target=0)
     for concurrency in CONCURRENCIES:
         if ("litellm", concurrency) in cpu:

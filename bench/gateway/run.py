@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from bench.gateway import cold_start, cpu, fanout, latency, memory, streams
 from bench.gateway.process import GATEWAY_CORE, awake
 from bench.gateway.targets import bench, litellm, quorate
+from bench.machine import for_this_machine
 from bench.report import Row
 
 ROUNDS = 3
@@ -12,6 +13,10 @@ _MEMORY_REQUESTS = 100_000
 
 
 def run() -> Iterable[Row]:
+    return for_this_machine(_measured)
+
+
+def _measured() -> Iterable[Row]:
     with bench() as setting:
         direct = setting.direct
         with quorate(setting) as ours:
