@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -516,6 +517,7 @@ async def test_a_page_is_full_of_runs_that_are_seen(journal: QueueJournal) -> No
     assert await page("run_04", 2) == ["run_00"]
     assert await page(None, 9, flow="mine") == ["run_08", "run_04", "run_00"]
     assert await page(None, 9, flow="theirs") == []
+    assert await page(None, 0) == []
 
 
 async def test_runs_that_are_seen_are_found_behind_many_that_are_not(journal: QueueJournal) -> None:
@@ -524,6 +526,19 @@ async def test_runs_that_are_seen_are_found_behind_many_that_are_not(journal: Qu
     await journal.begin(header("run_9999", flow="mine"))
     views = await journal.runs(limit=3, sees=lambda flow: flow == "mine")
     assert [view.header.id for view in views] == ["run_9999", "run_0000"]
+
+
+async def test_the_newest_runs_of_several_flows_that_are_seen_are_one_page(journal: QueueJournal) -> None:
+    for number, name in enumerate(("a", "b", "c", "a", "a", "b", "c")):
+        await journal.begin(header(f"run_{number}", flow=name, tenant="t2" if number == 5 else "t1"))
+
+    async def page(**how: Any) -> list[str]:
+        return [view.header.id for view in await journal.runs(sees=lambda flow: flow in "ab", **how)]
+
+    assert await page(limit=3) == ["run_5", "run_4", "run_3"]
+    assert await page(limit=3, tenant=TenantId("t1")) == ["run_4", "run_3", "run_1"]
+    assert await page(before="run_3", tenant=TenantId("t1")) == ["run_1", "run_0"]
+    assert await page(tenant=TenantId("nobody")) == []
 
 
 async def test_only_old_runs_that_ended_are_deleted(journal: QueueJournal, clock: ManualClock) -> None:

@@ -26,7 +26,8 @@ async def background(work: Coroutine[Any, Any, T]) -> AsyncGenerator[asyncio.Tas
 async def uninterrupted(work: Coroutine[Any, Any, T]) -> tuple[T, asyncio.CancelledError | None]:
     """Return what `work` gives, with the last interruption that came meanwhile, if any: `work` never hears of it.
 
-    For what must not stop halfway and ends soon, such as keeping a result. Raise the interruption when it is done.
+    For what must not stop halfway and ends soon, such as keeping a result. Raise the interruption when it is done. An
+    error of the work's own is raised in place of one.
     """
     task = asyncio.create_task(work)
     interrupted: asyncio.CancelledError | None = None

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -30,6 +30,8 @@ from quorate.server.call_watch import CLIENT_GONE, CallWatch
 from quorate.server.flow_names import model_name
 from quorate.server.services import Services
 from quorate.source.place import BadConfiguration
+
+T = TypeVar("T")
 
 #: What the record of a run says that it is.
 OPERATION = "flow"
@@ -87,11 +89,14 @@ class FlowRuns:
 
         Raises `NotFound`.
         """
+        return await _whole(self._cancelled(run))
+
+    async def _cancelled(self, run: RunId) -> bool:
         if not await self._flows.cancel(run):
             return False
         view = await self._flows.view(run)
         if view.result is not None and was_nobodys(view.result):
-            await _whole(self._end(await self._unbegun(view), view.result))
+            await self._end(await self._unbegun(view), view.result)
         return True
 
     async def hold(self, principal: Principal, run: str, plan: FlowPlan) -> Reservation | None:
@@ -112,7 +117,7 @@ class FlowRuns:
             try:
                 asked = await self._out_of_the_queue(lease, view)
             except BudgetSpent as error:
-                return await self._refuse(lease, view, error)
+                return await _whole(self._refuse(lease, view, error))
             except asyncio.CancelledError as interruption:
                 if interruption.args != (CANCEL_REQUESTED,):
                     raise
@@ -153,16 +158,12 @@ class FlowRuns:
         """End a run out of the queue that there is no money for; it leaves its record like any other."""
         asked, result = await self._unbegun(view), not_begun(view, error)
         event = end_event(result, view.header.created_at, self._services.clock.now())
-
-        async def refuse() -> None:
-            try:
-                await self._flows.journal.finish(lease, result, event)
-            except BaseException:
-                await self._give_up(asked)
-                raise
-            await self._end(asked, result, error)
-
-        await _whole(refuse())
+        try:
+            await self._flows.journal.finish(lease, result, event)
+        except BaseException:
+            await self._give_up(asked)
+            raise
+        await self._end(asked, result, error)
         return result
 
     async def _unbegun(self, view: RunView) -> Asked:
@@ -263,8 +264,9 @@ def _resolve(asked: Asked, result: FlowResult | None) -> None:
         asked.done.set_result(result)
 
 
-async def _whole(ending: Coroutine[Any, Any, None]) -> None:
-    """Settle and record, all of it, before an interruption goes on."""
-    _, interrupted = await uninterrupted(ending)
+async def _whole(ending: Coroutine[Any, Any, T]) -> T:
+    """End, settle and record, all of it, before an interruption goes on."""
+    ended, interrupted = await uninterrupted(ending)
     if interrupted is not None:
         raise interrupted
+    return ended

@@ -90,11 +90,12 @@ class Engine:
             self._added.add(name)
 
     def _call(self, name: str) -> Callable[..., Any]:
+        # None of them may lead back here: no collector sees a circle through the engine, and it would stay for ever.
         own: dict[str, Callable[..., Any]] = {
-            "missing": self._missing,
-            "nothing": lambda: NOTHING,
+            "missing": _missing(self._table),
+            "nothing": _nothing,
             "tick": _tick,
-            "unset": self._unset,
+            "unset": _unset(self._table),
         }
         if name in own:
             return own[name]
@@ -122,13 +123,25 @@ class Engine:
 
         return placed
 
-    def _missing(self, at: int, number: int) -> None:
-        written, place = self._table.places[at]
-        raise written.error(place, not_there(current().scope, self._table.paths[number]))
 
-    def _unset(self, at: int, name: str) -> None:
-        written, place = self._table.places[at]
+def _missing(table: Table) -> Callable[..., None]:
+    def missing(at: int, number: int) -> None:
+        written, place = table.places[at]
+        raise written.error(place, not_there(current().scope, table.paths[number]))
+
+    return missing
+
+
+def _unset(table: Table) -> Callable[..., None]:
+    def unset(at: int, name: str) -> None:
+        written, place = table.places[at]
         raise written.error(place, f"{name!r} has no value here")
+
+    return unset
+
+
+def _nothing() -> object:
+    return NOTHING
 
 
 def _no_escape(name: str) -> None:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from flow_gateway import FlowGateway, flow_gateway, numbered
+from asgi import runs_of, services_of
+from flow_gateway import FlowGateway, flow_gateway, flows_of, numbered
 from flow_site import flow, step
 from patience import until, until_it
 from quorate.access.permission import Scope
@@ -14,7 +15,10 @@ from quorate.core.clock import SystemClock
 from quorate.core.ids import RunId
 from quorate.flows.journal import LeaseLost
 from quorate.flows.outcome import RunStatus
+from quorate.model import new_call
+from quorate.model.event import State
 from quorate.server.flow_metrics import watch_flows
+from quorate.server.flow_runs import FlowRuns
 from quorate.telemetry import names
 from quorate.telemetry.metrics import CallMetrics
 from quorate.wire.sse import SseEvent
@@ -157,6 +161,22 @@ async def test_cancelling(tmp_path: Path) -> None:
         events = await gateway.stream(run, key)
     assert (first.status, second.status, second.json["status"]) == (202, 200, "cancelled")
     assert numbered(events)[-1][1]["status"] == "cancelled"
+
+
+async def test_a_cancel_that_is_interrupted_leaves_the_record_of_what_it_ended(tmp_path: Path) -> None:
+    flows = await asyncio.to_thread(flows_of, tmp_path / "flows.db", LONG)
+    services = services_of(flows=flows)
+    waiting = await flows.runner.header(LONG, {}, new_call())
+    await flows.journal.begin(waiting)
+    cancelling = asyncio.create_task(FlowRuns(services, flows).cancel(waiting.id))
+    await asyncio.sleep(0)
+    cancelling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cancelling
+    assert (await flows.view(waiting.id)).status is RunStatus.CANCELLED
+    assert [(run.id, run.state) for run in runs_of(services)] == [(waiting.id, State.CANCELLED)]
+    await flows.callbacks.close()
+    await flows.journal.close()
 
 
 async def test_cancelling_what_another_process_runs(tmp_path: Path) -> None:

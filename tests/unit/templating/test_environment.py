@@ -1,6 +1,8 @@
 """Values of flows: what they render to, which names they ask for, and how they say what is wrong."""
 
+import gc
 import threading
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
@@ -10,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quorate.templating import TemplateError
+from quorate.templating.engine import Engine
 from quorate.templating.environment import Environment
 
 SCOPE: dict[str, Any] = {
@@ -343,6 +346,20 @@ def test_many_threads_compile_and_render_at_once() -> None:
     for thread in threads:
         thread.join(30)
     assert found == {worker: list(range(50)) for worker in range(6)}
+
+
+def test_what_is_compiled_goes_when_nobody_has_it() -> None:
+    def engines() -> list[Engine]:
+        return [each for each in gc.get_objects() if isinstance(each, Engine)]
+
+    before = {id(engine) for engine in engines()}
+    environment = Environment()
+    value = environment.value("{{ inputs.q | upper }} {{ inputs.none | default('x') }}", name="c")
+    value.render({"inputs": {"q": "a"}, "steps": {}, "run": {}})
+    made = [weakref.ref(engine) for engine in engines() if id(engine) not in before]
+    del environment, value
+    gc.collect()
+    assert [engine() for engine in made] == [None]
 
 
 def test_only_plain_data_is_compiled() -> None:

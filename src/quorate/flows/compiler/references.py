@@ -55,7 +55,11 @@ class References:
         config = draft.section.config
         for mentioned in draft.executor.mentions(config):
             place = next((path for path, leaf in leaves(config) if leaf == mentioned), ())
-            names = mentioned.strip().removeprefix("steps.").partition("[")[0].split(".")
+            head, bracket, rest = mentioned.strip().removeprefix("steps.").partition("[")
+            names = head.split(".")
+            if bracket and len(names) == 1 and head in self._steps:
+                told = f"{mentioned!r} picks out of the step itself; write {f'{head}.output[{rest}'!r}"
+                self._problems.at((*draft.at, "config", *place), told)
             reference = Reference(names=("steps", *names), place=place)
             self.site(Site(references=(reference,), at=(*draft.at, "config"), draft=draft, names=frozenset()))
 

@@ -106,7 +106,7 @@ def _entries(written: Written, step: StepContext) -> Iterator[_Entry]:
 def _entry(name: str, written: object, step: StepContext) -> _Entry:
     if isinstance(written, str) and not is_template(written):
         bare = written.strip().removeprefix("steps.")
-        if "." not in bare:
+        if "." not in bare and "[" not in bare:
             return _Entry(name=name, written=written, step=bare)
         value = step.values(f"{{{{ steps.{bare} }}}}")
     else:

@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
 from typing import Generic, TypeVar
 
 from quorate.core.clock import Clock, SystemClock
@@ -28,9 +27,6 @@ from quorate.flows.journals.pages import Pages
 from quorate.flows.journals.run_row import max_runs, new_row
 from quorate.flows.outcome import FlowResult, RunStatus, StepOutcome
 from quorate.flows.plan import Durability
-
-#: So many rows are read at once where some of them are not seen: others get their turn between two pieces.
-_ROWS_AT_ONCE = 500
 
 T = TypeVar("T")
 P_contra = TypeVar("P_contra", contravariant=True)
@@ -262,25 +258,19 @@ class JournalFacade(ABC):
         limit: int = 100,
         sees: Callable[[str], bool] | None = None,
     ) -> Sequence[RunView]:
-        """Return runs, newest first; where some are not seen it reads on, a piece at a time, until it has enough."""
+        """Return runs, newest first."""
         if flow is not None and sees is not None and not sees(flow):
             return ()
         now = self._now()
-        at_once = limit if sees is None else max(limit, _ROWS_AT_ONCE)
 
-        def read(pages: Pages, before: str | None, wanted: int) -> tuple[Sequence[RunView], str | None]:
-            rows = pages.rows(tenant, flow, status, before, at_once)
-            seen = [row for row in rows if sees is None or sees(row.flow)][:wanted]
-            views = [operations.view(pages, row, None, now) for row in seen]
-            return views, (rows[-1].id if len(rows) == at_once else None)
+        def read(pages: Pages) -> Sequence[RunView]:
+            if flow is None and sees is not None:
+                rows = operations.rows_seen(pages, tenant, status, before, limit, sees)
+            else:
+                rows = pages.rows(tenant, flow, status, before, limit)
+            return [operations.view(pages, row, None, now) for row in rows]
 
-        found: list[RunView] = []
-        is_last = False
-        while not is_last:
-            views, before = await self._look(partial(read, before=before, wanted=limit - len(found)))
-            found += views
-            is_last = before is None or len(found) >= limit
-        return found
+        return await self._look(read)
 
     async def delete_before(self, moment: datetime) -> int:
         """Delete ended runs."""

@@ -212,6 +212,10 @@ class MemoryPages:
         ]
         return sorted(found, key=lambda row: row.id, reverse=True)[:limit]
 
+    def flows(self, tenant: TenantId | None) -> Sequence[str]:
+        """Return the flows of which there are runs."""
+        return list({kept.row.flow for kept in self._runs.values() if tenant is None or kept.row.tenant == tenant})
+
     def cancels(self, owner: str) -> Sequence[RunId]:
         """Return what this worker is to stop."""
         return [row.id for row in self._open.values() if row.cancel_requested and row.owner == owner]

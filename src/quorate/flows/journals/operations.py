@@ -5,13 +5,14 @@ Labels of a header that count here: `max_runs` (how many runs of its queue key m
 (somebody is to be told of the end).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from heapq import nlargest
 
 import msgspec
 
 from quorate.core.errors import Conflict, NotFound
-from quorate.core.ids import RunId
+from quorate.core.ids import RunId, TenantId
 from quorate.flows.journal import Callback, Entry, Lease, PinnedFlow, RunView
 from quorate.flows.journals import ended
 from quorate.flows.journals.moment import from_us, seconds_to_us, to_us
@@ -269,6 +270,23 @@ def view(pages: Pages, row: RunRow, outcomes: Mapping[str, StepOutcome] | None, 
         retry_at=None if retry_at is None else from_us(retry_at),
         paid=paid,
     )
+
+
+def rows_seen(
+    pages: Pages,
+    tenant: TenantId | None,
+    status: RunStatus | None,
+    before: str | None,
+    limit: int,
+    sees: Callable[[str], bool],
+) -> Sequence[RunRow]:
+    """Return rows by id, newest first, of the flows that are seen: of each its newest, whatever else there is."""
+    flows = pages.flows(tenant)
+    seen = [flow for flow in flows if sees(flow)]
+    if len(seen) == len(flows):
+        return pages.rows(tenant, None, status, before, limit)
+    newest = (row for flow in seen for row in pages.rows(tenant, flow, status, before, limit))
+    return nlargest(limit, newest, key=lambda row: row.id)
 
 
 def found(pages: Pages, run: RunId) -> RunRow:

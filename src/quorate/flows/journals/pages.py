@@ -111,6 +111,10 @@ class Pages(Protocol):
         """Return rows by id, newest first."""
         ...
 
+    def flows(self, tenant: TenantId | None) -> Sequence[str]:
+        """Return the flows of which there are runs."""
+        ...
+
     def cancels(self, owner: str) -> Sequence[RunId]:
         """Return the runs that a worker holds and that somebody wants to stop."""
         ...

@@ -101,7 +101,10 @@ _SECOND = (
     "ALTER TABLE flow_runs ADD COLUMN takeovers BIGINT NOT NULL DEFAULT 0",
     "CREATE TABLE flow_pins (run TEXT NOT NULL, name TEXT NOT NULL, data {blob} NOT NULL, PRIMARY KEY (run, name))",
 )
-_THIRD = ("CREATE TABLE flow_paid (run TEXT NOT NULL PRIMARY KEY, data {blob} NOT NULL)",)
+_THIRD = (
+    "CREATE TABLE flow_paid (run TEXT NOT NULL PRIMARY KEY, data {blob} NOT NULL)",
+    "CREATE INDEX flow_runs_flow ON flow_runs (tenant, flow, id)",
+)
 #: Step by step; the version is how many there are.
 STEPS = (_FIRST, _SECOND, _THIRD)
 VERSION = len(STEPS)

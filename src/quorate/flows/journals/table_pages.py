@@ -296,6 +296,20 @@ class TablePages:
         found = self._session.rows(f"{_SELECT}{where} ORDER BY id DESC LIMIT ?", (*given.values(), limit))
         return [_row(each) for each in found]
 
+    def flows(self, tenant: TenantId | None) -> Sequence[str]:
+        """Return the flows of which there are runs; of one tenant by a step in the index for each."""
+        if tenant is None:
+            return [flow for (flow,) in self._session.rows("SELECT DISTINCT flow FROM flow_runs")]
+        found = self._session.rows(
+            "WITH RECURSIVE each_flow (flow) AS ("
+            "SELECT min(flow) FROM flow_runs WHERE tenant = ? UNION ALL "
+            "SELECT (SELECT min(flow) FROM flow_runs WHERE tenant = ? AND flow > each_flow.flow) "
+            "FROM each_flow WHERE flow IS NOT NULL"
+            ") SELECT flow FROM each_flow WHERE flow IS NOT NULL",
+            (tenant, tenant),
+        )
+        return [flow for (flow,) in found]
+
     def cancels(self, owner: str) -> Sequence[RunId]:
         """Return what this worker is to stop."""
         found = self._session.rows(

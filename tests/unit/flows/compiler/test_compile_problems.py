@@ -108,6 +108,12 @@ def test_a_step_that_is_wrong(step: str, told: str) -> None:
     assert told in one(f"  - {step}\n")
 
 
+@pytest.mark.parametrize("source", ["ocr[0]", "steps.ocr[0]"])
+def test_what_is_picked_out_of_a_step_is_picked_out_of_its_output(source: str) -> None:
+    told = one(f"  - {{name: both, executor: each, config: {{items: {source!r}, expression: x}}}}\n")
+    assert f"{source!r} picks out of the step itself; write 'ocr.output[0]'" in told
+
+
 def test_from_outside_only_the_list_of_a_loop_is_seen() -> None:
     steps = """
   - name: loop_over
