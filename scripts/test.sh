@@ -6,6 +6,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
+# Hundreds of tests start programs. Each would compile the package again where PYTHONDONTWRITEBYTECODE is set.
+.venv/bin/python -m compileall -q src tests/support
+
 .venv/bin/python scripts/services_for_tests.py install
 
 # Each process starts servers of its own. A Redis that the environment names would be one for all, and tests empty it.

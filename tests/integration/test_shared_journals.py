@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -107,12 +108,17 @@ def _cut(url: str) -> None:
 
 
 @pytest.mark.real_wait
-async def test_a_server_that_is_not_there_is_waited_for_and_then_told(postgres_url: str) -> None:
+async def test_a_server_that_is_not_there_is_waited_for_and_then_told(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stored, "PATIENCE_S", 1.5)
     base, _, _ = postgres_url.rpartition("/")
     journal = PostgresJournal(f"{base}/no_such_database")
+    began_s = time.monotonic()
     async with asyncio.timeout(stored.PATIENCE_S + 10):
         with pytest.raises(JournalUnavailable) as caught:
             await journal.begin(header())
+    assert time.monotonic() - began_s > stored.PATIENCE_S / 2  # pauses double: the last would have been too long
     assert caught.value.retryable
     assert "no_such_database" not in caught.value.message
     await journal.close()

@@ -271,7 +271,7 @@ HARMLESS: dict[str, Make] = {
 async def test_read_or_refused_without_harm(case: str, tmp_path: Path, workers: DocumentWorkers) -> None:
     path = HARMLESS[case](tmp_path / "file")
     try:
-        read = await extract(path, workers=workers, timeout_s=8.0)
+        read = await extract(path, workers=workers, timeout_s=4.0)
     except DocumentRejected as error:
         assert error.reason in {Reason.DAMAGED, Reason.TOO_LARGE, Reason.TIMEOUT}, error.message  # noqa: PT017 - either is right
     else:

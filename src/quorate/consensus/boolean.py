@@ -20,7 +20,9 @@ _FOLLOWED_BY = lazy(
 )
 _BOTH = lazy(r"\s{0,3}(?:and|or|/)\s{0,3}no\b", re.IGNORECASE)
 _QUESTION = lazy(
-    r"(?:^|[.?!:\n]\s*)(?:is|are|was|were|do|does|did|can|could|should|would|will|has|have|had|am|may|must)(?:n't)? "
+    # of many empty lines only the last counts: a search from each to the last would take their number's square
+    r"(?:^|[.?!:]\s*+|\n[^\S\n]*+)"
+    r"(?:is|are|was|were|do|does|did|can|could|should|would|will|has|have|had|am|may|must)(?:n't)? "
     r"[^?\n]{2,300}\?\s*(?:$|\n|answer|please|reply|respond|why|explain)",
     re.IGNORECASE,
 )

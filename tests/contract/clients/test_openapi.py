@@ -46,7 +46,7 @@ plain_config.projects.default.phases.coverage.enabled = False
 plain_api: Any = schemathesis.openapi.from_dict(DOCUMENT, config=plain_config)
 #: The same examples each time: whoever changes a route should see what that did, and not something from before.
 bounded = hypothesis.settings(
-    max_examples=25,
+    max_examples=15,
     deadline=None,
     derandomize=True,
     database=None,

@@ -25,7 +25,7 @@ from quorate.cli.purse import Purse
 from quorate.core.errors import InvalidRequest, Unavailable
 from quorate.model import Model
 from quorate.providers.price import Price
-from quorate.testing import ScriptedModel
+from quorate.testing import ScriptedModel, run_virtual
 
 Run = Callable[..., Result]
 
@@ -238,7 +238,7 @@ def test_a_limit_needs_a_price() -> None:
 def test_a_judge_that_is_down_is_given_up() -> None:
     judge = ScriptedModel("judge", Unavailable("the judge is down"))
     run = trials(judge, concurrency=1)
-    asyncio.run(run.run(["judge"], choices(40)))
+    run_virtual(run.run(["judge"], choices(40)))
     assert judge.opens < 40
     assert "10 tasks failed" in run.notes[0]
     assert "the judge is down" in run.notes[0]

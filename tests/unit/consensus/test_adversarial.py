@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from growth import grows_at_most
 from quorate.consensus import Answer, Kind, agreement
 
 OPTIONS = "Which one?\nA) north\nB) south"
@@ -105,8 +106,8 @@ def test_json_integers_compare_exactly(number: int) -> None:
     "piece", ["1-", "1:1 ", "not 5 ", "A or ", "some say the answer is ", "'\\", "`", "/* ", "\u00b9", "at "]
 )
 def test_time_grows_with_the_length_of_a_hostile_text_and_not_with_its_square(piece: str) -> None:
-    short_s, long_s = (min(scoring_s(piece, length) for _ in range(2)) for length in (3_000, 24_000))
-    assert long_s < short_s * 24  # 8 times the text: 64 times the time if it were the square
+    # 8 times the text: 64 times the time if it were the square
+    assert grows_at_most(lambda length: scoring_s(piece, length), short=2_000, long=16_000, times=24)
 
 
 def scoring_s(piece: str, length: int) -> float:

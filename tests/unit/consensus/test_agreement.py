@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from growth import grows_at_most
 from quorate.consensus import Abstention, Agreement, Answer, Kind, Panel, agreement
 from quorate.core.errors import InvalidRequest
 
@@ -233,34 +234,42 @@ def test_no_text_raises(prompt: str, texts: list[str], kind: Kind | None) -> Non
     json.dumps(result.explain())
 
 
+#: What comes first, what is repeated, what comes last.
 HOSTILE = {
-    "spaces": "answer is" + " " * 100_000,
-    "asterisks": "*" * 100_000,
-    "answers": "the answer is " * 8_000,
-    "brackets": "[" * 50_000 + "{" * 50_000,
-    "numbers": "1,000," * 20_000,
-    "digits": "9" * 100_000,
-    "minus": "-" * 100_000 + "1",
-    "fences": "```\n" * 25_000,
-    "boxes": "\\boxed{" * 15_000,
-    "fields": '{"answer": ' * 9_000,
-    "options": "A. x\nB. y\n" * 10_000,
-    "from to": "from a to " * 10_000,
-    "sorry": "I'm sorry, but I can't " * 5_000,
-    "comments": "```\n" + "/*" * 50_000,
-    "here is": "Sure! " * 20_000,
-    "fractions": "\\frac{1}{" * 10_000,
-    "newlines": "\n" * 100_000 + "Q",
-    "sentences": "No. " * 25_000,
-    "tags": "<think>" * 14_000,
+    "spaces": ("answer is", " ", ""),
+    "asterisks": ("", "*", ""),
+    "answers": ("", "the answer is ", ""),
+    "brackets": ("", "[", ""),
+    "braces": ("", "{", ""),
+    "numbers": ("", "1,000,", ""),
+    "digits": ("", "9", ""),
+    "minus": ("", "-", "1"),
+    "fences": ("", "```\n", ""),
+    "boxes": ("", "\\boxed{", ""),
+    "fields": ("", '{"answer": ', ""),
+    "options": ("", "A. x\nB. y\n", ""),
+    "from to": ("", "from a to ", ""),
+    "sorry": ("", "I'm sorry, but I can't ", ""),
+    "comments": ("```\n", "/*", ""),
+    "here is": ("", "Sure! ", ""),
+    "fractions": ("", "\\frac{1}{", ""),
+    "newlines": ("", "\n", "Q"),
+    "sentences": ("", "No. ", ""),
+    "tags": ("", "<think>", ""),
 }
 
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_time_grows_with_the_length_of_a_hostile_text_and_not_with_its_square(name: str) -> None:
-    text = HOSTILE[name]
-    short_s, long_s = (min(measuring_s(part) for _ in range(2)) for part in (text[: len(text) // 8], text))
-    assert long_s < short_s * 24  # 8 times the text: 64 times the time if it were the square
+    head, piece, tail = HOSTILE[name]
+    # 8 times the text: 64 times the time if it were the square. All of it is looked at, no limit cuts it off.
+    assert grows_at_most(
+        lambda length: measuring_s(head + piece * (length // len(piece)) + tail), short=4_000, long=32_000, times=24
+    )
+
+
+def test_the_time_for_a_prompt_of_empty_lines_grows_with_their_number_and_not_with_its_square() -> None:
+    assert grows_at_most(lambda length: measuring_s("\n" * length), short=200, long=1_600, times=24)
 
 
 def measuring_s(text: str) -> float:

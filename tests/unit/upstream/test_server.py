@@ -30,13 +30,15 @@ class Reply:
     def body(self) -> bytes:
         if not self.chunked:
             return self.rest
-        out, rest = b"", self.rest
-        while rest:
-            size, _, rest = rest.partition(b"\r\n")
-            if not (length := int(size, 16)):
+        chunks: list[bytes] = []
+        at = 0
+        while at < len(self.rest):
+            end = self.rest.index(b"\r\n", at)
+            if not (length := int(self.rest[at:end], 16)):
                 break
-            out, rest = out + rest[:length], rest[length + 2 :]
-        return out
+            at = end + 2 + length + 2
+            chunks.append(self.rest[end + 2 : end + 2 + length])
+        return b"".join(chunks)
 
     @property
     def complete(self) -> bool:

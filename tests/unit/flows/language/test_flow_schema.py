@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -57,6 +58,10 @@ class Page(Executor[PageConfig, str]):
         return config.title
 
 
+PAGE = Page()
+
+
+@cache
 def validator(*executors: Executor[Any, Any]) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator(flow_schema(Executors(executors)))
 
@@ -115,19 +120,19 @@ def step(config: str) -> str:
     ],
 )
 def test_the_configuration_of_an_executor_fits_with_or_without_templates(config: str) -> None:
-    assert problems(step(config), Page()) == []
+    assert problems(step(config), PAGE) == []
 
 
 @pytest.mark.parametrize(
     "config", ["{title: x, size: 0}", "{size: 2}", "{title: x, sise: 2}", "{title: x, parts: [{w: 1}]}"]
 )
 def test_a_configuration_that_does_not_fit(config: str) -> None:
-    assert problems(step(config), Page())
+    assert problems(step(config), PAGE)
 
 
 def test_the_executors_are_those_that_there_are() -> None:
-    assert problems("steps: [{name: a, executor: pgae}]", Page())
-    assert problems("steps: [{name: a, executor: page, config: {title: x}}]", Page()) == []
+    assert problems("steps: [{name: a, executor: pgae}]", PAGE)
+    assert problems("steps: [{name: a, executor: page, config: {title: x}}]", PAGE) == []
 
 
 def test_other_words_are_known_to_the_schema() -> None:
