@@ -87,8 +87,8 @@ LONG = [
     "{% for i in range(10000) %}{{ i }}{% endfor %}",
     "{% for i in range(inputs.n) %}{{ i * 2 }} {% endfor %}",
     "{% for i in range(100) %}{% for j in range(30) %}{{ i * j }}{% endfor %}{% endfor %}",
-    "{{ (range(10000) + range(10000)) | map('string') | sort | length }}",
-    "{{ range(10000) | map('string') | sort | map('upper') | map('lower') | unique | join(',') | length }}",
+    "{{ range(4000) | map('string') | sort | length }}",
+    "{{ range(4000) | map('string') | sort | map('upper') | map('lower') | unique | join(',') | length }}",
     "{{ ('x' * 1000000) | upper | replace('X', 'yy') | length }}",
 ]
 
