@@ -90,21 +90,12 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     def child(self, name: str, *, timeout_s: float | None = None) -> "Call":
         """Return the context for a part of this call, with a budget account of its own and at most `timeout_s` more."""
         branch = f"{self.branch}/{name}" if self.branch else name
-        return Call(
-            id=self.id,
-            clock=self.clock,
-            started_s=self.started_s,
-            deadline=self.deadline.capped(timeout_s),
-            tenant=self.tenant,
-            principal=self.principal,
+        return msgspec.structs.replace(
+            self,
+            deadline=self.deadline if timeout_s is None else self.deadline.capped(timeout_s),
             budget=self.budget.child(branch),
-            trace=self.trace,
-            sink=self.sink,
-            seed=self.seed,
-            params=self.params,
             branch=branch,
             depth=self.depth + 1,
-            more_attempts=self.more_attempts,
         )
 
 

@@ -36,9 +36,14 @@ class Place:
         self._of_step = of_step
         self._has = False
 
-    def take(self) -> Coroutine[Any, Any, None]:
-        """Wait for it; an interruption leaves none taken."""
-        return self._take_outer() if self._of_step is None else self._take_all(self._of_step)
+    def take(self) -> Coroutine[Any, Any, object]:
+        """Wait for it; an interruption leaves none taken, and nothing to free."""
+        if self._of_step is not None:
+            return self._take_all(self._of_step)
+        if len(self.outer) != 1:
+            return self._take_outer()
+        self._has = True
+        return self.outer[0].acquire()
 
     async def _take_all(self, of_step: asyncio.Semaphore) -> None:
         await of_step.acquire()

@@ -31,7 +31,7 @@ class Tally:
             self.last_spend += spend
 
     def begin(self, attempt: int) -> None:
-        """Begin an attempt: the errors of the one before were overcome."""
+        """Begin a further attempt: the errors of the one before were overcome."""
         self.attempts = attempt
         self.last_spend = NOTHING
         self.simulated = False

@@ -43,7 +43,6 @@ class Tries:
         if number > 1:
             await self._wait_for_timer()
         while True:
-            self._tally.begin(number)
             try:
                 return self._noted(await self._attempt(number))
             except Exception as error:  # noqa: BLE001 - whatever an executor raises is a failure of its step
@@ -52,6 +51,7 @@ class Tries:
                 raise failure
             await self._put_off(number, delay_s, failure)
             number += 1
+            self._tally.begin(number)
 
     def _noted(self, output: Any) -> Any:
         """Return an output, after taking note of whether it says that no real model answered.
