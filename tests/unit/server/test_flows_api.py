@@ -510,7 +510,7 @@ def test_a_resumed_run_that_is_cancelled_has_a_record_of_its_own_however_it_ends
             assert record(site, run)["state"] == "failed"
         for run in runs:
             assert site.client.post(f"/api/v1/runs/{run}/resume").status_code == 202
-            time.sleep(wait_s)
+            time.sleep(wait_s)  # the cancel meets the taking of the run, or its end
             site.client.post(f"/api/v1/runs/{run}/cancel")
         again = patience.seen(
             lambda: [found] if len(found := [each for each in records(site) if each["parent_id"] in runs]) == 8 else [],

@@ -47,8 +47,7 @@ async def interpret(course: Course) -> FlowResult:
         seen = {"error": as_data(failure), "errors": [as_data(error) for error in in_order(errors, course.plan)]}
         _allow_time(course)
         await _block(course, course.plan.catch, "catch", {**course.scope, **seen}, errors, Share(0.0))
-    if course.plan.finally_:
-        await clean_up(course, _status(failure, errors), errors)
+    await clean_up(course, _status(failure, errors), errors)
     outputs, wrong = await made_outputs(course, is_whole=not errors)
     errors.extend(wrong)
     status = RunStatus.FAILED if wrong else _status(failure, errors)
