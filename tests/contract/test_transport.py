@@ -7,7 +7,7 @@ import socket
 import ssl
 import subprocess
 import zlib
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 import aiohttp
 import aiohttp.client_exceptions
@@ -30,7 +30,7 @@ from quorate.core.net import Blocked, OutboundGate
 from quorate.providers.aiohttp_errors import RAISED, provider_error
 from quorate.providers.aiohttp_transport import AiohttpTransport
 from quorate.providers.http1_transport import Http1Transport
-from quorate.providers.transport import HttpRequest, PhaseLimits, Transport, TransportSettings
+from quorate.providers.transport import HttpRequest, HttpResponse, PhaseLimits, Transport, TransportSettings
 from raw_server import STREAM_HEAD, Connection, Received, always, chunk, head, raw_server, whole
 from standard_errors import derived
 
@@ -60,6 +60,30 @@ async def make(request: pytest.FixtureRequest) -> AsyncGenerator[Make]:
         await transport.close()
 
 
+async def read(response: HttpResponse) -> bytes:
+    return await response.read()
+
+
+async def poured(response: HttpResponse) -> bytes:
+    """The body, poured out; every third chunk interrupts it."""
+    chunks: list[bytes] = []
+
+    def into(data: bytes) -> bool:
+        assert data
+        chunks.append(data)
+        response.began()
+        return len(chunks) % 3 != 0
+
+    while await response.pour(into):
+        await asyncio.sleep(0)
+    return b"".join(chunks)
+
+
+#: The ways to read a body.
+Take = Callable[[HttpResponse], Awaitable[bytes]]
+WAYS = pytest.mark.parametrize("take", [read, poured])
+
+
 async def fetch(
     transport: Transport,
     url: str,
@@ -67,10 +91,11 @@ async def fetch(
     limits: PhaseLimits | None = None,
     deadline: Deadline = FOREVER,
     body: bytes = b"{}",
+    take: Take = read,
 ) -> bytes:
     request = HttpRequest(url=url, body=body, headers={"content-type": "application/json"})
     async with transport.send(request, limits or PhaseLimits(), deadline) as response:
-        return await response.read()
+        return await take(response)
 
 
 async def test_sends_the_request_as_it_is(make: Make) -> None:
@@ -128,6 +153,79 @@ async def test_chunks_come_as_they_are_sent(make: Make) -> None:
         assert [data async for data in chunks] == [b"two"]
 
 
+async def test_a_body_is_poured_as_it_is_sent(make: Make) -> None:
+    pieces = [b"%d" % number for number in range(8)]
+    heard = asyncio.Semaphore(0)
+
+    async def handler(connection: Connection, received: Received) -> None:
+        await connection.send(STREAM_HEAD)
+        for piece in pieces:
+            await connection.send(chunk(piece))
+            await heard.acquire()
+        await connection.send(chunk(b""))
+
+    told: list[bytes] = []
+
+    def into(data: bytes) -> bool:
+        told.append(data)
+        heard.release()
+        return data != b"4"
+
+    async with raw_server(handler) as server:
+        transport = make(server.url)
+        async with transport.send(HttpRequest(url=server.url), PhaseLimits(), FOREVER) as response:
+            assert await response.pour(into)
+            assert told == pieces[:5]
+            assert not await response.pour(into)
+            assert not await response.pour(into)
+        assert told == pieces
+        async with transport.send(HttpRequest(url=server.url), PhaseLimits(), FOREVER):
+            assert len(server.connections) == 1  # it was whole, so its connection serves the next one
+        for _ in pieces:
+            heard.release()
+
+
+async def test_an_error_of_whoever_is_poured_to_ends_it(make: Make) -> None:
+    def into(data: bytes) -> bool:
+        raise LookupError(data)
+
+    async with raw_server(drip) as server:
+        with pytest.raises(LookupError):
+            async with make(server.url).send(HttpRequest(url=server.url), PhaseLimits(), FOREVER) as response:
+                await response.pour(into)
+        await server.all_closed()
+
+
+async def test_the_idle_limit_counts_from_the_last_piece(make: Make) -> None:
+    """Pieces that come in time for longer than the limit, then none: the wait was begun long ago, and still counts."""
+    sent_at: list[float] = []
+
+    async def handler(connection: Connection, received: Received) -> None:
+        await connection.send(STREAM_HEAD)
+        for _ in range(10):
+            await connection.send(chunk(b"x"))
+            sent_at.append(asyncio.get_running_loop().time())
+            await asyncio.sleep(0.1)
+        await connection.gone()
+
+    limits = PhaseLimits(idle_s=0.5)
+    async with raw_server(handler) as server:
+        transport = make(server.url)
+        chunks: list[bytes] = []
+
+        def into(data: bytes) -> bool:
+            response.began()
+            chunks.append(data)
+            return True
+
+        async with transport.send(HttpRequest(url=server.url), limits, FOREVER) as response:
+            with pytest.raises(Unavailable, match="no next part of the answer within 0.5 s"):
+                await response.pour(into)
+        waited_s = asyncio.get_running_loop().time() - sent_at[-1]
+    assert b"".join(chunks) == b"x" * 10
+    assert 0.4 < waited_s < 5
+
+
 async def stall(connection: Connection, received: Received) -> None:
     await connection.gone()
 
@@ -149,6 +247,7 @@ async def drip(connection: Connection, received: Received) -> None:
         await asyncio.sleep(SHORT / 10)
 
 
+@WAYS
 @pytest.mark.parametrize(
     ("handler", "limits", "named"),
     [
@@ -161,11 +260,11 @@ async def drip(connection: Connection, received: Received) -> None:
     ],
 )
 async def test_each_phase_has_its_limit(
-    make: Make, handler: Callable[[Connection, Received], object], limits: PhaseLimits, named: str
+    make: Make, handler: Callable[[Connection, Received], object], limits: PhaseLimits, named: str, take: Take
 ) -> None:
     async with raw_server(handler) as server:  # pyright: ignore[reportArgumentType] - parametrised handlers
         with pytest.raises(Unavailable, match=named) as caught:
-            await fetch(make(server.url), server.url, limits=limits)
+            await fetch(make(server.url), server.url, limits=limits, take=take)
         assert caught.value.failure is Failure.SILENCE
         await server.all_closed()
 
@@ -189,10 +288,11 @@ async def test_the_calls_deadline_is_told_apart(make: Make) -> None:
         await fetch(make("http://127.0.0.1:9"), "http://127.0.0.1:9", deadline=past)
 
 
-async def test_the_deadline_ends_a_body(make: Make) -> None:
+@WAYS
+async def test_the_deadline_ends_a_body(make: Make, take: Take) -> None:
     async with raw_server(drip) as server:
         with pytest.raises(DeadlineExceeded):
-            await fetch(make(server.url), server.url, deadline=Deadline.after(SystemClock(), SHORT))
+            await fetch(make(server.url), server.url, deadline=Deadline.after(SystemClock(), SHORT), take=take)
         await server.all_closed()
 
 
@@ -262,7 +362,8 @@ async def test_redirects_are_refused_and_not_followed(make: Make, status: int) -
     assert "token" not in caught.value.message
 
 
-async def test_a_body_that_ends_early_is_cut(make: Make) -> None:
+@WAYS
+async def test_a_body_that_ends_early_is_cut(make: Make, take: Take) -> None:
     for pieces in [(head(content_length="10"), b"short"), (STREAM_HEAD, chunk(b"short"))]:
 
         async def handler(connection: Connection, received: Received, pieces: tuple[bytes, ...] = pieces) -> None:
@@ -271,11 +372,12 @@ async def test_a_body_that_ends_early_is_cut(make: Make) -> None:
 
         async with raw_server(handler) as server:
             with pytest.raises(Unavailable) as caught:
-                await fetch(make(server.url), server.url)
+                await fetch(make(server.url), server.url, take=take)
         assert caught.value.failure is Failure.CUT_STREAM
 
 
-async def test_a_reset_body_is_cut(make: Make) -> None:
+@WAYS
+async def test_a_reset_body_is_cut(make: Make, take: Take) -> None:
     async def handler(connection: Connection, received: Received) -> None:
         await connection.send(STREAM_HEAD, chunk(b"short"))
         await asyncio.sleep(0.01)
@@ -283,7 +385,7 @@ async def test_a_reset_body_is_cut(make: Make) -> None:
 
     async with raw_server(handler) as server:
         with pytest.raises(Unavailable) as caught:
-            await fetch(make(server.url), server.url)
+            await fetch(make(server.url), server.url, take=take)
     assert caught.value.failure is Failure.CUT_STREAM
 
 
@@ -337,23 +439,25 @@ async def test_bytes_that_are_not_http_are_malformed(make: Make, answer: bytes) 
             await fetch(make(server.url), server.url)
 
 
-async def test_compressed_bodies_are_decompressed(make: Make) -> None:
+@WAYS
+async def test_compressed_bodies_are_decompressed(make: Make, take: Take) -> None:
     for name, data in [("gzip", gzip.compress(b"hello")), ("deflate", zlib.compress(b"hello"))]:
         async with raw_server(always(whole(data, content_encoding=name))) as server:
-            assert await fetch(make(server.url), server.url) == b"hello"
+            assert await fetch(make(server.url), server.url, take=take) == b"hello"
 
 
-async def test_the_size_limit_counts_decompressed_bytes(make: Make) -> None:
+@WAYS
+async def test_the_size_limit_counts_decompressed_bytes(make: Make, take: Take) -> None:
     bomb = gzip.compress(b"\0" * 50_000_000)
     assert len(bomb) < 60_000
     async with raw_server(always(whole(bomb, content_encoding="gzip"))) as server:
         transport = make(server.url, TransportSettings(max_response_bytes=100_000))
         with pytest.raises(Malformed, match="larger than 100000 bytes"):
-            await fetch(transport, server.url)
+            await fetch(transport, server.url, take=take)
         await server.all_closed()
     async with raw_server(always(whole(b"x" * 100_001))) as server:
         with pytest.raises(Malformed, match="larger than 100000 bytes"):
-            await fetch(make(server.url, TransportSettings(max_response_bytes=100_000)), server.url)
+            await fetch(make(server.url, TransportSettings(max_response_bytes=100_000)), server.url, take=take)
 
 
 async def test_lingering_ends_quietly(make: Make) -> None:

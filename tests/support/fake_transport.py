@@ -1,5 +1,6 @@
 """A transport without sockets: it notes what would have been sent and gives the answer it was told."""
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from quorate.providers.endpoint import Endpoint
 from quorate.providers.openai import OpenAIDialect
 from quorate.providers.price import Price
 from quorate.providers.relay import RelayEndpoint
+from quorate.providers.relayed_stream import RelayedStream
 from quorate.providers.transport import HttpRequest, HttpResponse, PhaseLimits
 
 #: 1 and 10 micro-USD a token.
@@ -29,6 +31,7 @@ class FakeResponse:
     began_after: int | None = None
     lingered: list[float] = field(default_factory=list[float])
     given: int = 0
+    _left: AsyncIterator[bytes] | None = None
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         for chunk in self.chunks:
@@ -36,6 +39,14 @@ class FakeResponse:
                 raise chunk
             self.given += 1
             yield chunk
+
+    async def pour(self, into: Callable[[bytes], bool]) -> bool:
+        self._left = self._left or aiter(self)
+        async for chunk in self._left:
+            if not into(chunk):
+                return True
+        self._left = None
+        return False
 
     async def read(self) -> bytes:
         return b"".join([chunk async for chunk in self])
@@ -72,6 +83,48 @@ class FakeTransport:
 
     async def close(self) -> None:
         return
+
+
+class Left(Exception):  # noqa: N818 - no error, only the way out
+    """The caller left."""
+
+
+async def pass_on(
+    stream: RelayedStream, *, leave_after: int | None = None, first: Callable[[], None] = lambda: None
+) -> list[bytes]:
+    """What a stream passes on until it ends, or the caller leaves after so many chunks."""
+    told: list[bytes] = []
+    try:
+        await pass_on_to(told, stream, leave_after=leave_after, first=first)
+    except Left:
+        assert len(told) == leave_after
+    return told
+
+
+async def pass_on_to(
+    told: list[bytes],
+    stream: RelayedStream,
+    *,
+    leave_after: int | None = None,
+    first: Callable[[], None] = lambda: None,
+) -> None:
+    """As `pass_on`, for a stream that may fail: `told` has what came before. Every other chunk has to be waited for."""
+
+    def now(events: bytes) -> bool:
+        if len(told) % 2:
+            return False
+        told.append(events)
+        if len(told) == leave_after:
+            raise Left
+        return True
+
+    async def later(events: bytes) -> None:
+        await asyncio.sleep(0)
+        told.append(events)
+        if len(told) == leave_after:
+            raise Left
+
+    await stream.pass_on(now, later, first=first)
 
 
 def relay_to(*answers: FakeResponse | Exception, **fields: Any) -> tuple[RelayEndpoint, FakeTransport]:

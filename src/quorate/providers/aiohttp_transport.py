@@ -266,6 +266,13 @@ class AiohttpResponse:
             self.began()
         return b"".join(chunks)
 
+    async def pour(self, into: Callable[[bytes], bool]) -> bool:
+        """Give `into` each chunk until it returns `False`; return whether the body may go on."""
+        async for chunk in self:
+            if not into(chunk):
+                return True
+        return False
+
     def began(self) -> None:
         """The first piece of the answer was read."""
         self._phase = Phase.IDLE

@@ -5,7 +5,7 @@ import math
 import socket
 from collections.abc import Callable
 from contextlib import suppress
-from typing import cast
+from typing import Protocol, cast
 
 from quorate.core.net import Origin
 from quorate.providers.http1_errors import RAISED, TransportClosed
@@ -16,6 +16,18 @@ from quorate.providers.transport import WaitLimit
 HIGH_WATER_BYTES = 256 * 1024
 #: How much of a body is handed to the socket at a time.
 SLICE_BYTES = 64 * 1024
+
+
+class Tap(Protocol):
+    """Takes pieces of a body while somebody waits for the rest; the waiting goes on."""
+
+    def take(self) -> bool:
+        """Take what has arrived; return whether to go on waiting."""
+        ...
+
+    def limit(self, waited_s: float) -> WaitLimit:
+        """Return how long the wait may last that began `waited_s` ago, when the last piece was taken."""
+        ...
 
 
 class Connection(asyncio.Protocol):
@@ -30,6 +42,7 @@ class Connection(asyncio.Protocol):
         "_due",
         "_handle",
         "_handle_at",
+        "_heard_at",
         "_limit",
         "_loop",
         "_on_lost",
@@ -42,6 +55,7 @@ class Connection(asyncio.Protocol):
         "idle_since",
         "origin",
         "response",
+        "tap",
     )
 
     def __init__(
@@ -63,6 +77,9 @@ class Connection(asyncio.Protocol):
         self._due = math.inf
         self._handle: asyncio.TimerHandle | None = None
         self._handle_at = math.inf
+        #: Asked first when a piece of the body arrives during a wait.
+        self.tap: Tap | None = None
+        self._heard_at: float | None = None  # when it took the last one, since the wait began
 
     # --- for the exchange
 
@@ -98,6 +115,7 @@ class Connection(asyncio.Protocol):
         """
         waiter = self._waiter = self._loop.create_future()
         self._limit = limit
+        self._heard_at = None
         if limit is not None and limit.seconds is not None:
             until = self._loop.time() + limit.seconds
         self._due = until
@@ -158,7 +176,14 @@ class Connection(asyncio.Protocol):
         if response.size > HIGH_WATER_BYTES and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
-        if response.size or response.complete or response.has_head is not had_head:
+        if response.complete:
+            self._wake()
+        elif response.size:
+            if self.tap is not None and self.tap.take():
+                self._heard_at = self._loop.time()
+            else:
+                self._wake()
+        elif response.has_head is not had_head:
             self._wake()
 
     def eof_received(self) -> None:  # noqa: D102
@@ -230,6 +255,8 @@ class Connection(asyncio.Protocol):
             if self._due < math.inf:
                 self._arm(self._due)
             return
+        if self._heard_at is not None and self._tapped(self._heard_at):
+            return
         waiter, self._waiter, self._due = self._waiter, None, math.inf
         if waiter is None or waiter.done():
             return
@@ -237,3 +264,16 @@ class Connection(asyncio.Protocol):
             waiter.set_result(None)
         else:
             waiter.set_exception(self._limit.error())
+
+    def _tapped(self, heard_at: float) -> bool:
+        """Go on waiting if pieces came meanwhile: the limit counts from the last one."""
+        if self.tap is None or self._waiter is None:
+            return False
+        now = self._loop.time()
+        limit = self._limit = self.tap.limit(now - heard_at)
+        if limit.over:
+            return False
+        if limit.seconds is not None:
+            self._due = now + limit.seconds
+            self._arm(self._due)
+        return True

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from urllib.parse import urlsplit
 
 from quorate.core.errors import Malformed
@@ -10,7 +10,7 @@ from quorate.providers.http1_connection import Connection
 from quorate.providers.http1_errors import Undecodable, provider_error, refuse_redirect
 from quorate.providers.http1_headers import Headers
 from quorate.providers.http1_inflate import Inflater, inflater
-from quorate.providers.transport import Phase, PhaseTimer
+from quorate.providers.transport import Phase, PhaseTimer, WaitLimit
 
 
 class Http1Response:
@@ -67,6 +67,17 @@ class Http1Response:
             self.began()
         return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
+    async def pour(self, into: Callable[[bytes], bool]) -> bool:
+        """Give `into` each chunk in the moment it arrives; see `HttpResponse.pour`."""
+        tap = _Pouring(self, into)
+        while chunk := self._take() or await self._next(tap):
+            self._count(chunk)
+            if not into(chunk):
+                return True
+        if tap.error is not None:
+            raise tap.error
+        return tap.ended
+
     def began(self) -> None:
         """The first piece of the answer was read."""
         self._phase = Phase.IDLE
@@ -107,8 +118,8 @@ class Http1Response:
                 return b""
             raise provider_error(error, in_body=True) from error
 
-    async def _next(self) -> bytes:
-        """Wait for the next piece; empty at the body's end."""
+    async def _next(self, tap: "_Pouring | None" = None) -> bytes:
+        """Wait for the next piece that the tap does not take; empty at the body's end, and when the tap has ended."""
         connection = self._connection
         until = self._linger_until
         lingering = until < math.inf
@@ -116,7 +127,16 @@ class Http1Response:
             limit = None if lingering else self._timer.limit(self._phase)
             if limit is not None and limit.over:  # by the wait itself a steady flow of nothing would never be ended
                 raise limit.error()
-            await connection.wait(limit, until)
+            if tap is None or lingering or self._inflater is not None:
+                await connection.wait(limit, until)
+            else:
+                connection.tap = tap
+                try:
+                    await connection.wait(limit)
+                finally:
+                    connection.tap = None
+                if tap.ended:
+                    return b""
             if chunk := self._take():
                 return chunk
             if asyncio.get_running_loop().time() >= until:
@@ -132,3 +152,36 @@ class Http1Response:
             failure = Undecodable("it ends in the middle")
         if failure is not None:
             raise provider_error(failure, in_body=True) from failure
+
+    def take_now(self) -> bytes:
+        """Return what has just arrived, counted."""
+        chunk = self._connection.take()
+        self._read_bytes += len(chunk)
+        if self._read_bytes > self._limit_bytes:
+            self._require_within(self._read_bytes)
+        return chunk
+
+    def limit(self, waited_s: float) -> WaitLimit:
+        """Return the limit of a wait that began so long ago."""
+        return self._timer.limit(self._phase, waited_s)
+
+
+class _Pouring:
+    """The `Tap` of one `pour`; a live object. `ended`: no more is taken, by its wish or after its error."""
+
+    __slots__ = ("_into", "_response", "ended", "error", "limit")
+
+    def __init__(self, response: Http1Response, into: Callable[[bytes], bool]) -> None:
+        self._response = response
+        self._into = into
+        self.limit = response.limit
+        self.ended = False
+        self.error: BaseException | None = None
+
+    def take(self) -> bool:
+        """Pass on what has arrived; an error is kept for whoever waits: it is not the event loop's."""
+        try:
+            self.ended = not self._into(self._response.take_now())
+        except BaseException as error:  # noqa: BLE001 - see above
+            self.ended, self.error = True, error
+        return not self.ended

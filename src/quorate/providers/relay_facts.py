@@ -75,6 +75,12 @@ class _MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
     refusal: str | None = None
     tool_calls: tuple[_ToolCallFacts, ...] | None = None
 
+    def only_text(self) -> str | None:
+        """Return the text if there is nothing else."""
+        if self.tool_calls is None and self.reasoning_content is None and self.reasoning is None:
+            return self.content if self.refusal is None else None
+        return None
+
     def texts(self) -> Iterator[str]:
         reasoning = self.reasoning if isinstance(self.reasoning, str) else None
         for text in (self.content, self.reasoning_content or reasoning, self.refusal):
@@ -194,6 +200,17 @@ class Heard:
     def spoke(self) -> bool:
         """Whether anything of an answer has come."""
         return bool(self._texts)
+
+    def continues(self, facts: ChunkFacts) -> bool:
+        """Take a chunk into account that only continues one answer; `False`, with nothing done, for any other."""
+        if facts.usage is not None or len(facts.choices) != 1:
+            return False
+        choice = facts.choices[0]
+        text = None if choice.delta is None else choice.delta.only_text()
+        if not text or choice.finish_reason or choice.index not in self._began:
+            return False
+        self._texts.append(text)
+        return True
 
     def add(self, facts: ChunkFacts) -> None:
         """Take the facts of one chunk into account."""

@@ -1,6 +1,7 @@
 """A stream of an OpenAI-compatible endpoint on its way to the caller: read just enough to know when it is whole."""
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from quorate.core.errors import Failure, Malformed, ProviderError, QuorateError, TooLarge, Unavailable
@@ -9,7 +10,7 @@ from quorate.providers.openai import OpenAIDialect, OpenAIStream
 from quorate.providers.relay_facts import Heard, read_chunk
 from quorate.providers.stream_reader import DRAIN_S, GRACE_S
 from quorate.providers.transport import HttpResponse
-from quorate.wire.sse import DONE, END, SseEvent
+from quorate.wire.sse import DONE, SseEvent
 from quorate.wire.sse_lines import SseCutter, names_error
 
 if TYPE_CHECKING:
@@ -19,11 +20,7 @@ _DONE = DONE.encode()
 
 
 class RelayedStream:
-    """The events of a stream as they came; a live object. Iterate for chunks of bytes, each of them whole events.
-
-    Ends when the answer is whole and its end mark was passed on (one that is missing is added). Raises `ProviderError`
-    when the stream is cut or tells of an error, so that whoever passes it on says so instead of ending it.
-    """
+    """The events of a stream as they came; a live object. `pass_on` gives them away as chunks of whole events."""
 
     def __init__(
         self,
@@ -46,6 +43,9 @@ class RelayedStream:
         self._unread: Malformed | None = None
         self._done = False
         self._began = False
+        self._lingers = False
+        self._untaken = b""
+        self._error: QuorateError | None = None
         self.charge: Charge | None = None
 
     @property
@@ -53,29 +53,60 @@ class RelayedStream:
         """What has been said so far, all answers and tool calls in one."""
         return self._heard.response().text
 
-    async def chunks(self, first: Callable[[], None]) -> AsyncGenerator[bytes]:
-        """Yield the bytes; `first` is called when the first piece of the answer has come."""
-        lingering = False
-        async for data in self._response:
-            if self._done:
-                continue  # only the connection's end is awaited now
-            events, error = self._passed(data)
-            if not self._began and (self._heard.spoke or self._heard.ended):
-                self._began = True
-                self._response.began()
-                first()
-            if events and (error is None or self._heard.spoke):
-                yield events
-            if error is not None:
-                raise error
-            if self._done:
-                self._response.linger(DRAIN_S)
-            elif not lingering and self._heard.finished and self._heard.ended >= self._answers:
-                lingering = True
-                self._response.linger(GRACE_S)
+    async def pass_on(
+        self, now: Callable[[bytes], bool], later: Callable[[bytes], Awaitable[None]], *, first: Callable[[], None]
+    ) -> None:
+        """Pass the stream on until the answer is whole, but for the end mark.
+
+        Each chunk goes to `now` in the moment it comes, and to `later` if that returns `False`; `first` is called
+        when the first piece of the answer has come. Raises `ProviderError` when the stream is cut or tells of an
+        error, so that whoever passes it on says so instead of ending it.
+        """
+        while await self._response.pour(partial(self._arrived, now, first)):
+            if self._untaken:
+                untaken, self._untaken = self._untaken, b""
+                await later(untaken)
+            if self._error is not None:
+                raise self._error
+            self._linger()
         self._require_whole()
         self._settle()
-        yield END
+
+    def _arrived(self, now: Callable[[bytes], bool], first: Callable[[], None], data: bytes) -> bool:
+        """Pass on the events that `data` completes; `False` if that is not all there is to do."""
+        if self._done:
+            return True  # only the connection's end is awaited now
+        if self._began and self._continues(data):
+            if now(data):
+                return True
+            self._untaken = data
+            return False
+        heard = self._heard
+        events, self._error = self._passed(data)
+        if not self._began and (heard.spoke or heard.ended):
+            self._began = True
+            self._response.began()
+            first()
+        if events and (self._error is None or heard.spoke) and not now(events):
+            self._untaken = events
+        return not (self._untaken or self._done or heard.ended or self._error is not None)
+
+    def _continues(self, data: bytes) -> bool:
+        """Take note of one event that only continues an answer, as nearly all do; `False`, with nothing noted, if not.
+
+        A short way for these: what is common to all of them is all that a stream costs.
+        """
+        payload = self._cutter.only(data)
+        facts = None if payload is None else read_chunk(payload)
+        return facts is not None and self._heard.continues(facts)
+
+    def _linger(self) -> None:
+        """Wait only so long for what may follow a whole answer."""
+        if self._done:
+            self._response.linger(DRAIN_S)
+        elif not self._lingers and self._heard.finished and self._heard.ended >= self._answers:
+            self._lingers = True
+            self._response.linger(GRACE_S)
 
     def _passed(self, data: bytes) -> tuple[bytes, QuorateError | None]:
         """Read the events that `data` completes; return those that the caller is to see, and the error after them."""

@@ -83,6 +83,14 @@ class HttpResponse(Protocol):
         """Return the rest of the body."""
         ...
 
+    async def pour(self, into: Callable[[bytes], bool]) -> bool:
+        """Give `into` each chunk in the moment it arrives, until it returns `False` or the body ends.
+
+        Returns whether the body may go on. What `into` raises comes out here. Cheaper than to iterate: no task wakes
+        for a chunk.
+        """
+        ...
+
     def began(self) -> None:
         """Say that the first piece of the answer was read: `idle_s` holds from now on, not `first_token_s`."""
         ...
@@ -164,11 +172,11 @@ class PhaseTimer:
         """Begin the first token's time."""
         self._first_token = Deadline.after(self._call.clock, self._limits.first_token_s)
 
-    def limit(self, phase: Phase) -> WaitLimit:
-        """Return the limit for a wait in `phase` that begins now."""
+    def limit(self, phase: Phase, waited_s: float = 0.0) -> WaitLimit:
+        """Return the limit for a wait in `phase` that begins now, or began `waited_s` ago."""
         named = self._named(phase)
         now = self._call.clock.monotonic()
-        at = None if named is None else now + named
+        at = None if named is None else now - waited_s + named
         if phase is Phase.FIRST_TOKEN and self._first_token.at is not None:
             at = self._first_token.at
         due: Phase | None = phase

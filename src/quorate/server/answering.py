@@ -35,15 +35,11 @@ class Answering:
         if cycle.disconnected:
             return True
         self._write(status, headers, body)
-        cycle.response_complete = True
-        cycle.message_event.set()
-        if not cycle.keep_alive:
-            cycle.transport.close()
-        cycle.on_response()
+        self._complete()
         return True
 
     def begin(self, status: int, headers: Iterable[Header], piece: bytes) -> bool:
-        """Begin an answer of unknown length with its first piece (not empty); the end goes the long way."""
+        """Begin an answer of unknown length with its first piece (not empty)."""
         cycle = self._cycle
         if cycle.flow.write_paused or cycle.response_started or cycle.scope["http_version"] == "1.0":
             return False
@@ -61,6 +57,24 @@ class Answering:
         if not cycle.disconnected:
             cycle.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece))
         return True
+
+    def end(self, piece: bytes) -> bool:
+        """Send the last piece (which may be empty) of an answer that `begin` began, and its end."""
+        cycle = self._cycle
+        if cycle.flow.write_paused:
+            return False
+        if not cycle.disconnected:
+            cycle.transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(piece), piece) if piece else b"0\r\n\r\n")
+            self._complete()
+        return True
+
+    def _complete(self) -> None:
+        cycle = self._cycle
+        cycle.response_complete = True
+        cycle.message_event.set()
+        if not cycle.keep_alive:
+            cycle.transport.close()
+        cycle.on_response()
 
     def _write(self, status: int, headers: Iterable[Header], body: bytes) -> None:
         cycle = self._cycle

@@ -151,5 +151,4 @@ async def end_stream(job: Job, request: ChatRequest, out: EventStream, completio
         last = ChatChunk(usage=completion.usage.to_wire(), extra=_ours(completion, job))
         usage_chunk = msgspec.structs.replace(chunk_for(job, last), usage=last.usage)
         await out.write(encode_sse(encode(usage_chunk)))
-    await out.write(END)
-    await out.end()
+    await out.end(END)

@@ -3,20 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Self
 
 import msgspec
 
 from quorate.core.errors import QuorateError
-from quorate.core.tasks import background
+from quorate.core.tasks import Standby
 from quorate.server.hangup import Hangup
 from quorate.server.inbound import Send
 from quorate.server.outbound import AnswersAtOnce, Headers
 from quorate.wire.problem import openai_error_body
 from quorate.wire.sse import END, encode_comment, encode_sse
-
-if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
 
 PING = encode_comment("ping")
 #: How an error is told in a stream.
@@ -48,7 +45,9 @@ class EventStream:
         "_at_once",
         "_awake",
         "_before_end",
+        "_entered",
         "_error_events",
+        "_first_beat",
         "_hangup",
         "_headers",
         "_heartbeat_s",
@@ -85,25 +84,46 @@ class EventStream:
         self._posted: list[bytes] = []
         # The heartbeat must not speak between the head and the first event, nor after the end.
         self._turn = asyncio.Lock()
+        # What speaks beside the work begins when there is something to say: most answers end before the first heartbeat.
         self._awake: asyncio.Event | None = None
-        self._pump: AbstractAsyncContextManager[Any] | None = None
+        self._pump = Standby()
+        self._first_beat: asyncio.TimerHandle | None = None
+        self._entered = False
         self.begun = False
         self.ended = False
 
     async def __aenter__(self) -> Self:
-        self._awake = asyncio.Event()
-        self._pump = background(self._keep_awake(self._awake))
-        await self._pump.__aenter__()
+        self._entered = True
+        self._first_beat = self._loop.call_later(self._heartbeat_s, self._wake)
+        if self._posted:
+            self._wake()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._pump is not None:
-            await self._pump.__aexit__(None, None, None)
+        self._entered = False
+        if self._first_beat is not None:
+            self._first_beat.cancel()
+        await self._pump.settle()
+
+    def write_now(self, events: bytes) -> bool:
+        """Send whole events (not empty) without waiting; `False`, with nothing sent, if that takes `write`."""
+        way = self._at_once
+        if way is None or self._posted or self.ended or self._turn.locked() or events.endswith(END):
+            return False
+        if self.begun:
+            sent = way.piece(events)
+        else:
+            sent = self.begun = way.begin(_HTTP_OK, [*_HEADERS, *self._headers], events)
+        if sent:
+            self._last_s = self._loop.time()
+        return sent
 
     async def write(self, events: bytes) -> None:
         """Send whole events, after those that were posted; nothing after the end."""
+        if events and self.write_now(events):
+            return
         if self._before_end is not None and events.endswith(END):
             await self._before_end()
         async with self._turn:
@@ -113,19 +133,23 @@ class EventStream:
     def post(self, events: bytes) -> None:
         """Send whole events soon; never waits."""
         self._posted.append(events)
-        if self._awake is not None:
-            self._awake.set()
+        if self._entered:
+            self._wake()
 
-    async def end(self) -> None:
-        """End the response; once is enough."""
+    async def end(self, events: bytes = b"") -> None:
+        """End the response, with its last events if there are any; once is enough."""
+        if self._before_end is not None and events.endswith(END):
+            await self._before_end()
         async with self._turn:
             if self.ended:
                 return
             if self._posted or not self.begun:
-                await self._write(b"")
+                await self._write(events)
+                events = b""
             self.ended = True
             self._hangup.over = True
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            if self._at_once is None or not self._at_once.end(events):
+                await self._send({"type": "http.response.body", "body": events, "more_body": False})
 
     async def fail(self, error: QuorateError) -> None:
         """End a response that has begun with an error event and without `[DONE]`.
@@ -157,6 +181,12 @@ class EventStream:
         await self._send({"type": "http.response.start", "status": _HTTP_OK, "headers": headers})
         if events:
             await self._send({"type": "http.response.body", "body": events, "more_body": True})
+
+    def _wake(self) -> None:
+        if self._awake is None:
+            self._awake = asyncio.Event()
+            self._pump.start(self._keep_awake(self._awake))
+        self._awake.set()
 
     async def _keep_awake(self, awake: asyncio.Event) -> None:
         while True:

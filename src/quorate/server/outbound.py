@@ -32,11 +32,15 @@ class AnswersAtOnce(Protocol):
         ...
 
     def begin(self, status: int, headers: Iterable[Header], piece: bytes) -> bool:
-        """Begin an answer of unknown length with its first piece; it is ended through ASGI."""
+        """Begin an answer of unknown length with its first piece."""
         ...
 
     def piece(self, piece: bytes) -> bool:
         """Send one more piece of it."""
+        ...
+
+    def end(self, piece: bytes) -> bool:
+        """Send its last piece, which may be empty, and end it."""
         ...
 
 

@@ -1,7 +1,5 @@
 """Calls of one OpenAI-compatible endpoint: what it says is passed on byte for byte."""
 
-from contextlib import aclosing
-
 from quorate.core.errors import QuorateError
 from quorate.model.call import Call
 from quorate.providers.relay import RelayEndpoint, WholeAnswer
@@ -12,6 +10,7 @@ from quorate.server.job import Job
 from quorate.server.leaf import as_leaf, first_token
 from quorate.server.outbound import cost_headers
 from quorate.server.stand_in import stands_in
+from quorate.wire.sse import END
 
 
 async def relay_whole(job: Job, relay: RelayEndpoint) -> None:
@@ -51,13 +50,13 @@ async def _relay_or_stand_in(job: Job, relay: RelayEndpoint, out: EventStream) -
 
 
 async def _pass_on(job: Job, relay: RelayEndpoint, out: EventStream, call: Call) -> None:
-    async with (
-        relay.stream(job.fields, call) as stream,
-        aclosing(stream.chunks(lambda: first_token(job))) as chunks,
-    ):
-        async for chunk in chunks:
-            # After nothing but comments of the provider the answer has not begun: it can still come from another try.
-            job.spoke = job.spoke or b"data:" in chunk
-            await out.write(chunk)
+    def now(events: bytes) -> bool:
+        # After nothing but comments of the provider the answer has not begun: it can still come from another try.
+        if not job.spoke and b"data:" in events:
+            job.spoke = True
+        return out.write_now(events)
+
+    async with relay.stream(job.fields, call) as stream:
+        await stream.pass_on(now, out.write, first=lambda: first_token(job))
         job.keep_answer(lambda: stream.text)
-    await out.end()
+        await out.end(END)

@@ -6,7 +6,6 @@ from quorate.core.errors import TooLarge
 
 _EVENT_END = re.compile(rb"\n\n|\r\n\r\n|\r\r|\n\r\n|\r\n\n")
 _LINE_END = re.compile(rb"\r\n|\n|\r")
-_ONE_LINE = re.compile(rb"data: [^\r\n]*+\n\n")
 _NAMES_ERROR = re.compile(rb"(?:\A|[\r\n])event: ?error[\r\n]")
 #: As much of an event's end as may lie before a cut: all of the longest end but its last byte.
 _SEAM_BYTES = 3
@@ -32,10 +31,28 @@ class SseCutter:
         """What came after the last whole event."""
         return bytes(self._held)
 
+    def only(self, data: bytes) -> bytes | None:
+        """Return the payload if `data` is one whole event of one `data` line, as nearly all pieces are; else `None`.
+
+        What has a payload here is done with; everything else is for `feed`.
+        """
+        # Four searches in C: a regular expression takes several times as long.
+        if (
+            self._held
+            or not self._started
+            or not data.startswith(b"data: ")
+            or data.find(b"\n") != len(data) - 2
+            or not data.endswith(b"\n\n")
+            or b"\r" in data
+        ):
+            return None
+        return data[6:-2].strip()
+
     def feed(self, data: bytes) -> list[tuple[bytes, bytes]]:
         """Return (event, payload) for each event that `data` completes; raise `TooLarge` for one that never ends."""
-        if not self._held and self._started and _ONE_LINE.fullmatch(data):  # as nearly all of them are
-            return [(data, data[6:-2].strip())]
+        payload = self.only(data)
+        if payload is not None:
+            return [(data, payload)]
         look_from = 0
         if self._held:
             # Joined and searched anew each time, a large event in small pieces would cost the square of its size.

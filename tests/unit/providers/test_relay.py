@@ -1,14 +1,13 @@
 """What a relayed endpoint is sent and what of its answer is passed on: bytes in, bytes out."""
 
 import json
-from contextlib import aclosing
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fake_transport import FakeResponse, FakeTransport, fields_of, relay_to
+from fake_transport import FakeResponse, FakeTransport, fields_of, pass_on, pass_on_to, relay_to
 from quorate.core.errors import Failure, Malformed, ProviderError, Unavailable
 from quorate.core.secret import Secret
 from quorate.model import Call, new_call
@@ -40,13 +39,9 @@ async def streamed(
 
 
 async def passed_on(relay: RelayEndpoint, body: bytes, call: Call) -> bytes:
-    pieces: list[bytes] = []
-    async with (
-        relay.stream(fields_of(body), call) as stream,
-        aclosing(stream.chunks(lambda: None)) as chunks,
-    ):
-        pieces.extend([chunk async for chunk in chunks])
-    return b"".join(pieces)
+    """What the caller gets; the end mark is the gateway's to send, after a stream that ends without an error."""
+    async with relay.stream(fields_of(body), call) as stream:
+        return b"".join([*await pass_on(stream), DONE])
 
 
 async def sent(body: bytes, **fields: Any) -> bytes:
@@ -293,10 +288,10 @@ async def test_an_error_in_mid_stream_is_raised_with_its_code() -> None:
 async def test_a_part_is_not_taken_for_the_whole(event: bytes) -> None:
     relay, _ = relay_to(FakeResponse(chunks=(FIRST + event + DONE,)))
     async with relay.stream(fields_of(b'{"model":"m"}'), new_call()) as stream:
-        chunks = stream.chunks(lambda: None)
-        assert await anext(chunks) == FIRST
+        told: list[bytes] = []
         with pytest.raises(Unavailable):
-            await anext(chunks)
+            await pass_on_to(told, stream)
+        assert told == [FIRST]
 
 
 async def test_a_byte_order_mark_hides_nothing() -> None:
@@ -328,16 +323,9 @@ async def test_what_came_before_an_error_is_passed_on_wherever_the_network_cut(c
     relay, _ = relay_to(FakeResponse(chunks=tuple(piece for piece in (data[:cut], data[cut:]) if piece)))
     told: list[bytes] = []
 
-    async def read() -> None:
-        async with (
-            relay.stream(fields_of(b'{"model":"m"}'), new_call()) as stream,
-            aclosing(stream.chunks(lambda: None)) as chunks,
-        ):
-            async for chunk in chunks:
-                told.append(chunk)  # noqa: PERF401 - what came before the error is the point
-
     with pytest.raises(ProviderError):
-        await read()
+        async with relay.stream(fields_of(b'{"model":"m"}'), new_call()) as stream:
+            await pass_on_to(told, stream)
     assert told == [FIRST]
 
 
@@ -345,8 +333,10 @@ async def test_an_error_before_any_text_comes_alone_so_that_it_can_be_tried_agai
     role = b'data: {"choices":[{"index":0,"delta":{"role":"assistant","content":""}}]}\n\n'
     relay, _ = relay_to(FakeResponse(chunks=(role + b'data: {"error":{"message":"overloaded"}}\n\n',)))
     async with relay.stream(fields_of(b'{"model":"m"}'), new_call()) as stream:
+        told: list[bytes] = []
         with pytest.raises(ProviderError):
-            await anext(stream.chunks(lambda: None))
+            await pass_on_to(told, stream)
+        assert told == []
 
 
 async def test_a_broken_chunk_ends_the_stream() -> None:
@@ -365,12 +355,8 @@ async def test_the_first_piece_is_told_once() -> None:
     told: list[int] = []
     response = transport.answers[0]
     assert isinstance(response, FakeResponse)
-    async with (
-        relay.stream(fields_of(b'{"model":"m"}'), new_call()) as stream,
-        aclosing(stream.chunks(lambda: told.append(response.given))) as chunks,
-    ):
-        async for _ in chunks:
-            pass
+    async with relay.stream(fields_of(b'{"model":"m"}'), new_call()) as stream:
+        await pass_on(stream, first=lambda: told.append(response.given))
     assert told == [2]
     assert response.began_after == 2
 
@@ -378,8 +364,8 @@ async def test_the_first_piece_is_told_once() -> None:
 async def test_leaving_in_mid_stream_costs_what_came() -> None:
     relay, _ = relay_to(FakeResponse(chunks=(FIRST, LAST, DONE)))
     call = new_call()
-    async with relay.stream(fields_of(b'{"model":"m"}'), call) as stream, aclosing(stream.chunks(lambda: None)) as told:
-        assert await anext(told) == FIRST
+    async with relay.stream(fields_of(b'{"model":"m"}'), call) as stream:
+        assert await pass_on(stream, leave_after=1) == [FIRST]
     assert call.budget.spend.estimated
     assert call.budget.spend.usage.completion_tokens == 1
 

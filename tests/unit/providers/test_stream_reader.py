@@ -1,12 +1,14 @@
 """Every way to cut a stream: either the same whole answer comes out, or an error, never a part as if it were whole."""
 
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fake_transport import FakeResponse
 from quorate.core.errors import Malformed, Unavailable
 from quorate.providers.dialect import StreamParser
 from quorate.providers.openai import OpenAIDialect
@@ -15,28 +17,14 @@ from quorate.wire.stream import Joiner
 from raw_server import events
 
 
-class Bytes:
-    """A response that is already here, in the given pieces."""
+@dataclass(slots=True, kw_only=True)
+class Bytes(FakeResponse):
+    """A response that is already here, in the given pieces; it counts how often its answer began."""
 
-    def __init__(self, pieces: Sequence[bytes]) -> None:
-        self.pieces = pieces
-        self.status = 200
-        self.headers: Mapping[str, str] = {}
-        self.lingered: list[float] = []
-        self.begins = 0
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self.pieces:
-            yield piece
-
-    async def read(self) -> bytes:
-        return b"".join(self.pieces)
+    begins: int = 0
 
     def began(self) -> None:
         self.begins += 1
-
-    def linger(self, seconds: float) -> None:
-        self.lingered.append(seconds)
 
 
 def piece(content: str | None = None, finish: str | None = None) -> dict[str, object]:
@@ -53,7 +41,7 @@ def parser() -> StreamParser:
 
 
 async def read(pieces: Sequence[bytes]) -> tuple[str, Bytes]:
-    response, joiner = Bytes(pieces), Joiner()
+    response, joiner = Bytes(chunks=tuple(pieces)), Joiner()
     texts = [delta.text async for delta in StreamReader(parser(), joiner).deltas(response)]
     assert "".join(texts) == joiner.response().text
     return joiner.response().text, response

@@ -195,9 +195,14 @@ class Short:
             self.written.append(piece)
         return self.open
 
+    def end(self, piece: bytes) -> bool:
+        if self.open:
+            self.written += [piece, b"over"]
+        return self.open
+
 
 async def write_to(short: Short, *, opened_later: bool) -> list[Message]:
-    """Write three pieces and the end; return what went the long way. The second or the third find the way changed."""
+    """Write two pieces and the end; return what went the long way. The second or the end finds the way changed."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
@@ -210,8 +215,8 @@ async def write_to(short: Short, *, opened_later: bool) -> list[Message]:
         short.open = opened_later
         await out.write(b"data: 2\n\n")
         short.open = True
-        await out.write(END)
-        await out.end()
+        await out.end(END)
+        assert hangup.over
     return sent
 
 
@@ -219,8 +224,8 @@ def test_events_take_the_short_way_and_a_slow_reader_is_waited_for() -> None:
     short = Short()
     sent = run_virtual(write_to(short, opened_later=False))
     head = (b"200", b"content-type", b"cache-control", b"x-accel-buffering", b"x-a")
-    assert short.written == [*head, b"data: 1\n\n", END]
-    assert [message.get("body") for message in sent] == [b"data: 2\n\n", b""]
+    assert short.written == [*head, b"data: 1\n\n", END, b"over"]
+    assert [message.get("body") for message in sent] == [b"data: 2\n\n"]
 
 
 def test_a_response_that_began_the_long_way_stays_on_it() -> None:
@@ -228,4 +233,43 @@ def test_a_response_that_began_the_long_way_stays_on_it() -> None:
     short.open = False
     sent = run_virtual(write_to(short, opened_later=True))
     assert short.written == []
-    assert [message.get("body") for message in sent] == [None, b"data: 1\n\n", b"data: 2\n\n", END, b""]
+    assert [message.get("body") for message in sent] == [None, b"data: 1\n\n", b"data: 2\n\n", END]
+
+
+def test_what_may_not_wait_is_written_now_or_not_at_all() -> None:
+    async def work() -> None:
+        short = Short()
+        exchange = Exchange()
+        hangup = Hangup(scope_of("POST", "/"), exchange.receive)
+        async with EventStream(exchange.send, [], hangup, heartbeat_s=15.0, at_once=short) as out:
+            assert out.write_now(b"data: 1\n\n")
+            assert out.begun
+            assert not out.write_now(END)  # there may be something to do before it
+            out.post(b": 2\n\n")
+            assert not out.write_now(b"data: 3\n\n")  # what was posted comes first
+            await out.write(b"data: 3\n\n")
+            assert out.write_now(b"data: 4\n\n")
+            short.open = False
+            assert not out.write_now(b"data: 5\n\n")
+            short.open = True
+            await out.end()
+            assert not out.write_now(b"data: 6\n\n")
+        assert short.written[-4:] == [b": 2\n\ndata: 3\n\n", b"data: 4\n\n", b"", b"over"]
+
+    run_virtual(work())
+
+
+def test_a_stream_that_speaks_at_once_needs_no_heartbeat() -> None:
+    async def work() -> None:
+        short = Short()
+        exchange = Exchange()
+        hangup = Hangup(scope_of("POST", "/"), exchange.receive)
+        async with EventStream(exchange.send, [], hangup, heartbeat_s=15.0, at_once=short) as out:
+            for _ in range(5):
+                await asyncio.sleep(10)
+                assert out.write_now(b"data: 1\n\n")
+            await asyncio.sleep(16)
+            assert short.written.count(PING) == 1
+            await out.end()
+
+    run_virtual(work())
