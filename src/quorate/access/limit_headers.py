@@ -1,6 +1,7 @@
 """The headers that tell a client how much is left, as OpenAI's API writes them."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from math import ceil
 
 from quorate.access.bound import WINDOW_S, Count, Unit, Window
@@ -13,7 +14,11 @@ _TOKENS = (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-rat
 
 def duration(seconds: float) -> bytes:
     """Return a time as `120ms`, `1.5s` or `6m0s`; never rounded down."""
-    milliseconds = ceil(seconds * 1000 - 1e-6) if seconds > 0 else 0
+    return _duration(ceil(seconds * 1000 - 1e-6) if seconds > 0 else 0)
+
+
+@lru_cache(maxsize=16)  # a request tells the same twice, and so do those that come in the same moment
+def _duration(milliseconds: int) -> bytes:
     whole, rest = divmod(milliseconds, 1000)
     if not whole:
         return b"%dms" % rest
@@ -30,7 +35,7 @@ def limit_headers(windows: Sequence[Window], counts: Sequence[Count]) -> Headers
     requests: tuple[int, Window, Count] | None = None
     tokens: tuple[int, Window, Count] | None = None
     for window, count in zip(windows, counts, strict=True):
-        left = window.amount - count.weighted
+        left = window.amount - (count.weighted if count.previous else count.current)
         if window.unit is Unit.REQUESTS:
             if requests is None or left < requests[0]:
                 requests = left, window, count

@@ -1,7 +1,7 @@
 """Limits counted in this process."""
 
 from quorate.access.admission import Admission
-from quorate.access.bound import Bounds
+from quorate.access.bound import Bounds, Unit
 from quorate.access.limit_headers import Headers, limit_headers
 from quorate.access.local_windows import LocalWindows
 from quorate.access.refusal import LimitReached, LimitTooSmall, too_many, too_many_at_once
@@ -38,10 +38,11 @@ class LocalCounts:
                 self._taken[places.name] = left
             else:
                 del self._taken[places.name]
-        for window in admission.bounds.windows:
-            difference = window.cost(tokens_used) - window.cost(admission.tokens)
-            if difference:
-                self._windows.adjust(window.name, difference, admission.minute)
+        difference = tokens_used - admission.tokens
+        if difference:
+            for window in admission.bounds.windows:
+                if window.unit is Unit.TOKENS:
+                    self._windows.adjust(window.name, difference, admission.minute)
 
     def _headers(self, bounds: Bounds) -> Headers:
         return limit_headers(bounds.windows, self._windows.counts(bounds.windows))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from quorate.access.bound import WINDOW_S, Count, Window
+from quorate.access.bound import WINDOW_S, Count, Unit, Window
 from quorate.core.clock import Clock
 
 
@@ -25,15 +25,15 @@ class LocalWindows:
         """Charge a request to all windows; return the first that has no room for it, and then charge none."""
         left_s = self._left_s()
         current, previous = self._current, self._previous
+        charged: dict[str, int] = {}
         for window in windows:
-            counted = current.get(window.name, 0)
-            before = previous.get(window.name, 0)
-            if before:
-                counted += int(before * left_s / WINDOW_S)
-            if counted + window.cost(tokens) > window.amount:
+            name, cost = window.name, 1 if window.unit is Unit.REQUESTS else tokens
+            counted = current.get(name, 0)
+            before = int(previous.get(name, 0) * left_s / WINDOW_S) if previous else 0
+            if before + counted + cost > window.amount:
                 return window
-        for window in windows:
-            current[window.name] = current.get(window.name, 0) + window.cost(tokens)
+            charged[name] = counted + cost
+        current.update(charged)
         return None
 
     def counts(self, windows: Sequence[Window]) -> list[Count]:
