@@ -68,6 +68,7 @@ Start = Callable[..., RunWriter]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "GATHER_S", 0.002)
+    monkeypatch.setattr(writer_module, "GATHER_MANY_S", 0.004)
     monkeypatch.setattr(writer_module, "FIRST_PAUSE_S", 0.001)
     monkeypatch.setattr(writer_module, "LONGEST_PAUSE_S", 0.002)
 
