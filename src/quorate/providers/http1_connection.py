@@ -21,7 +21,7 @@ SLICE_BYTES = 64 * 1024
 class Tap(Protocol):
     """Takes pieces of a body while somebody waits for the rest; the waiting goes on."""
 
-    def take(self) -> bool:
+    def take(self, data: bytes) -> bool:
         """Take what has arrived; return whether to go on waiting."""
         ...
 
@@ -173,17 +173,16 @@ class Connection(asyncio.Protocol):
         except RAISED as error:
             self.abort(error)
             return
-        if response.size > HIGH_WATER_BYTES and not self._paused and self._transport is not None:
-            self._paused = True
-            self._transport.pause_reading()
-        if response.complete:
-            self._wake()
-        elif response.size:
-            if self.tap is not None and self.tap.take():
+        if self.tap is not None and response.size and not response.complete:
+            if self.tap.take(response.take()):
                 self._heard_at = self._loop.time()
             else:
                 self._wake()
-        elif response.has_head is not had_head:
+            return
+        if response.size > HIGH_WATER_BYTES and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+        if response.size or response.complete or response.has_head is not had_head:
             self._wake()
 
     def eof_received(self) -> None:  # noqa: D102

@@ -52,14 +52,14 @@ class Http1Response:
         chunk = self._take() or await self._next()
         if not chunk:
             raise StopAsyncIteration
-        self._count(chunk)
+        self.count(chunk)
         return chunk
 
     async def read(self) -> bytes:
         """Return the rest of the body."""
         if self._inflater is None and self._connection.response.complete:  # the usual case: all of it in one packet
             chunk = self._connection.take()
-            self._count(chunk)
+            self.count(chunk)
             return chunk
         chunks: list[bytes] = []
         async for chunk in self:
@@ -71,7 +71,7 @@ class Http1Response:
         """Give `into` each chunk in the moment it arrives; see `HttpResponse.pour`."""
         tap = _Pouring(self, into)
         while chunk := self._take() or await self._next(tap):
-            self._count(chunk)
+            self.count(chunk)
             if not into(chunk):
                 return True
         if tap.error is not None:
@@ -92,9 +92,11 @@ class Http1Response:
             where = urlsplit(self.headers.get("location", ""))
             raise refuse_redirect(self.status, f"{where.scheme}://{where.hostname}" if where.hostname else "")
 
-    def _count(self, chunk: bytes) -> None:
+    def count(self, chunk: bytes) -> None:
+        """Count a chunk that was read; raises `Malformed` for more than is allowed."""
         self._read_bytes += len(chunk)
-        self._require_within(self._read_bytes)
+        if self._read_bytes > self._limit_bytes:
+            self._require_within(self._read_bytes)
 
     def _require_within(self, size: int) -> None:
         if size > self._limit_bytes:
@@ -153,14 +155,6 @@ class Http1Response:
         if failure is not None:
             raise provider_error(failure, in_body=True) from failure
 
-    def take_now(self) -> bytes:
-        """Return what has just arrived, counted."""
-        chunk = self._connection.take()
-        self._read_bytes += len(chunk)
-        if self._read_bytes > self._limit_bytes:
-            self._require_within(self._read_bytes)
-        return chunk
-
     def limit(self, waited_s: float) -> WaitLimit:
         """Return the limit of a wait that began so long ago."""
         return self._timer.limit(self._phase, waited_s)
@@ -169,19 +163,20 @@ class Http1Response:
 class _Pouring:
     """The `Tap` of one `pour`; a live object. `ended`: no more is taken, by its wish or after its error."""
 
-    __slots__ = ("_into", "_response", "ended", "error", "limit")
+    __slots__ = ("_count", "_into", "ended", "error", "limit")
 
     def __init__(self, response: Http1Response, into: Callable[[bytes], bool]) -> None:
-        self._response = response
+        self._count = response.count
         self._into = into
         self.limit = response.limit
         self.ended = False
         self.error: BaseException | None = None
 
-    def take(self) -> bool:
+    def take(self, data: bytes) -> bool:
         """Pass on what has arrived; an error is kept for whoever waits: it is not the event loop's."""
         try:
-            self.ended = not self._into(self._response.take_now())
+            self._count(data)
+            self.ended = not self._into(data)
         except BaseException as error:  # noqa: BLE001 - see above
             self.ended, self.error = True, error
         return not self.ended

@@ -201,9 +201,13 @@ class Heard:
         """Whether anything of an answer has come."""
         return bool(self._texts)
 
-    def continues(self, facts: ChunkFacts) -> bool:
+    def continues(self, data: bytes) -> bool:
         """Take a chunk into account that only continues one answer; `False`, with nothing done, for any other."""
-        if facts.usage is not None or len(facts.choices) != 1:
+        try:
+            facts = _chunk.decode(data)
+        except UNREAD:
+            return False
+        if len(facts.choices) != 1 or facts.usage is not None or facts.error is not None or facts.x_groq is not None:
             return False
         choice = facts.choices[0]
         text = None if choice.delta is None else choice.delta.only_text()

@@ -97,8 +97,7 @@ class RelayedStream:
         A short way for these: what is common to all of them is all that a stream costs.
         """
         payload = self._cutter.only(data)
-        facts = None if payload is None else read_chunk(payload)
-        return facts is not None and self._heard.continues(facts)
+        return payload is not None and self._heard.continues(payload)
 
     def _linger(self) -> None:
         """Wait only so long for what may follow a whole answer."""
