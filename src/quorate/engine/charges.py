@@ -1,19 +1,17 @@
 """From what a call was charged to the lines of its ledger."""
 
-from collections import Counter
-
 from quorate.model.call import Call
 from quorate.model.ledger import LedgerLine, Move
 
 
 def charged(call: Call, *, model: str, at_s: float) -> tuple[LedgerLine, ...]:
     """Return a line for everything that was charged by now, the Unix time `at_s`; `model` is what was asked."""
-    tries = Counter[tuple[str, str]]()
+    tries: dict[tuple[str, str], int] = {}
     lines: list[LedgerLine] = []
     for position, attempt in enumerate(call.budget.attempts, 1):
         answered = attempt.model or model
         branch = attempt.branch or answered
-        tries[branch, answered] += 1
+        number = tries[branch, answered] = tries.get((branch, answered), 0) + 1
         charge = attempt.charge
         lines.append(
             LedgerLine(
@@ -23,7 +21,7 @@ def charged(call: Call, *, model: str, at_s: float) -> tuple[LedgerLine, ...]:
                 position=position,
                 branch=branch,
                 model=answered,
-                attempt=tries[branch, answered],
+                attempt=number,
                 prompt_tokens=charge.usage.prompt_tokens,
                 completion_tokens=charge.usage.completion_tokens,
                 estimated=charge.estimated,

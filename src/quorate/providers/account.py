@@ -28,6 +28,17 @@ class Arrived(Protocol):
         ...
 
 
+class _NothingCame:
+    finished = False
+
+    def response(self) -> ChatResponse:
+        return NO_ANSWER
+
+
+#: What has arrived of an answer that comes as a whole, or not at all.
+NOTHING_CAME: Arrived = _NothingCame()
+
+
 def hold_most(request: ChatRequest, call: Call, *, model: str, price: Price | None) -> Held:
     """Return what a request to `model` holds of the call's budget: the most it may cost; nothing without a price.
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -84,7 +84,7 @@ class Endpoint:
         request = self.with_params(request)
         outgoing = self.dialect.build(request, self.target)
         if call.trace is not None:
-            outgoing = replace(outgoing, headers={**outgoing.headers, **call.trace.headers})
+            outgoing = msgspec.structs.replace(outgoing, headers={**outgoing.headers, **call.trace.headers})
         call.deadline.require(f"{self.name!r} was asked")
         arrived = Joiner() if request.stream else WholeAnswer()
         account = self.account(

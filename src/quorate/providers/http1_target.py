@@ -16,7 +16,7 @@ _PLAIN = re.compile(
 _PORTS = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)  # made once for each URL, and looked up for every request
 class HttpTarget:
     """`origin` is what connections are shared by and what the gate judges addresses by; `path` includes the query.
 

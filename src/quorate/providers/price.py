@@ -24,6 +24,11 @@ class Rates:
 
     def millionths(self, usage: Usage) -> int:
         """Return what `usage` costs in millionths of a micro-USD: exact."""
+        if not (usage.cached_tokens or usage.cache_write_tokens or usage.reasoning_tokens):
+            return (
+                usage.prompt_tokens * self.input_microusd_per_mtok
+                + usage.completion_tokens * self.output_microusd_per_mtok
+            )
         cached = min(usage.cached_tokens, usage.prompt_tokens)
         written = min(usage.cache_write_tokens, usage.prompt_tokens - cached)
         reasoning = min(usage.reasoning_tokens, usage.completion_tokens)

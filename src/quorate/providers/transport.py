@@ -12,14 +12,16 @@ from quorate.core.clock import Deadline
 from quorate.core.errors import DeadlineExceeded, Failure, QuorateError, Unavailable
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpRequest:
+class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     """One request, ready to be sent. Headers may hold a key, so neither they nor the body show in `repr`."""
 
     url: str
     method: str = "POST"
-    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
-    body: bytes = field(default=b"", repr=False)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict[str, str])
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"HttpRequest(url={self.url!r}, method={self.method!r})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,27 +162,30 @@ class PhaseTimer:
     Made when the request begins; the first token's time runs from `headers_arrived`.
     """
 
-    __slots__ = ("_call", "_first_token", "_limits", "_total")
+    __slots__ = ("_call", "_first_token_at", "_limits", "_monotonic", "_total_at")
 
     def __init__(self, limits: PhaseLimits, deadline: Deadline) -> None:
         self._limits = limits
         self._call = deadline
-        self._total = Deadline.after(deadline.clock, limits.total_s)
-        self._first_token = Deadline(clock=deadline.clock)
+        self._monotonic = deadline.clock.monotonic
+        total_s = limits.total_s
+        self._total_at = None if total_s is None else self._monotonic() + total_s
+        self._first_token_at: float | None = None
 
     def headers_arrived(self) -> None:
         """Begin the first token's time."""
-        self._first_token = Deadline.after(self._call.clock, self._limits.first_token_s)
+        if self._limits.first_token_s is not None:
+            self._first_token_at = self._monotonic() + self._limits.first_token_s
 
     def limit(self, phase: Phase, waited_s: float = 0.0) -> WaitLimit:
         """Return the limit for a wait in `phase` that begins now, or began `waited_s` ago."""
         named = self._named(phase)
-        now = self._call.clock.monotonic()
+        now = self._monotonic()
         at = None if named is None else now - waited_s + named
-        if phase is Phase.FIRST_TOKEN and self._first_token.at is not None:
-            at = self._first_token.at
+        if phase is Phase.FIRST_TOKEN and self._first_token_at is not None:
+            at = self._first_token_at
         due: Phase | None = phase
-        total, call = self._total.at, self._call.at
+        total, call = self._total_at, self._call.at
         if total is not None and (at is None or total < at):
             at, due, named = total, Phase.TOTAL, self._limits.total_s
         if call is not None and (at is None or call <= at):

@@ -1,8 +1,9 @@
 """What a request asks for, read before it is admitted; how that is read differs from one kind of call to another."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from quorate.access.authorize import Asked, authorize
 from quorate.access.budgets import Reservation
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 AD_HOC = "parallel"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Incoming:
+class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     """A request of somebody who may make such requests; its body is not read yet."""
 
     services: "Services"
@@ -35,8 +35,7 @@ class Incoming:
     receive: Receive
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Asking:
+class Asking(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for, as far as the admission has to know.
 
     `model` is what limits, metrics and the record call it, `tokens` about how many it may take. `model_asked` and
@@ -48,7 +47,7 @@ class Asking:
     model: str
     tokens: int
     body: bytes = b""
-    fields: Fields = field(default_factory=Fields)
+    fields: Fields = msgspec.field(default_factory=Fields)
     model_asked: Model | None = None
     relay: RelayEndpoint | None = None
     stream: bool = False
