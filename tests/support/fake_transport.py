@@ -85,7 +85,7 @@ class FakeTransport:
         return
 
 
-class Left(Exception):  # noqa: N818 - no error, only the way out
+class Left(Exception):
     """The caller left."""
 
 

@@ -84,7 +84,7 @@ class EventStream:
         self._posted: list[bytes] = []
         # The heartbeat must not speak between the head and the first event, nor after the end.
         self._turn = asyncio.Lock()
-        # What speaks beside the work begins when there is something to say: most answers end before the first heartbeat.
+        # What speaks beside the work begins when it has something to say: most answers end before the first heartbeat.
         self._awake: asyncio.Event | None = None
         self._pump = Standby()
         self._first_beat: asyncio.TimerHandle | None = None
