@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 from math import floor
+from typing import NamedTuple
 
 import msgspec
 
@@ -68,6 +69,13 @@ def bounds_of(whose: str, name: str, allowance: Allowance) -> Bounds:
     )
 
 
+class Standing(NamedTuple):
+    """How a window stands: how much is left of it, and in how many seconds all of it is there again."""
+
+    left: int
+    reset_s: float
+
+
 class Count(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a sliding window holds: the minute that is over and the seconds for which it still weighs, and this one.
 
@@ -90,6 +98,10 @@ class Count(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def reset_s(self) -> float:
         """Seconds until nothing counts any more, if nothing is added."""
         return self.current_ttl_s if self.current else self.previous_ttl_s if self.previous else 0.0
+
+    def standing(self, amount: int) -> Standing:
+        """Return how a window of this amount stands."""
+        return Standing(amount - self.weighted, self.reset_s)
 
     def wait_s(self, *, amount: int, cost: int) -> float:
         """Return the seconds until `cost` fits into `amount`, if nothing is added; `cost` <= `amount`."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from math import ceil
 
-from quorate.access.bound import WINDOW_S, Count, Unit, Window
+from quorate.access.bound import WINDOW_S, Standing, Unit, Window
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -27,28 +27,26 @@ def _duration(milliseconds: int) -> bytes:
     return b"%d.%03ds" % (whole, rest) if rest else b"%ds" % whole
 
 
-def limit_headers(windows: Sequence[Window], counts: Sequence[Count]) -> Headers:
+def limit_headers(windows: Sequence[Window], standings: Sequence[Standing]) -> Headers:
     """Return `x-ratelimit-{limit,remaining,reset}-{requests,tokens}` of the window with the least left, for each unit.
 
     `reset` is the time until all of the limit is there again.
     """
-    requests: tuple[int, Window, Count] | None = None
-    tokens: tuple[int, Window, Count] | None = None
-    for window, count in zip(windows, counts, strict=True):
-        left = window.amount - (count.weighted if count.previous else count.current)
+    requests = tokens = -1
+    for at, window in enumerate(windows):
         if window.unit is Unit.REQUESTS:
-            if requests is None or left < requests[0]:
-                requests = left, window, count
-        elif tokens is None or left < tokens[0]:
-            tokens = left, window, count
-    told = () if requests is None else _told(_REQUESTS, *requests)
-    return told if tokens is None else (*told, *_told(_TOKENS, *tokens))
+            if requests < 0 or standings[at].left < standings[requests].left:
+                requests = at
+        elif tokens < 0 or standings[at].left < standings[tokens].left:
+            tokens = at
+    told = () if requests < 0 else _told(_REQUESTS, windows[requests].amount, *standings[requests])
+    return told if tokens < 0 else (*told, *_told(_TOKENS, windows[tokens].amount, *standings[tokens]))
 
 
-def _told(names: tuple[bytes, bytes, bytes], left: int, window: Window, count: Count) -> Headers:
+def _told(names: tuple[bytes, bytes, bytes], amount: int, left: int, reset_s: float) -> Headers:
     limit, remaining, reset = names
     return (
-        (limit, b"%d" % window.amount),
+        (limit, b"%d" % amount),
         (remaining, b"%d" % max(0, left)),
-        (reset, duration(count.reset_s)),
+        (reset, duration(reset_s)),
     )

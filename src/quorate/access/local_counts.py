@@ -1,8 +1,8 @@
 """Limits counted in this process."""
 
 from quorate.access.admission import Admission
-from quorate.access.bound import Bounds, Unit
-from quorate.access.limit_headers import Headers, limit_headers
+from quorate.access.bound import Bounds, Unit, Window
+from quorate.access.limit_headers import limit_headers
 from quorate.access.local_windows import LocalWindows
 from quorate.access.refusal import LimitReached, LimitTooSmall, too_many, too_many_at_once
 from quorate.core.clock import Clock
@@ -20,14 +20,14 @@ class LocalCounts:
         for places in bounds.places:
             if self._taken.get(places.name, 0) >= places.amount:
                 raise self._told(too_many_at_once(places), bounds)
-        if (full := self._windows.take(bounds.windows, tokens)) is not None:
-            (count,) = self._windows.counts((full,))
-            raise self._told(too_many(full, count, tokens), bounds)
+        standings = self._windows.take(bounds.windows, tokens)
+        if isinstance(standings, Window):
+            (count,) = self._windows.counts((standings,))
+            raise self._told(too_many(standings, count, tokens), bounds)
         for places in bounds.places:
             self._taken[places.name] = self._taken.get(places.name, 0) + 1
-        return Admission(
-            headers=self._headers(bounds), bounds=bounds, tokens=tokens, minute=self._windows.latest_minute
-        )
+        headers = limit_headers(bounds.windows, standings)
+        return Admission(headers=headers, bounds=bounds, tokens=tokens, minute=self._windows.latest_minute)
 
     def settle(self, admission: Admission, tokens_used: int) -> None:
         """Charge what was used beyond the estimate, or give back what was not; free the places."""
@@ -44,9 +44,9 @@ class LocalCounts:
                 if window.unit is Unit.TOKENS:
                     self._windows.adjust(window.name, difference, admission.minute)
 
-    def _headers(self, bounds: Bounds) -> Headers:
-        return limit_headers(bounds.windows, self._windows.counts(bounds.windows))
-
     def _told(self, refusal: LimitReached | LimitTooSmall, bounds: Bounds) -> LimitReached | LimitTooSmall:
-        refusal.headers = self._headers(bounds)
+        windows = bounds.windows
+        counts = self._windows.counts(windows)
+        standings = [count.standing(window.amount) for window, count in zip(windows, counts, strict=True)]
+        refusal.headers = limit_headers(windows, standings)
         return refusal

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from quorate.access.bound import WINDOW_S, Count, Unit, Window
+from quorate.access.bound import WINDOW_S, Count, Standing, Unit, Window
 from quorate.core.clock import Clock
 
 
@@ -21,20 +21,26 @@ class LocalWindows:
         self._current: dict[str, int] = {}
         self._previous: dict[str, int] = {}
 
-    def take(self, windows: Sequence[Window], tokens: int) -> Window | None:
-        """Charge a request to all windows; return the first that has no room for it, and then charge none."""
+    def take(self, windows: Sequence[Window], tokens: int) -> Window | Sequence[Standing]:
+        """Charge a request to all windows and return how they stand then.
+
+        The first that has no room for it is returned instead, and nothing charged.
+        """
         left_s = self._left_s()
         current, previous = self._current, self._previous
         charged: dict[str, int] = {}
+        standings: list[Standing] = []
         for window in windows:
             name, cost = window.name, 1 if window.unit is Unit.REQUESTS else tokens
             counted = current.get(name, 0)
             before = int(previous.get(name, 0) * left_s / WINDOW_S) if previous else 0
-            if before + counted + cost > window.amount:
+            left = window.amount - before - counted - cost
+            if left < 0:
                 return window
             charged[name] = counted + cost
+            standings.append(Standing(left, left_s + WINDOW_S))
         current.update(charged)
-        return None
+        return standings
 
     def counts(self, windows: Sequence[Window]) -> list[Count]:
         """Return what each window holds, all at one moment."""

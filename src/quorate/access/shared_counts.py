@@ -83,7 +83,9 @@ class SharedCounts:
         if refusal is not None:
             await self._undo(bounds, lease, taken, tokens)
             counts = await self._counts(bounds.windows)
-        headers = limit_headers(bounds.windows, counts)
+        windows = bounds.windows
+        standings = [count.standing(window.amount) for window, count in zip(windows, counts, strict=True)]
+        headers = limit_headers(windows, standings)
         if refusal is not None:
             refusal.headers = headers
             raise refusal

@@ -27,6 +27,15 @@ class Answering:
     def __init__(self, cycle: "RequestResponseCycle") -> None:
         self._cycle = cycle
 
+    def body(self) -> bytes | None:
+        """Return the body of the request if all of it has come, `None` if it has to be waited for; once."""
+        cycle = self._cycle
+        if cycle.more_body or cycle.disconnected:
+            return None
+        body, cycle.body = bytes(cycle.body), bytearray()
+        cycle.flow.resume_reading()
+        return body
+
     def send(self, status: int, headers: Iterable[Header], body: bytes) -> bool:
         """Send a whole answer; `headers` hold its length."""
         cycle = self._cycle

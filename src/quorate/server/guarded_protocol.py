@@ -9,6 +9,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from quorate.server.answering import Answering
 from quorate.server.hangup import SCOPE_KEY, Listeners
+from quorate.server.inbound import BODY_KEY
 from quorate.server.outbound import ANSWER_KEY
 
 if TYPE_CHECKING:
@@ -187,7 +188,9 @@ class GuardedProtocol(HttpToolsProtocol):
         # What follows a body in chunks is no header: it would be taken for one where it comes in the same piece, past
         # every proxy that looks at headers only.
         self.headers = []
-        self.scope[ANSWER_KEY] = Answering(cycle)  # type: ignore[typeddict-unknown-key]
+        answering = Answering(cycle)
+        self.scope[ANSWER_KEY] = answering  # type: ignore[typeddict-unknown-key]
+        self.scope[BODY_KEY] = answering.body  # type: ignore[typeddict-unknown-key]
 
     def _without_offer(self) -> bytes:
         """Return the head of the request without what asks for another protocol."""

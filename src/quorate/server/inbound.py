@@ -15,6 +15,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+#: Where a connection of ours (`GuardedProtocol`) offers the body without a wait.
+BODY_KEY = "quorate.body"
+
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 _JSON_TYPES = frozenset({b"application/json"})
 #: One level down for an opening bracket, one up (-1 as a byte) for a closing one; quotation marks are left as they are.
@@ -33,10 +36,14 @@ _BLOCK = 65_536
 
 
 class Inbound:
-    """The facts of one request; a live object. Header values are bytes as they came, `None` if absent."""
+    """The facts of one request; a live object. Header values are bytes as they came, `None` if absent.
+
+    `arrived` gives the body if all of it is there already, where the server is ours.
+    """
 
     __slots__ = (
         "api_key",
+        "arrived",
         "authorization",
         "content_encoding",
         "content_length",
@@ -56,6 +63,7 @@ class Inbound:
         self.path: str = scope["path"]
         client = scope.get("client")
         self.peer: str = client[0] if client else ""
+        self.arrived: Callable[[], bytes | None] | None = scope.get(BODY_KEY)
         self.authorization: bytes | None = None
         self.api_key: bytes | None = None
         self.content_type: bytes | None = None
@@ -115,18 +123,20 @@ async def read_body(inbound: Inbound, receive: Receive, *, limit_bytes: int) -> 
     declared = inbound.content_length
     if declared is not None and declared.isdigit() and int(declared) > limit_bytes:
         raise _too_large(limit_bytes)
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if message["type"] != "http.request" or message.get("more_body", False) or len(body) > limit_bytes:
-        body = await _rest(message, receive, limit_bytes)
+    body = None if inbound.arrived is None else inbound.arrived()
+    if body is None:
+        body = await _received(receive, limit_bytes)
+    elif len(body) > limit_bytes:
+        raise _too_large(limit_bytes)
     encoding = inbound.content_encoding
     return body if encoding is None or encoding == b"identity" else _decompressed(body, encoding, limit_bytes)
 
 
-async def _rest(message: Message, receive: Receive, limit_bytes: int) -> bytes:
+async def _received(receive: Receive, limit_bytes: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
+        message = await receive()
         if message["type"] != "http.request":
             raise ClientGone("the caller left before the request was complete")
         part: bytes = message.get("body", b"")
@@ -136,7 +146,6 @@ async def _rest(message: Message, receive: Receive, limit_bytes: int) -> bytes:
         parts.append(part)
         if not message.get("more_body", False):
             return b"".join(parts)
-        message = await receive()
 
 
 def _decompressed(body: bytes, encoding: bytes, limit_bytes: int) -> bytes:
