@@ -2,8 +2,9 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from quorate.access.admission import Admission
 from quorate.access.budgets import Reservation
@@ -27,8 +28,7 @@ _HTTP_OK = 200
 _log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True, kw_only=True)
-class Job:
+class Job(msgspec.Struct, kw_only=True, eq=False):
     """A live object: the request, what answers it, and how far the answer has come.
 
     `relay` is set if the bytes of the model, or of what it wraps, can be passed on. `headers` go out with the answer.
@@ -52,7 +52,7 @@ class Job:
     at_once: AnswersAtOnce | None = None
     spoke: bool = False
     error: QuorateError | None = None
-    members: dict[str, Admission] = field(default_factory=dict[str, Admission])
+    members: dict[str, Admission] = msgspec.field(default_factory=dict[str, Admission])
     held: Reservation | None = None
     asked: Any = None
     admission: Admission | None = None
