@@ -68,7 +68,7 @@ class EngineEnded(Exception):
 @contextmanager
 def engines(folder: Path) -> Generator[Mapping[str, Engine]]:
     """Give those that are there; none without their environment."""
-    environment = Path(os.environ.get(_ENVIRONMENT, _HERE.parent / ".cache" / "engines"))
+    environment = Path(os.environ.get(_ENVIRONMENT, _HERE.parent / ".bench" / "engines"))
     python = environment / "bin" / "python"
     found: dict[str, Engine] = {}
     with ExitStack() as stack:

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Makes the environment in which the benchmark of flows runs other engines: for measurements only, never a dependency.
 #
-#   bench/engines/setup.sh [FOLDER]       default: .cache/engines; elsewhere, set QUORATE_BENCH_ENGINES to FOLDER
+#   bench/engines/setup.sh [FOLDER]       default: .bench/engines; elsewhere, set QUORATE_BENCH_ENGINES to FOLDER
 set -euo pipefail
-folder="${1:-$(dirname "$0")/../../.cache/engines}"
+folder="${1:-$(dirname "$0")/../../.bench/engines}"
 python="${PYTHON:-python3}"
 unset PYTHONDONTWRITEBYTECODE
 

@@ -36,7 +36,7 @@ PROMPT = "What is the capital of France? Answer with one word, then explain in o
 _START_S = 60.0
 WATCH_S = 0.25
 _SETTLE_S = 0.3
-LITELLM = Path(os.environ.get("QUORATE_BENCH_LITELLM", ".cache/litellm"))
+LITELLM = Path(os.environ.get("QUORATE_BENCH_LITELLM", ".bench/litellm"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

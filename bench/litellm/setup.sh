@@ -3,10 +3,10 @@
 # Its best case: the SDK of OpenTelemetry (without it, it tries a failing import with every request), httptools and
 # uvloop for its server, compiled bytecode.
 #
-#   bench/litellm/setup.sh [FOLDER]       default: .cache/litellm; elsewhere, set QUORATE_BENCH_LITELLM to FOLDER
+#   bench/litellm/setup.sh [FOLDER]       default: .bench/litellm; elsewhere, set QUORATE_BENCH_LITELLM to FOLDER
 #   PYTHON=python3.12 bench/litellm/setup.sh
 set -euo pipefail
-folder="${1:-$(dirname "$0")/../../.cache/litellm}"
+folder="${1:-$(dirname "$0")/../../.bench/litellm}"
 python="${PYTHON:-python3}"
 unset PYTHONDONTWRITEBYTECODE
 

@@ -60,8 +60,10 @@ class EntryMaker:
         self._prices = PriceCatalog(cache_path=price_cache(self.settings.environ))
         if self.providers:
             self._connect()
-            # The first look-up makes the table, which blocks; later ones may come from the event loop.
-            self._prices.lookup("openai", "")
+            # The first look-up makes the table and unpacks a provider's models, which blocks; later ones may come from
+            # the event loop.
+            for priced_as in {setup.priced_as for setup in self.providers.values() if setup.priced_as is not None}:
+                self._prices.lookup(priced_as, "")
 
     def catalog(self) -> Catalog:
         """Return the catalog of all models."""

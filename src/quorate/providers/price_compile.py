@@ -12,7 +12,7 @@ from genai_prices.data import providers
 
 from quorate.core.units import MICROUSD_PER_USD
 from quorate.providers.price import Price, PriceTier
-from quorate.providers.price_table import DatedPrice, PricedModel, PricedProvider, Rule
+from quorate.providers.price_table import DatedPrice, PricedModel, PricedProvider, Rule, pack
 
 _SOURCE = f"genai-prices {genai_prices.__version__}"
 #: The data gives dollars per thousand requests; we keep micro-USD per request.
@@ -54,7 +54,7 @@ def compile_providers() -> tuple[PricedProvider, ...]:
             id=provider.id,
             rule=None if provider.provider_match is None else _rule(provider.provider_match),
             fallbacks=tuple(provider.fallback_model_providers or ()),
-            models=tuple(_model(model) for model in provider.models),
+            packed=pack([_model(model) for model in provider.models]),
         )
         for provider in providers
     )

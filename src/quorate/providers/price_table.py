@@ -1,8 +1,10 @@
-"""The flat price table, kept as one JSON file between runs."""
+"""The price table, kept as one JSON file between runs; the models of a provider are packed until somebody asks."""
 
 import os
 import re
 import tempfile
+import zlib
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +15,7 @@ import msgspec
 from quorate.providers.price import Price
 
 #: Counts up when the meaning of the file changes.
-_FORMAT = 2
+_FORMAT = 3
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -82,42 +84,70 @@ class PricedModel(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         return next((dated for dated in reversed(self.prices) if dated.holds(utc)), self.prices[0]).price
 
 
+_MODELS = msgspec.json.Decoder(tuple[PricedModel, ...])
+
+
 class PricedProvider(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A provider of the table; `fallbacks` are the providers whose models it resells."""
+    """A provider of the table; `fallbacks` are the providers whose models it resells.
+
+    Its models are packed, a fifteenth of their size in memory: a process asks for those of few providers.
+    """
 
     id: str
-    models: tuple[PricedModel, ...]
+    packed: bytes
     rule: Rule | None = None
     fallbacks: tuple[str, ...] = ()
 
-    def find(self, model: str) -> PricedModel | None:
-        """Return the model with the id or, if there is none, the first whose rule recognises `model` (lower-cased)."""
-        exact = (priced for priced in self.models if priced.id.lower() == model)
-        ruled = (priced for priced in self.models if priced.rule.matches(model))
-        return next(exact, None) or next(ruled, None)
+    def models(self) -> tuple[PricedModel, ...]:
+        """Unpack its models: below 1 ms, for a reseller of a thousand models 6 ms."""
+        return _MODELS.decode(zlib.decompress(self.packed))
+
+
+def pack(models: Sequence[PricedModel]) -> bytes:
+    """Return models as a provider keeps them."""
+    return zlib.compress(msgspec.json.encode(models))
+
+
+def find(models: Sequence[PricedModel], name: str) -> PricedModel | None:
+    """Return the model with the id or, if there is none, the first whose rule recognises `name` (lower-cased)."""
+    exact = (priced for priced in models if priced.id.lower() == name)
+    ruled = (priced for priced in models if priced.rule.matches(name))
+    return next(exact, None) or next(ruled, None)
 
 
 class PriceTable(msgspec.Struct, frozen=True, kw_only=True):
-    """All known prices; `key` names the format and the version of the data they were compiled from."""
+    """All known prices.
+
+    `key` names the format and the version of the data they were compiled from, `checksum` is that of what is packed.
+    """
 
     key: str
+    checksum: int
     providers: tuple[PricedProvider, ...]
+
+
+def _checksum(providers: Iterable[PricedProvider]) -> int:
+    value = 0
+    for provider in providers:
+        value = zlib.crc32(provider.packed, value)
+    return value
 
 
 def load_table(cache_path: Path | None) -> PriceTable:
     """Return the table, from the file at `cache_path` if it holds this version's, else compiled and written there.
 
     A file that is missing, damaged or of another version is replaced; one that cannot be written is done without.
-    Blocking: 160 ms to compile (nearly all of it imports the data), 8 ms from the file.
+    Blocking: 160 ms to compile (nearly all of it imports the data), 1 ms from the file.
     """
     key = f"{_FORMAT}/{version('genai-prices')}"
     table = None if cache_path is None else _read(cache_path)
-    if table is not None and table.key == key:
+    if table is not None and table.key == key and table.checksum == _checksum(table.providers):
         return table
     # slow: 150 ms, needed only when there is no file with the compiled table
     from quorate.providers.price_compile import compile_providers  # noqa: PLC0415
 
-    table = PriceTable(key=key, providers=compile_providers())
+    providers = compile_providers()
+    table = PriceTable(key=key, checksum=_checksum(providers), providers=providers)
     if cache_path is not None:
         _write(cache_path, msgspec.json.encode(table))
     return table

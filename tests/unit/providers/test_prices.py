@@ -7,6 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import genai_prices
+import msgspec
 import pytest
 from genai_prices import types
 from genai_prices.data import providers
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from quorate.core.clock import ManualClock
 from quorate.model import Usage
 from quorate.providers.price import PriceTier
-from quorate.providers.price_table import DatedPrice, PricedModel, Rule, load_table
+from quorate.providers.price_table import DatedPrice, PricedModel, PricedProvider, PriceTable, Rule, load_table
 from quorate.providers.prices import Price, PriceCatalog
 
 MTOK = 1_000_000
@@ -356,7 +357,32 @@ def test_a_damaged_or_outdated_file_is_replaced(tmp_path: Path, damage: bytes) -
     path = tmp_path / "prices.json"
     path.write_bytes(damage)
     assert PriceCatalog(cache_path=path).lookup("openai", "gpt-4o") is not None
-    assert path.stat().st_size > 100_000
+    assert path.stat().st_size > 50_000
+
+
+def test_a_file_with_a_bit_turned_in_what_is_packed_is_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "prices.json"
+    table = load_table(path)
+    packed = bytearray(table.providers[0].packed)
+    packed[len(packed) // 2] ^= 1
+    bad = msgspec.structs.replace(table.providers[0], packed=bytes(packed))
+    path.write_bytes(msgspec.json.encode(msgspec.structs.replace(table, providers=(bad, *table.providers[1:]))))
+    assert load_table(path) == table
+    assert msgspec.json.decode(path.read_bytes(), type=PriceTable) == table
+
+
+def test_a_look_up_unpacks_no_other_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    unpacked: list[str] = []
+    unpack = PricedProvider.models
+
+    def noted(provider: PricedProvider) -> tuple[PricedModel, ...]:
+        unpacked.append(provider.id)
+        return unpack(provider)
+
+    monkeypatch.setattr(PricedProvider, "models", noted)
+    catalog = PriceCatalog()
+    assert all(catalog.lookup("openai", name) for name in ("gpt-4o", "gpt-4o-mini"))
+    assert unpacked == ["openai"]
 
 
 def test_a_path_that_is_a_folder_is_no_error(tmp_path: Path) -> None:
