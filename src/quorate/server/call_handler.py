@@ -90,7 +90,8 @@ class CallHandler:
             hangup=Hangup(scope, receive),
             send=send,
             headers=headers,
-            at_once=scope.get(ANSWER_KEY),
+            # Left in the scope, which what it writes to holds, it would be a cycle: garbage of every request.
+            at_once=scope.pop(ANSWER_KEY, None),
             asked=asking.work,
             admission=admission,
         )

@@ -1,10 +1,12 @@
 """Every way a call can be answered, over real HTTP at both ends."""
 
 import asyncio
+import gc
 import json
 from typing import Any
 
 import pytest
+from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
 from gateway_site import Site, chat
 from quorate.model.event import State
@@ -37,6 +39,25 @@ async def test_bytes_pass_both_ways(gateway: Site) -> None:
     usage = reply.json["usage"]
     assert (run.prompt_tokens, run.completion_tokens) == (usage["prompt_tokens"], usage["completion_tokens"])
     assert run.cost_microusd == usage["prompt_tokens"] + 2 * usage["completion_tokens"]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_what_was_answered_waits_for_no_garbage_collector(gateway: Site, stream: bool) -> None:
+    def cycles() -> int:
+        return sum(type(each) is RequestResponseCycle for each in gc.get_objects())
+
+    async with gateway.client() as client:
+        gc.collect()
+        before = cycles()
+        gc.disable()
+        try:
+            for _ in range(10):
+                assert (await client.ask("POST", CHAT, chat("plain", stream=stream))).status == 200
+            await gateway.idle()
+            after = cycles()
+        finally:
+            gc.enable()
+    assert after <= before + 2
 
 
 @pytest.mark.parametrize("model", ["plain", "translated", "invented", "panel", "swift", "most", "unended"])
