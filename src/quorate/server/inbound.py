@@ -63,7 +63,7 @@ class Inbound:
         self.path: str = scope["path"]
         client = scope.get("client")
         self.peer: str = client[0] if client else ""
-        self.arrived: Callable[[], bytes | None] | None = scope.get(BODY_KEY)
+        self.arrived: Callable[[], bytes | None] | None = scope.pop(BODY_KEY, None)
         self.authorization: bytes | None = None
         self.api_key: bytes | None = None
         self.content_type: bytes | None = None
