@@ -22,7 +22,7 @@ class Tap(Protocol):
     """Takes pieces of a body while somebody waits for the rest; the waiting goes on."""
 
     def take(self, data: bytes) -> bool:
-        """Take what has arrived; return whether to go on waiting."""
+        """Take what has arrived; return whether to go on waiting, and taking."""
         ...
 
     def limit(self, waited_s: float) -> WaitLimit:
@@ -177,6 +177,7 @@ class Connection(asyncio.Protocol):
             if self.tap.take(response.take()):
                 self._heard_at = self._loop.time()
             else:
+                self.tap = None  # more may come before whoever waits has woken
                 self._wake()
             return
         if response.size > HIGH_WATER_BYTES and not self._paused and self._transport is not None:
