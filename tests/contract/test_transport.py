@@ -202,6 +202,7 @@ async def test_the_idle_limit_counts_from_the_last_piece(make: Make) -> None:
 
     async def handler(connection: Connection, received: Received) -> None:
         await connection.send(STREAM_HEAD)
+        await asyncio.sleep(0.1)  # the wait begins with the limit of the first token, a minute
         for _ in range(10):
             await connection.send(chunk(b"x"))
             sent_at.append(asyncio.get_running_loop().time())

@@ -123,6 +123,19 @@ class Connection(asyncio.Protocol):
             self._arm(until)
         return waiter
 
+    @property
+    def awaited(self) -> bool:
+        """Whether somebody waits for news."""
+        return self._waiter is not None
+
+    def shorten(self, limit: WaitLimit) -> None:
+        """Have the wait that goes on end by this limit, counted from now, if that is the earlier one."""
+        due = math.inf if limit.seconds is None else self._loop.time() + limit.seconds
+        if due < self._due:
+            self._limit, self._due = limit, due
+            if due < self._handle_at:
+                self._arm(due)
+
     def take(self) -> bytes:
         """Return the body that has arrived since the last call; empty if none."""
         data = self.response.take()

@@ -79,8 +79,11 @@ class Http1Response:
         return tap.ended
 
     def began(self) -> None:
-        """The first piece of the answer was read."""
-        self._phase = Phase.IDLE
+        """The first piece of the answer was read; a wait that goes on meanwhile has the limit of the next one."""
+        if self._phase is not Phase.IDLE:
+            self._phase = Phase.IDLE
+            if self._connection.awaited:
+                self._connection.shorten(self._timer.limit(Phase.IDLE))
 
     def linger(self, seconds: float) -> None:
         """The answer is whole; iterate at most `seconds` more."""
