@@ -1,7 +1,7 @@
 """What a request asks for, read before it is admitted; how that is read differs from one kind of call to another."""
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
@@ -14,11 +14,9 @@ from quorate.providers.relay import Fields, RelayEndpoint
 from quorate.server.embeddings import HASHED
 from quorate.server.held import hold_budgets
 from quorate.server.inbound import Inbound, Receive, Scope, read_body, require_json
+from quorate.server.services import Services
 from quorate.server.top_level import has, is_true, model_of, most_tokens, read_fields, timeout_of
 from quorate.server.visible import as_seen
-
-if TYPE_CHECKING:
-    from quorate.server.services import Services
 
 #: The name of a call whose request names models only in its `parallel` field.
 AD_HOC = "parallel"
@@ -27,7 +25,7 @@ AD_HOC = "parallel"
 class Incoming(msgspec.Struct, frozen=True, kw_only=True):
     """A request of somebody who may make such requests; its body is not read yet."""
 
-    services: "Services"
+    services: Services
     principal: Principal
     run_id: str
     inbound: Inbound
@@ -99,7 +97,7 @@ def reading_call(operation: str, permission: Permission) -> Read:
 
 
 def _find(
-    services: "Services", principal: Principal, model: str, permission: Permission
+    services: Services, principal: Principal, model: str, permission: Permission
 ) -> tuple[Model | None, RelayEndpoint | None]:
     authorize(principal, permission, Asked(model=model))
     if permission is Permission.EMBEDDINGS and model == HASHED:
