@@ -1,6 +1,7 @@
 """What the fixtures for servers and programs do; kept apart from `conftest.py`, which every test run loads."""
 
 import contextlib
+import importlib
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -28,6 +29,9 @@ def postgres_url(config: pytest.Config) -> Generator[str]:
 
 @contextmanager
 def redis_url(config: pytest.Config) -> Generator[str]:
+    # A gateway imports it before its loop runs. It reads files for it, which no test that happens to be first may be
+    # taken to task for.
+    importlib.import_module("limits.aio")
     with _server(REDIS, config).empty_database() as url:
         yield url
 
