@@ -146,10 +146,13 @@ class EventStream:
             if self._posted or not self.begun:
                 await self._write(events)
                 events = b""
-            self.ended = True
-            self._hangup.over = True
-            if self._at_once is None or not self._at_once.end(events):
-                await self._send({"type": "http.response.body", "body": events, "more_body": False})
+            if self._at_once is not None and self._at_once.end(events):
+                self.ended = self._hangup.over = True
+                return
+            if events:
+                await self._write(events)  # a slow caller has the end mark only when this is over
+            self.ended = self._hangup.over = True
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def fail(self, error: QuorateError) -> None:
         """End a response that has begun with an error event and without `[DONE]`.

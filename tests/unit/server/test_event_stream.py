@@ -233,7 +233,33 @@ def test_a_response_that_began_the_long_way_stays_on_it() -> None:
     short.open = False
     sent = run_virtual(write_to(short, opened_later=True))
     assert short.written == []
-    assert [message.get("body") for message in sent] == [None, b"data: 1\n\n", b"data: 2\n\n", END]
+    assert [message.get("body") for message in sent] == [None, b"data: 1\n\n", b"data: 2\n\n", END, b""]
+
+
+def test_an_end_that_a_slow_caller_has_not_taken_is_no_end() -> None:
+    async def work() -> None:
+        short, exchange, slow = Short(), Exchange(), asyncio.Event()
+        hangup = Hangup(scope_of("POST", "/"), exchange.receive)
+        sent: list[bytes] = []
+
+        async def send(message: Message) -> None:
+            await slow.wait()
+            sent.append(message["body"])
+
+        async with EventStream(send, [], hangup, heartbeat_s=15.0, at_once=short) as out:
+            await out.write(b"data: 1\n\n")
+            short.open = False
+            ending = asyncio.create_task(out.end(END))
+            await asyncio.sleep(1)
+            assert not hangup.over
+            ending.cancel()
+            await asyncio.wait((ending,))
+            slow.set()
+            await out.fail(Unavailable("gone"))
+        assert b"provider_unavailable" in sent[0]
+        assert sent[1:] == [b""]
+
+    run_virtual(work())
 
 
 def test_what_may_not_wait_is_written_now_or_not_at_all() -> None:
