@@ -1,10 +1,10 @@
 """How bytes reach a provider: one request, one response, each phase with its own time limit."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -23,9 +23,8 @@ class HttpRequest(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         return f"HttpRequest(url={self.url!r}, method={self.method!r})"
 
-    def __rich_repr__(self) -> Iterator[tuple[str, str]]:
-        yield "url", self.url
-        yield "method", self.method
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [("url", self.url), ("method", self.method)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
