@@ -1,5 +1,6 @@
 """What limits a request: windows of a minute and places at once, of its key, its tenant and its model."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import floor
@@ -99,10 +100,6 @@ class Count(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         """Seconds until nothing counts any more, if nothing is added."""
         return self.current_ttl_s if self.current else self.previous_ttl_s if self.previous else 0.0
 
-    def standing(self, amount: int) -> Standing:
-        """Return how a window of this amount stands."""
-        return Standing(amount - self.weighted, self.reset_s)
-
     def wait_s(self, *, amount: int, cost: int) -> float:
         """Return the seconds until `cost` fits into `amount`, if nothing is added; `cost` <= `amount`."""
         room = amount - cost + 1  # the weighted count is rounded down: it has to be less than this
@@ -114,3 +111,10 @@ class Count(msgspec.Struct, frozen=True, kw_only=True, gc=False):
             ttl_s = float(WINDOW_S)
         fits_at_s = room * WINDOW_S / weighs if weighs else float(WINDOW_S)
         return later_s + max(0.0, ttl_s - fits_at_s)
+
+
+def standings(windows: Sequence[Window], counts: Sequence[Count]) -> list[Standing]:
+    """Return how windows stand that hold these counts."""
+    return [
+        Standing(window.amount - count.weighted, count.reset_s) for window, count in zip(windows, counts, strict=True)
+    ]

@@ -1,7 +1,7 @@
 """Limits counted in this process."""
 
 from quorate.access.admission import Admission
-from quorate.access.bound import Bounds, Unit, Window
+from quorate.access.bound import Bounds, Unit, Window, standings
 from quorate.access.limit_headers import limit_headers
 from quorate.access.local_windows import LocalWindows
 from quorate.access.refusal import LimitReached, LimitTooSmall, too_many, too_many_at_once
@@ -20,13 +20,13 @@ class LocalCounts:
         for places in bounds.places:
             if self._taken.get(places.name, 0) >= places.amount:
                 raise self._told(too_many_at_once(places), bounds)
-        standings = self._windows.take(bounds.windows, tokens)
-        if isinstance(standings, Window):
-            (count,) = self._windows.counts((standings,))
-            raise self._told(too_many(standings, count, tokens), bounds)
+        taken = self._windows.take(bounds.windows, tokens)
+        if isinstance(taken, Window):
+            (count,) = self._windows.counts((taken,))
+            raise self._told(too_many(taken, count, tokens), bounds)
         for places in bounds.places:
             self._taken[places.name] = self._taken.get(places.name, 0) + 1
-        headers = limit_headers(bounds.windows, standings)
+        headers = limit_headers(bounds.windows, taken)
         return Admission(headers=headers, bounds=bounds, tokens=tokens, minute=self._windows.latest_minute)
 
     def settle(self, admission: Admission, tokens_used: int) -> None:
@@ -46,7 +46,5 @@ class LocalCounts:
 
     def _told(self, refusal: LimitReached | LimitTooSmall, bounds: Bounds) -> LimitReached | LimitTooSmall:
         windows = bounds.windows
-        counts = self._windows.counts(windows)
-        standings = [count.standing(window.amount) for window, count in zip(windows, counts, strict=True)]
-        refusal.headers = limit_headers(windows, standings)
+        refusal.headers = limit_headers(windows, standings(windows, self._windows.counts(windows)))
         return refusal

@@ -79,10 +79,7 @@ class RateLimiter:
         """
         if self._nothing_configured and principal.unlimited:
             return UNLIMITED
-        bounds = self._bounds_of(principal, model)
-        if self._shared is None:
-            return self._local.take(bounds, max(1, tokens))
-        return await self._take(bounds, max(1, tokens))
+        return await self._take(self._bounds_of(principal, model), max(1, tokens))
 
     async def admit_to(self, model: str, tokens: int) -> Admission:
         """Return the admission to one more model that a request asks, within that model's own limits; like `admit`."""

@@ -12,7 +12,7 @@ from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from redis.asyncio import Redis
 
 from quorate.access.admission import Admission
-from quorate.access.bound import WINDOW_S, Bounds, Count, Places, Window
+from quorate.access.bound import WINDOW_S, Bounds, Count, Places, Window, standings
 from quorate.access.limit_headers import limit_headers
 from quorate.access.redis_scripts import ADJUST_WINDOWS, RENEW_PLACES, TAKE_PLACES
 from quorate.access.refusal import LimitReached, LimitTooSmall, too_many, too_many_at_once
@@ -83,9 +83,7 @@ class SharedCounts:
         if refusal is not None:
             await self._undo(bounds, lease, taken, tokens)
             counts = await self._counts(bounds.windows)
-        windows = bounds.windows
-        standings = [count.standing(window.amount) for window, count in zip(windows, counts, strict=True)]
-        headers = limit_headers(windows, standings)
+        headers = limit_headers(bounds.windows, standings(bounds.windows, counts))
         if refusal is not None:
             refusal.headers = headers
             raise refusal

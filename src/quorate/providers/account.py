@@ -28,15 +28,22 @@ class Arrived(Protocol):
         ...
 
 
-class _NothingCame:
-    finished = False
+class AllOrNothing:
+    """What has arrived of an answer that is not streamed; a live object."""
+
+    __slots__ = ("answer",)
+
+    def __init__(self) -> None:
+        self.answer: ChatResponse | None = None
+
+    @property
+    def finished(self) -> bool:
+        """Whether it is there."""
+        return self.answer is not None
 
     def response(self) -> ChatResponse:
-        return NO_ANSWER
-
-
-#: What has arrived of an answer that comes as a whole, or not at all.
-NOTHING_CAME: Arrived = _NothingCame()
+        """Return it, or one without an answer."""
+        return NO_ANSWER if self.answer is None else self.answer
 
 
 def hold_most(request: ChatRequest, call: Call, *, model: str, price: Price | None) -> Held:

@@ -13,7 +13,7 @@ from quorate.model.call import Call
 from quorate.model.completion import Completion, Delta
 from quorate.model.model import opens_reply
 from quorate.model.usage import Usage
-from quorate.providers.account import NO_ANSWER, Arrived, RequestAccount
+from quorate.providers.account import AllOrNothing, Arrived, RequestAccount
 from quorate.providers.dialect import Dialect, Target
 from quorate.providers.estimate import count_images, estimate_usage, most_output_tokens
 from quorate.providers.gate import OPEN_GATE, Gate, Permit
@@ -28,22 +28,6 @@ from quorate.wire.stream import Joiner
 _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "apim-request-id", "x-goog-request-id", "cf-ray")
 _OUTPUT_LIMITS = frozenset({"max_tokens", "max_completion_tokens"})
 _FIRST_ERROR_STATUS = 400
-
-
-class WholeAnswer:
-    """What has arrived of an answer that is not streamed: all or nothing; a live object."""
-
-    def __init__(self) -> None:
-        self.answer: ChatResponse | None = None
-
-    @property
-    def finished(self) -> bool:
-        """Whether it is there."""
-        return self.answer is not None
-
-    def response(self) -> ChatResponse:
-        """Return it, or one without an answer."""
-        return NO_ANSWER if self.answer is None else self.answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +70,7 @@ class Endpoint:
         if call.trace is not None:
             outgoing = msgspec.structs.replace(outgoing, headers={**outgoing.headers, **call.trace.headers})
         call.deadline.require(f"{self.name!r} was asked")
-        arrived = Joiner() if request.stream else WholeAnswer()
+        arrived = Joiner() if request.stream else AllOrNothing()
         account = self.account(
             lambda answer: estimate_usage(request, answer), arrived, call, images=count_images(request)
         )

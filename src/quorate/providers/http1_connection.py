@@ -123,13 +123,10 @@ class Connection(asyncio.Protocol):
             self._arm(until)
         return waiter
 
-    @property
-    def awaited(self) -> bool:
-        """Whether somebody waits for news."""
-        return self._waiter is not None
-
     def shorten(self, limit: WaitLimit) -> None:
-        """Have the wait that goes on end by this limit, counted from now, if that is the earlier one."""
+        """Have the wait that goes on, if there is one, end by this limit, counted from now, if that is earlier."""
+        if self._waiter is None:
+            return
         due = math.inf if limit.seconds is None else self._loop.time() + limit.seconds
         if due < self._due:
             self._limit, self._due = limit, due

@@ -71,9 +71,7 @@ class ConnectionPool:
                 self._sweep = self.loop.call_later(self._keepalive_s, self._drop_old)
         else:
             connection.abort()
-        self._in_use -= 1
-        if self._waiting:
-            self._give_turns()
+        self._next_turn()
 
     async def close(self) -> None:
         """Close all connections; return when they are closed."""
@@ -137,9 +135,6 @@ class ConnectionPool:
 
     def _next_turn(self) -> None:
         self._in_use -= 1
-        self._give_turns()
-
-    def _give_turns(self) -> None:
         while self._waiting and (not self._most or self._in_use < self._most):
             turn = self._waiting.popleft()
             if not turn.done():

@@ -82,8 +82,7 @@ class Http1Response:
         """The first piece of the answer was read; a wait that goes on meanwhile has the limit of the next one."""
         if self._phase is not Phase.IDLE:
             self._phase = Phase.IDLE
-            if self._connection.awaited:
-                self._connection.shorten(self._timer.limit(Phase.IDLE))
+            self._connection.shorten(self._timer.limit(Phase.IDLE))
 
     def linger(self, seconds: float) -> None:
         """The answer is whole; iterate at most `seconds` more."""
@@ -99,11 +98,10 @@ class Http1Response:
         """Count a chunk that was read; raises `Malformed` for more than is allowed."""
         self._read_bytes += len(chunk)
         if self._read_bytes > self._limit_bytes:
-            self._require_within(self._read_bytes)
+            raise self._too_large()
 
-    def _require_within(self, size: int) -> None:
-        if size > self._limit_bytes:
-            raise Malformed(f"the answer is larger than {self._limit_bytes} bytes")
+    def _too_large(self) -> Malformed:
+        return Malformed(f"the answer is larger than {self._limit_bytes} bytes")
 
     def _take(self) -> bytes:
         """Return what has arrived, decompressed; empty if nothing has."""
@@ -115,7 +113,8 @@ class Http1Response:
                 return piece
             packed = self._connection.take()
             self._packed_bytes += len(packed)
-            self._require_within(self._packed_bytes)  # there are compressed bodies without end and without content
+            if self._packed_bytes > self._limit_bytes:  # there are compressed bodies without end and without content
+                raise self._too_large()
             inflate.push(packed)
             return inflate.pull()
         except Undecodable as error:

@@ -24,6 +24,7 @@ class Rates:
 
     def millionths(self, usage: Usage) -> int:
         """Return what `usage` costs in millionths of a micro-USD: exact."""
+        # The formula for all kinds takes several times as long, and most usages have none but these.
         if not (usage.cached_tokens or usage.cache_write_tokens or usage.reasoning_tokens):
             return (
                 usage.prompt_tokens * self.input_microusd_per_mtok

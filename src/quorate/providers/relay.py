@@ -15,7 +15,7 @@ import msgspec
 from quorate.core.errors import Malformed, QuorateError
 from quorate.model.call import Call
 from quorate.model.usage import Charge, Usage
-from quorate.providers.account import NO_ANSWER, NOTHING_CAME, Arrived, RequestAccount
+from quorate.providers.account import NO_ANSWER, AllOrNothing, Arrived, RequestAccount
 from quorate.providers.dialect import OWN_FIELDS, Target
 from quorate.providers.endpoint import Endpoint
 from quorate.providers.estimate import (
@@ -85,7 +85,7 @@ class RelayEndpoint:
         filled = self._filled(fields)
         body, images = _encode(filled), self._images(fields)
         async with self._sent(
-            body, self._chat, _chat_estimate(fields), call, NOTHING_CAME, images=images, limits=filled
+            body, self._chat, _chat_estimate(fields), call, AllOrNothing(), images=images, limits=filled
         ) as sent:
             response, account = sent
             await self._require_answer(response, call)
@@ -99,7 +99,7 @@ class RelayEndpoint:
         body = {name: value for name, value in fields.items() if name not in OWN_FIELDS}
         body["model"] = self._model
         estimate = _embedding_estimate(fields)
-        async with self._sent(_encode(body), self._embeddings, estimate, call, NOTHING_CAME) as (response, account):
+        async with self._sent(_encode(body), self._embeddings, estimate, call, AllOrNothing()) as (response, account):
             await self._require_answer(response, call)
             answer = await response.read()
             usage = self._embedding_usage(answer)

@@ -203,11 +203,8 @@ class Heard:
 
     def continues(self, data: bytes) -> bool:
         """Take a chunk into account that only continues one answer; `False`, with nothing done, for any other."""
-        try:
-            facts = _chunk.decode(data)
-        except UNREAD:
-            return False
-        if len(facts.choices) != 1 or facts.usage is not None or facts.error is not None or facts.x_groq is not None:
+        facts = read_chunk(data)
+        if facts is None or facts.usage is not None or len(facts.choices) != 1:
             return False
         choice = facts.choices[0]
         text = None if choice.delta is None else choice.delta.only_text()

@@ -45,7 +45,6 @@ class EventStream:
         "_at_once",
         "_awake",
         "_before_end",
-        "_entered",
         "_error_events",
         "_first_beat",
         "_hangup",
@@ -88,12 +87,10 @@ class EventStream:
         self._awake: asyncio.Event | None = None
         self._pump = Standby()
         self._first_beat: asyncio.TimerHandle | None = None
-        self._entered = False
         self.begun = False
         self.ended = False
 
     async def __aenter__(self) -> Self:
-        self._entered = True
         self._first_beat = self._loop.call_later(self._heartbeat_s, self._wake)
         if self._posted:
             self._wake()
@@ -102,9 +99,9 @@ class EventStream:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._entered = False
         if self._first_beat is not None:
             self._first_beat.cancel()
+            self._first_beat = None
         await self._pump.settle()
 
     def write_now(self, events: bytes) -> bool:
@@ -133,7 +130,7 @@ class EventStream:
     def post(self, events: bytes) -> None:
         """Send whole events soon; never waits."""
         self._posted.append(events)
-        if self._entered:
+        if self._first_beat is not None:  # entered
             self._wake()
 
     async def end(self, events: bytes = b"") -> None:

@@ -11,7 +11,7 @@ from quorate.core.errors import Unavailable
 from quorate.server.event_stream import PING, EventStream
 from quorate.server.hangup import Hangup
 from quorate.server.inbound import Message
-from quorate.server.outbound import Header
+from quorate.server.outbound import AnswersAtOnce, Header
 from quorate.testing import run_virtual
 from quorate.wire.sse import END
 
@@ -19,10 +19,12 @@ from quorate.wire.sse import END
 class Stream:
     """A live stream and what its caller got."""
 
-    def __init__(self, heartbeat_s: float = 15.0) -> None:
+    def __init__(self, heartbeat_s: float = 15.0, *, at_once: AnswersAtOnce | None = None) -> None:
         self.exchange = Exchange()
         self.hangup = Hangup(scope_of("POST", "/"), self.exchange.receive)
-        self.out = EventStream(self.exchange.send, [(b"x-a", b"b")], self.hangup, heartbeat_s=heartbeat_s)
+        self.out = EventStream(
+            self.exchange.send, [(b"x-a", b"b")], self.hangup, heartbeat_s=heartbeat_s, at_once=at_once
+        )
 
     @property
     def got(self) -> list[bytes]:
@@ -265,9 +267,7 @@ def test_an_end_that_a_slow_caller_has_not_taken_is_no_end() -> None:
 def test_what_may_not_wait_is_written_now_or_not_at_all() -> None:
     async def work() -> None:
         short = Short()
-        exchange = Exchange()
-        hangup = Hangup(scope_of("POST", "/"), exchange.receive)
-        async with EventStream(exchange.send, [], hangup, heartbeat_s=15.0, at_once=short) as out:
+        async with Stream(at_once=short).out as out:
             assert out.write_now(b"data: 1\n\n")
             assert out.begun
             assert not out.write_now(END)  # there may be something to do before it
@@ -288,9 +288,7 @@ def test_what_may_not_wait_is_written_now_or_not_at_all() -> None:
 def test_a_stream_that_speaks_at_once_needs_no_heartbeat() -> None:
     async def work() -> None:
         short = Short()
-        exchange = Exchange()
-        hangup = Hangup(scope_of("POST", "/"), exchange.receive)
-        async with EventStream(exchange.send, [], hangup, heartbeat_s=15.0, at_once=short) as out:
+        async with Stream(at_once=short).out as out:
             for _ in range(5):
                 await asyncio.sleep(10)
                 assert out.write_now(b"data: 1\n\n")

@@ -101,6 +101,25 @@ def put(writer: RunWriter, *records: RunRecord) -> None:
         writer.put(record)
 
 
+def test_where_runs_come_many_at_a_time_the_next_batch_is_gathered_for_longer(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "GATHER_S", 0.2)
+    monkeypatch.setattr(writer_module, "GATHER_MANY_S", 30)
+    table = Table()
+    writer = start(table)
+    put(writer, *(run(number) for number in range(writer_module.MANY)))
+    until_s = time.monotonic() + 5
+    while not table.batches and time.monotonic() < until_s:
+        time.sleep(0.01)
+    assert table.batches == [writer_module.MANY]
+    put(writer, run(writer_module.MANY))
+    time.sleep(0.5)
+    assert len(table.batches) == 1
+    assert writer.flush(5)  # whoever waits is not kept waiting
+    assert table.batches == [writer_module.MANY, 1]
+
+
 async def test_nothing_on_the_event_loop_blocks(start: Start) -> None:
     table = Table()
     table.open.clear()
