@@ -62,10 +62,13 @@ class GuardedProtocol(HttpToolsProtocol):
         self._stalled: asyncio.TimerHandle | None = None
         self._linger: asyncio.TimerHandle | None = None
         self._body_timer: asyncio.TimerHandle | None = None
+        #: Since when no request is under way, in the loop's seconds; `None` while one is.
+        self._idle_since: float | None = None
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client left, or the connection was closed."""
-        for timer in (self._head_timer, self._body_timer, self._stalled, self._linger):
+        idle, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
+        for timer in (self._head_timer, self._body_timer, self._stalled, self._linger, idle):
             if timer is not None:
                 timer.cancel()
         super().connection_lost(exc)
@@ -228,18 +231,49 @@ class GuardedProtocol(HttpToolsProtocol):
 
     def _go_on_or_close(self) -> None:
         if self.cycle.keep_alive:
-            self._unset_keepalive_if_required()
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
+            self._await_next()
         else:
             self.transport.close()
 
     def on_response_complete(self) -> None:
-        """A whole answer was written."""
-        super().on_response_complete()
+        """A whole answer was written: the next request of the connection is answered, or awaited."""
+        self.server_state.total_requests += 1
+        if not self.transport.is_closing():
+            self.flow.resume_reading()
+            if self.pipeline:
+                self._start_asgi_task(*self.pipeline.pop())
+            else:
+                self._await_next()
         if self._in_body and self.cycle.response_complete and self._linger is None:
             self._linger = self.loop.call_later(LINGER_S, self.transport.abort)
+
+    def _await_next(self) -> None:
+        """Let the connection be idle for as long as it may.
+
+        One timer serves all pauses between requests: set with each of them, it would be a fiftieth of what a request
+        costs.
+        """
+        self._idle_since = self.loop.time()
+        if self.timeout_keep_alive_task is None:
+            self._look_again_in(self.timeout_keep_alive)
+
+    def _unset_keepalive_if_required(self) -> None:
+        """Bytes came, so the connection is not idle; the timer finds that out."""
+        self._idle_since = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        """Close the connection if it has been idle for too long."""
+        self.timeout_keep_alive_task = None
+        if self._idle_since is None:
+            return
+        left_s = self._idle_since + self.timeout_keep_alive - self.loop.time()
+        if left_s > 0:
+            self._look_again_in(left_s)
+        else:
+            super().timeout_keep_alive_handler()
+
+    def _look_again_in(self, seconds: float) -> None:
+        self.timeout_keep_alive_task = self.loop.call_later(seconds, self.timeout_keep_alive_handler)
 
 
 def _unchunk(cycle: RequestResponseCycle) -> None:

@@ -70,8 +70,9 @@ class Application:
 class Port:
     """A live client of the application on a real socket."""
 
-    def __init__(self, application: Application, port: int) -> None:
+    def __init__(self, application: Application, config: uvicorn.Config, port: int) -> None:
         self.application = application
+        self.config = config
         self._port = port
 
     @asynccontextmanager
@@ -112,7 +113,7 @@ async def port() -> AsyncIterator[Port]:
         return GuardedProtocol(config=config, server_state=server.server_state, app_state={}, _loop=loop)
 
     listening = await loop.create_server(protocol, "127.0.0.1", 0)
-    yield Port(application, listening.sockets[0].getsockname()[1])
+    yield Port(application, config, listening.sockets[0].getsockname()[1])
     listening.close()
     for connection in list(server.server_state.connections):
         connection.transport.abort()
@@ -214,6 +215,33 @@ async def test_one_connection_many_requests(port: Port) -> None:
             assert await reader.readexactly(2) == b"ok"
         writer.write(head(MAX_HEADER_BYTES + 9))
         assert await status(reader) == 431
+
+
+async def test_a_connection_is_kept_for_a_while_after_each_answer(port: Port) -> None:
+    loop, port.config.timeout_keep_alive = asyncio.get_running_loop(), 1
+    async with port.connected() as (reader, writer):
+        for _ in range(3):
+            writer.write(head(100))
+            assert await status(reader) == 200
+            assert await reader.readexactly(2) == b"ok"
+            answered_s = loop.time()
+            await asyncio.sleep(0.5)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        assert 0.9 < loop.time() - answered_s < 4
+
+
+async def test_a_connection_that_is_answered_is_not_idle(port: Port) -> None:
+    port.config.timeout_keep_alive = 1
+    async with port.connected() as (reader, writer):
+        writer.write(head(100))
+        assert await status(reader) == 200
+        assert await reader.readexactly(2) == b"ok"
+        writer.write(head(100, "/wait"))
+        await port.application.waiting.wait()
+        await asyncio.sleep(1.3)
+        assert not port.application.left.is_set()
+        writer.transport.abort()
+        await asyncio.wait_for(port.application.left.wait(), 5)
 
 
 async def test_who_leaves_is_noticed(port: Port) -> None:
