@@ -117,7 +117,7 @@ def _keep_here(run: str, *, correct: bool, branch: str | None, note: str | None,
         tenant=LOCAL,
         principal=LOCAL,
         correct=correct,
-        at_s=clock.now().timestamp(),
+        at_s=clock.unix_s(),
         branch=branch or "",
         note=checked_note(note),
     )

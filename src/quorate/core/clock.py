@@ -9,10 +9,14 @@ from quorate.core.errors import DeadlineExceeded
 
 
 class Clock(Protocol):
-    """Two readings: wall time for records, monotonic seconds for durations. Waiting is `asyncio.sleep`."""
+    """Wall time for records, in two forms, and monotonic seconds for durations. Waiting is `asyncio.sleep`."""
 
     def now(self) -> datetime:
         """Aware UTC time."""
+        ...
+
+    def unix_s(self) -> float:
+        """The same as seconds since 1970: what a request records, for a tenth of what a `datetime` costs."""
         ...
 
     def monotonic(self) -> float:
@@ -27,7 +31,8 @@ class SystemClock:
         """Aware UTC time."""
         return datetime.now(UTC)
 
-    #: Seconds of `time.monotonic`; the function itself, which every request asks several times.
+    #: Seconds of `time.time` and of `time.monotonic`; the functions themselves, which every request asks several times.
+    unix_s = staticmethod(time.time)
     monotonic = staticmethod(time.monotonic)
 
 
@@ -41,6 +46,10 @@ class ManualClock:
     def now(self) -> datetime:
         """The start time plus what was advanced."""
         return self._start + timedelta(seconds=self._elapsed_s)
+
+    def unix_s(self) -> float:
+        """The same as seconds since 1970."""
+        return self.now().timestamp()
 
     def monotonic(self) -> float:
         """Seconds advanced so far."""

@@ -128,7 +128,7 @@ class Callbacks:
             return f"no webhook {to!r} is configured here", True
         target = target or MessageTarget(url=to, outgoing=self.outgoing, secret=self.secret)
         message = _message(callback, view)
-        body, now = message.body(), int(self.clock.now().timestamp())
+        body, now = message.body(), int(self.clock.unix_s())
         headers = {"content-type": "application/json", "webhook-id": message.id, "webhook-timestamp": str(now)}
         if target.secret is not None:
             headers["webhook-signature"] = signature(target.secret, message.id, now, body)

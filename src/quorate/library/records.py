@@ -58,7 +58,7 @@ class RunRecords:
             raise StorageUnavailable(f"{_QUEUE} runs wait to be written; try again when the database answers")
         recorder = Recorder()
         call = msgspec.structs.replace(call, sink=fan_out(call.sink, recorder))
-        began_at_s = self._clock.now().timestamp()
+        began_at_s = self._clock.unix_s()
         failure: BaseException | None = None
         try:
             yield call
@@ -77,7 +77,7 @@ class RunRecords:
             tenant=LOCAL,
             principal=LOCAL,
             correct=correct,
-            at_s=self._clock.now().timestamp(),
+            at_s=self._clock.unix_s(),
             branch=branch or "",
             note=checked_note(note),
         )

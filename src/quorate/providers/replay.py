@@ -184,7 +184,7 @@ class ReplayModel:
         return Completion(
             response=ChatResponse(
                 id="replayed",
-                created=int(call.clock.now().timestamp()),
+                created=int(call.clock.unix_s()),
                 model=self.name,
                 choices=(Choice(message=message, finish_reason="stop"),),
                 usage=usage.to_wire(),

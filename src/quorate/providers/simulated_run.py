@@ -125,7 +125,7 @@ class SimulatedRun:
     def _chunk(self, choices: tuple[ChunkChoice, ...], *, with_usage: bool = False) -> ChatChunk:
         return ChatChunk(
             id=self.response_id,
-            created=int(self.call.clock.now().timestamp()),
+            created=int(self.call.clock.unix_s()),
             model=self.model,
             choices=choices,
             usage=self.usage.to_wire() if with_usage else None,

@@ -119,7 +119,7 @@ class Webhook:
 
     async def _attempt(self, message: WebhookMessage) -> str | None:
         """Send once; return what went wrong."""
-        body, now = message.body(), int(self._clock.now().timestamp())
+        body, now = message.body(), int(self._clock.unix_s())
         headers = {"content-type": "application/json", "webhook-id": message.id, "webhook-timestamp": str(now)}
         if self._secret is not None:
             headers["webhook-signature"] = signature(self._secret, message.id, now, body)

@@ -92,7 +92,7 @@ class CallWatch:
         self.record_id: str | None = None
         self.paid = NOTHING
         clock = services.clock
-        self.began_at_s = clock.now().timestamp()
+        self.began_at_s = clock.unix_s()
         self._began_s = clock.monotonic()
         self._recorder: Recorder | None = None
         self._trace: CallTrace | None = None

@@ -86,7 +86,7 @@ async def label_run(exchange: Exchange) -> Answer:
         tenant=principal.tenant,
         principal=principal.key_id or LOCAL,
         correct=body.correct,
-        at_s=clock.now().timestamp(),
+        at_s=clock.unix_s(),
         branch=body.branch or "",
         note=body.note,
     )

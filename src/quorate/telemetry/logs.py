@@ -102,7 +102,7 @@ class RequestLog:
 
     def plain(self, *, request_id: str, route: str, status: int, client: str = "", code: str | None = None) -> None:
         """Write the line of a request without a record: refused, or not a question to a model."""
-        ended_at_s = self._clock.now().timestamp()
+        ended_at_s = self._clock.unix_s()
         self._put(
             RequestLine(
                 ended_at_s=ended_at_s, request_id=request_id, route=route, status=status, client=client, code=code

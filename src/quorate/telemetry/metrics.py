@@ -47,7 +47,7 @@ class CallMetrics:
     def __init__(
         self, clock: Clock, *, models: Iterable[str] = (), version: str = "", max_series: int = MAX_SERIES
     ) -> None:
-        self._began_s = clock.now().timestamp()
+        self._began_s = clock.unix_s()
         self._models = frozenset(models)
         self._come_later: Callable[[str], bool] | None = None
         self._version = version

@@ -97,6 +97,10 @@ class VirtualClock:
         """The start time plus the loop's time."""
         return self._start + timedelta(seconds=self.monotonic())
 
+    def unix_s(self) -> float:
+        """The same as seconds since 1970."""
+        return self.now().timestamp()
+
     def monotonic(self) -> float:
         """The running loop's time, in seconds."""
         return asyncio.get_running_loop().time()

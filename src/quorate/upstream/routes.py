@@ -140,7 +140,7 @@ class Routes:
 
     def _label(self, prefix: str, model: str) -> Label:
         self._number += 1
-        return Label(id=f"{prefix}-{self._number}", model=model, created=int(self._clock.now().timestamp()))
+        return Label(id=f"{prefix}-{self._number}", model=model, created=int(self._clock.unix_s()))
 
 
 def _instead(fate: Fate, behaviour: Behaviour, form: Format, headers: bytes) -> Response | None:

@@ -16,6 +16,8 @@ def test_the_system_clock_is_aware_and_monotonic() -> None:
     clock = SystemClock()
     assert clock.now().tzinfo is UTC
     assert clock.monotonic() <= clock.monotonic()
+    before_s, now, after_s = clock.unix_s(), clock.now(), clock.unix_s()
+    assert before_s - 1e-5 <= now.timestamp() <= after_s + 1e-5
 
 
 def test_the_manual_clock_moves_when_told() -> None:
@@ -23,6 +25,7 @@ def test_the_manual_clock_moves_when_told() -> None:
     began = clock.now()
     clock.advance(1.5)
     assert (clock.now() - began, clock.monotonic()) == (timedelta(seconds=1.5), 1.5)
+    assert clock.unix_s() == began.timestamp() + 1.5
     with pytest.raises(ValueError, match="go back"):
         clock.advance(-1)
 

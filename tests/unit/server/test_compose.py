@@ -116,7 +116,7 @@ def test_what_waits_is_written_at_the_end(tmp_path: Path) -> None:
         async with running(opened, given) as services:
             for number in range(5):
                 assert services.writer.reserve()
-                services.writer.put(run_record(id=f"run_{number}", started_at_s=services.clock.now().timestamp()))
+                services.writer.put(run_record(id=f"run_{number}", started_at_s=services.clock.unix_s()))
         return services
 
     services = asyncio.run(serve())
