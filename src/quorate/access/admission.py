@@ -1,13 +1,12 @@
 """A request that was let in, and what it owes until it is settled."""
 
-from dataclasses import dataclass
+import msgspec
 
 from quorate.access.bound import Bounds
 from quorate.access.limit_headers import Headers
 
 
-@dataclass(slots=True, kw_only=True)
-class Admission:
+class Admission(msgspec.Struct, kw_only=True, eq=False):
     """A live object: what one request took from its limits. `headers` go into the answer.
 
     `tokens` is the estimate that was charged. `lease` names its places where they are shared, else it is empty and

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from math import floor
-from typing import NamedTuple
 
 import msgspec
 
@@ -70,7 +69,7 @@ def bounds_of(whose: str, name: str, allowance: Allowance) -> Bounds:
     )
 
 
-class Standing(NamedTuple):
+class Standing(msgspec.Struct, frozen=True, gc=False):
     """How a window stands: how much is left of it, and in how many seconds all of it is there again."""
 
     left: int

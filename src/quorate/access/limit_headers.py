@@ -8,6 +8,7 @@ from quorate.access.bound import WINDOW_S, Standing, Unit, Window
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
+_OF_REQUESTS = Unit.REQUESTS
 _REQUESTS = (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests")
 _TOKENS = (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens")
 
@@ -32,21 +33,23 @@ def limit_headers(windows: Sequence[Window], standings: Sequence[Standing]) -> H
 
     `reset` is the time until all of the limit is there again.
     """
-    requests = tokens = -1
-    for at, window in enumerate(windows):
-        if window.unit is Unit.REQUESTS:
-            if requests < 0 or standings[at].left < standings[requests].left:
-                requests = at
-        elif tokens < 0 or standings[at].left < standings[tokens].left:
-            tokens = at
-    told = () if requests < 0 else _told(_REQUESTS, windows[requests].amount, *standings[requests])
-    return told if tokens < 0 else (*told, *_told(_TOKENS, windows[tokens].amount, *standings[tokens]))
+    requests: tuple[Window, Standing] | None = None
+    tokens: tuple[Window, Standing] | None = None
+    for window, standing in zip(windows, standings, strict=True):
+        if window.unit is _OF_REQUESTS:
+            if requests is None or standing.left < requests[1].left:
+                requests = window, standing
+        elif tokens is None or standing.left < tokens[1].left:
+            tokens = window, standing
+    told = () if requests is None else _told(_REQUESTS, *requests)
+    return told if tokens is None else (*told, *_told(_TOKENS, *tokens))
 
 
-def _told(names: tuple[bytes, bytes, bytes], amount: int, left: int, reset_s: float) -> Headers:
+def _told(names: tuple[bytes, bytes, bytes], window: Window, standing: Standing) -> Headers:
     limit, remaining, reset = names
+    left = standing.left
     return (
-        (limit, b"%d" % amount),
-        (remaining, b"%d" % max(0, left)),
-        (reset, duration(reset_s)),
+        (limit, b"%d" % window.amount),
+        (remaining, b"%d" % (left if left > 0 else 0)),
+        (reset, duration(standing.reset_s)),
     )

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from quorate.access.bound import WINDOW_S, Count, Standing, Unit, Window
 from quorate.core.clock import Clock
 
+_REQUESTS = Unit.REQUESTS
+
 
 class LocalWindows:
     """A live store of the counts of this minute and the one before; minutes are those of the clock's `monotonic`.
@@ -27,18 +29,20 @@ class LocalWindows:
         The first that has no room for it is returned instead, and nothing charged.
         """
         left_s = self._left_s()
+        reset_s = left_s + WINDOW_S
         current, previous = self._current, self._previous
         charged: dict[str, int] = {}
         standings: list[Standing] = []
         for window in windows:
-            name, cost = window.name, 1 if window.unit is Unit.REQUESTS else tokens
-            counted = current.get(name, 0)
-            before = int(previous.get(name, 0) * left_s / WINDOW_S) if previous else 0
-            left = window.amount - before - counted - cost
+            name = window.name
+            counted = current.get(name, 0) + (1 if window.unit is _REQUESTS else tokens)
+            left = window.amount - counted
+            if previous:
+                left -= int(previous.get(name, 0) * left_s / WINDOW_S)
             if left < 0:
                 return window
-            charged[name] = counted + cost
-            standings.append(Standing(left, left_s + WINDOW_S))
+            charged[name] = counted
+            standings.append(Standing(left, reset_s))
         current.update(charged)
         return standings
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quorate.access.bound import WINDOW_S, Bounds, Unit, Window, bounds_of
+from quorate.access.bound import WINDOW_S, Bounds, Standing, Unit, Window, bounds_of
 from quorate.access.limit_headers import duration, limit_headers
 from quorate.access.local_counts import LocalCounts
 from quorate.access.local_windows import LocalWindows
@@ -119,7 +119,8 @@ def test_what_one_window_has_no_room_for_is_charged_to_none() -> None:
     counted = LocalWindows(ManualClock())
     wide = bounds_of("key", "key/k", Allowance(requests_per_minute=100, tokens_per_minute=50)).windows
     tight = bounds_of("tenant", "tenant/t", Allowance(requests_per_minute=1)).windows
-    assert counted.take((*wide, *tight), 10) == [(99, 120), (40, 120), (0, 120)]
+    left = counted.take((*wide, *tight), 10)
+    assert left == [Standing(99, 120), Standing(40, 120), Standing(0, 120)]
     assert counted.take((*wide, *tight), 10) is tight[0]
     assert [count.current for count in counted.counts((*wide, *tight))] == [1, 10, 1]
 
