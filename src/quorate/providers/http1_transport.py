@@ -102,8 +102,17 @@ class Exchange:
     async def __aenter__(self) -> Http1Response:
         self._deadline.require("the request was sent")
         timer = PhaseTimer(self._limits, self._deadline)
+        transport, request = self._transport, self._request
         try:
-            return await self._begin(timer)
+            target = transport.target(request.url)
+            head = encode_head(request, target, transport.settings.user_agent)
+            pool = self._pool = transport.pool()
+            connection = self._connection = pool.take(target) or await pool.open(target, timer)
+            limit = timer.limit(Phase.HEADERS)
+            self._on_sent()
+            connection.send(head, request.body, bodiless=request.method == "HEAD")
+            await connection.wait(limit)
+            return self._begun(connection, timer)
         except BaseException as error:
             self._leave(keep=False)
             if isinstance(error, RAISED):
@@ -115,23 +124,15 @@ class Exchange:
     ) -> None:
         self._leave(keep=kind is None)
 
-    async def _begin(self, timer: PhaseTimer) -> Http1Response:
-        request = self._request
-        transport = self._transport
-        target = transport.target(request.url)
-        head = encode_head(request, target, transport.settings.user_agent)
-        pool = self._pool = transport.pool()
-        connection = self._connection = pool.take(target) or await pool.open(target, timer)
-        limit = timer.limit(Phase.HEADERS)
-        self._on_sent()
-        connection.send(head, request.body, bodiless=request.method == "HEAD")
-        await connection.wait(limit)
+    def _begun(self, connection: "Connection", timer: PhaseTimer) -> Http1Response:
+        """Return the response whose head has come; raise what came in its place."""
         if not connection.response.has_head:
             raise connection.failure or TransportClosed
         if not connection.response.complete:
             timer.headers_arrived()
-        response = Http1Response(connection, timer, transport.settings.max_response_bytes)
-        if not transport.settings.give_redirects:
+        settings = self._transport.settings
+        response = Http1Response(connection, timer, settings.max_response_bytes)
+        if not settings.give_redirects:
             response.require_no_redirect()
         return response
 

@@ -2,7 +2,7 @@
 
 from quorate.core.errors import QuorateError
 from quorate.model.call import Call
-from quorate.providers.relay import RelayEndpoint, WholeAnswer
+from quorate.providers.relay import RelayEndpoint
 from quorate.providers.relay_facts import text_of
 from quorate.server.composed import answer_composed, read_request, stream_answer
 from quorate.server.event_stream import EventStream
@@ -15,12 +15,8 @@ from quorate.wire.sse import END
 
 async def relay_whole(job: Job, relay: RelayEndpoint) -> None:
     """Answer with the endpoint's own bytes; after its failure, with what one of its fallbacks says."""
-
-    async def ask(call: Call) -> WholeAnswer:
-        return await relay.chat(job.fields, call)
-
     try:
-        answer = await as_leaf(job, ask)
+        answer = await as_leaf(job, lambda call: relay.chat(job.fields, call))
     except QuorateError as error:
         if not stands_in(job, error):
             raise
