@@ -42,7 +42,7 @@ _WAYS: dict[Move, tuple[Account, Account]] = {
 }
 
 
-class LedgerLine(msgspec.Struct, frozen=True, kw_only=True):
+class LedgerLine(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One line. `book` is `""` for the book of everything, else names a budget, whose it is, and the window's start.
 
     `position` is the number of the attempt within the run, from 1; 0 where the line is about the run as a whole.

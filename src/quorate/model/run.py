@@ -6,7 +6,7 @@ from quorate.model.event import State
 from quorate.model.ledger import LedgerLine
 
 
-class BranchRecord(msgspec.Struct, frozen=True, kw_only=True):
+class BranchRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One execution inside a run; `branch` is its path, e.g. `panel/gpt-5#2`.
 
     `leaf` says whether it was a request to a provider itself: the costs of the leaves add up to the cost of the run,
@@ -35,7 +35,7 @@ class BranchRecord(msgspec.Struct, frozen=True, kw_only=True):
     vote: float | None = None
 
 
-class RunRecord(msgspec.Struct, frozen=True, kw_only=True):
+class RunRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One call: who asked, what answered, how it ended, what it used and cost.
 
     `operation` is `chat`, `embeddings`, `responses` or `flow`; `mode` is `single`, the plan's mode or `cascade`.

@@ -9,7 +9,7 @@ from quorate.core.units import format_usd
 from quorate.wire.chat import CompletionTokensDetails, PromptTokensDetails, WireUsage
 
 
-class Usage(msgspec.Struct, frozen=True, kw_only=True):
+class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Token counts.
 
     `cached_tokens` and `cache_write_tokens` are parts of `prompt_tokens`, `reasoning_tokens` of `completion_tokens`.
@@ -77,7 +77,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
 NO_USAGE = Usage()
 
 
-class Charge(msgspec.Struct, frozen=True, kw_only=True):
+class Charge(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What one attempt used. `cost_microusd` is `None` when the model's price is not known: never zero.
 
     `estimated` marks what had to be counted without the provider's own numbers, e.g. of a cancelled stream.
@@ -88,7 +88,7 @@ class Charge(msgspec.Struct, frozen=True, kw_only=True):
     estimated: bool = False
 
 
-class Spend(msgspec.Struct, frozen=True, kw_only=True):
+class Spend(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Charges added up. `known_microusd` is the sum of the known ones; `unpriced` counts those without a price."""
 
     usage: Usage = NO_USAGE

@@ -139,7 +139,7 @@ class Phase(StrEnum):
     TOTAL = "end of the answer"
 
 
-class WaitLimit(msgspec.Struct, frozen=True, kw_only=True):
+class WaitLimit(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How long one wait may last, and why: `phase` is `None` when the call's deadline is what comes first."""
 
     seconds: float | None
