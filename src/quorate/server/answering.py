@@ -9,7 +9,8 @@ from quorate.server.outbound import Header
 if TYPE_CHECKING:
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
+_STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}".encode() for status in HTTPStatus}
+_header_line = b": ".join
 _CHUNKED: Header = (b"transfer-encoding", b"chunked")
 
 
@@ -87,11 +88,8 @@ class Answering:
 
     def _write(self, status: int, headers: Iterable[Header], body: bytes) -> None:
         cycle = self._cycle
-        parts = [_STATUS_LINES[status]]
-        for name, value in (*cycle.default_headers, *headers):
-            parts += (name, b": ", value, b"\r\n")
-        parts.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
-        parts.append(body)
-        cycle.transport.write(b"".join(parts))
+        lines = [_STATUS_LINES[status], *map(_header_line, cycle.default_headers), *map(_header_line, headers)]
+        lines.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
+        cycle.transport.write(b"\r\n".join(lines) + body)
         cycle.response_started = True
         cycle.waiting_for_100_continue = False
