@@ -152,10 +152,10 @@ class CallWatch:
     ) -> RunRecord:
         """Make the record of the call and give it to whoever keeps, counts or sends it; `lines` go into it as well."""
         services, recorder, call = self._services, self._recorder or _UNHEARD, self.call
-        duration_s = call.at_s
+        began_at_s, duration_s, first_s = self.began_at_s, call.at_s, self.first_token_s
         spent = call.budget.spend
         spend = spent if self.paid is NOTHING else spent.since(self.paid)
-        first_s = self.first_token_s
+        usage = spend.usage
         record = RunRecord(
             id=self.record_id or call.id,
             parent_id=None if self.record_id is None else call.id,
@@ -168,13 +168,13 @@ class CallWatch:
             state=_state(status, error),
             status=status,
             stream=self.stream,
-            started_at_s=self.began_at_s,
-            finished_at_s=self.began_at_s + duration_s,
-            first_token_at_s=None if first_s is None else self.began_at_s + first_s,
-            prompt_tokens=spend.usage.prompt_tokens,
-            completion_tokens=spend.usage.completion_tokens,
-            cached_tokens=spend.usage.cached_tokens,
-            reasoning_tokens=spend.usage.reasoning_tokens,
+            started_at_s=began_at_s,
+            finished_at_s=began_at_s + duration_s,
+            first_token_at_s=None if first_s is None else began_at_s + first_s,
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            cached_tokens=usage.cached_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
             cost_microusd=spend.cost_microusd,
             estimated=spend.estimated,
             agreement=recorder.agreement,
