@@ -64,7 +64,9 @@ class OpenAIDialect:
 
 def build(request: ChatRequest, target: Target, *, key_header: KeyHeader, include_usage: bool) -> HttpRequest:
     """Return the HTTP request for `request`."""
-    body = {name: value for name, value in dump(request).items() if name not in OWN_FIELDS}
+    body = dump(request)
+    for name in OWN_FIELDS.intersection(body):
+        del body[name]
     body["model"] = target.model_id
     if not request.stream:
         body.pop("stream", None)
@@ -82,7 +84,7 @@ def key_headers(target: Target, key_header: KeyHeader) -> dict[str, str]:
     if target.api_key is None:
         return {}
     key = target.api_key.reveal()
-    return {key_header.value: f"Bearer {key}" if key_header is KeyHeader.BEARER else key}
+    return {str(key_header): f"Bearer {key}" if key_header is KeyHeader.BEARER else key}
 
 
 def parse(body: bytes) -> ChatResponse:
