@@ -79,17 +79,21 @@ def dump(value: Open) -> JsonObject:
         if item is not default:
             out[key] = item
     for key in nested:
-        if key in out:
-            out[key] = _dump_nested(out[key])
+        item = out.get(key)
+        if item is not None and not isinstance(item, str):
+            out[key] = _dump_nested(item)
     if value.extra:
         out.update(value.extra)
     return out
 
 
 def _dump_nested(item: object) -> object:
+    if isinstance(item, Open):
+        return dump(item)
     if isinstance(item, tuple):
-        return [_dump_nested(part) for part in cast("tuple[object, ...]", item)]
-    return dump(item) if isinstance(item, Open) else item
+        parts = cast("tuple[object, ...]", item)
+        return [dump(part) if isinstance(part, Open) else _dump_nested(part) for part in parts]
+    return item
 
 
 def _split(value: object, keys: _Keys) -> object:
