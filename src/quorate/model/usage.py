@@ -48,29 +48,30 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @classmethod
     def from_wire(cls, wire: WireUsage) -> "Usage":
         """Read the wire's counts."""
-        prompt = wire.prompt_tokens_details or PromptTokensDetails()
-        completion = wire.completion_tokens_details or CompletionTokensDetails()
+        prompt, completion = wire.prompt_tokens_details, wire.completion_tokens_details
         return cls(
             prompt_tokens=wire.prompt_tokens,
             completion_tokens=wire.completion_tokens,
-            cached_tokens=prompt.cached_tokens or 0,
-            cache_write_tokens=prompt.cache_write_tokens or 0,
-            reasoning_tokens=completion.reasoning_tokens or 0,
+            cached_tokens=0 if prompt is None else prompt.cached_tokens or 0,
+            cache_write_tokens=0 if prompt is None else prompt.cache_write_tokens or 0,
+            reasoning_tokens=0 if completion is None else completion.reasoning_tokens or 0,
         )
 
     def to_wire(self) -> WireUsage:
         """Return the counts as the wire carries them."""
-        prompt = PromptTokensDetails(
-            cached_tokens=self.cached_tokens or None, cache_write_tokens=self.cache_write_tokens or None
-        )
+        prompt = completion = None
+        if self.cached_tokens or self.cache_write_tokens:
+            prompt = PromptTokensDetails(
+                cached_tokens=self.cached_tokens or None, cache_write_tokens=self.cache_write_tokens or None
+            )
+        if self.reasoning_tokens:
+            completion = CompletionTokensDetails(reasoning_tokens=self.reasoning_tokens)
         return WireUsage(
             prompt_tokens=self.prompt_tokens,
             completion_tokens=self.completion_tokens,
             total_tokens=self.total_tokens,
-            prompt_tokens_details=prompt if self.cached_tokens or self.cache_write_tokens else None,
-            completion_tokens_details=CompletionTokensDetails(reasoning_tokens=self.reasoning_tokens)
-            if self.reasoning_tokens
-            else None,
+            prompt_tokens_details=prompt,
+            completion_tokens_details=completion,
         )
 
 

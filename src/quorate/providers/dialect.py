@@ -39,6 +39,13 @@ class Target:
     api_key: Secret | None = None
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     query: Mapping[str, str] = field(default_factory=dict[str, str])
+    _replaced: frozenset[str] = field(init=False, repr=False, compare=False)
+    _asked: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Work out once what is the same for each request: names of headers in lower case, the end of the URL."""
+        object.__setattr__(self, "_replaced", frozenset(name.lower() for name in self.headers))
+        object.__setattr__(self, "_asked", f"?{urlencode(self.query)}" if self.query else "")
 
     def secrets(self) -> tuple[Secret, ...]:
         """Return what must not show in messages, the longest first: the key, headers, and keys after `Bearer`."""
@@ -63,16 +70,16 @@ class Target:
         base = self.base_url.rstrip("/")
         if version is not None and _VERSIONED.search(base) is None:
             base = f"{base}/{version}"
-        pairs = {**self.query, **(query or {})}
-        url = base + path + (f"?{urlencode(pairs)}" if pairs else "")
-        own = {"content-type": "application/json", **headers}
-        replaced = {name.lower() for name in self.headers}
-        kept = {name: value for name, value in own.items() if name.lower() not in replaced}
+        asked = f"?{urlencode({**self.query, **query})}" if query else self._asked
+        sent = {"content-type": "application/json", **headers}
+        if self.headers:
+            kept = {name: value for name, value in sent.items() if name.lower() not in self._replaced}
+            sent = {**kept, **self.headers}
         try:
             data = msgspec.json.encode(body)
         except UnicodeEncodeError as error:
             raise InvalidRequest(f"the request holds half of a surrogate pair: {error.object!r}"[:200]) from None
-        return HttpRequest(url=url, headers={**kept, **self.headers}, body=data)
+        return HttpRequest(url=base + path + asked, headers=sent, body=data)
 
 
 class StreamParser(Protocol):

@@ -11,8 +11,8 @@ from quorate.core.errors import InvalidRequest, Malformed, ProviderError
 from quorate.providers.dialect import OWN_FIELDS, StreamParser, Target, json_object, transfer_headers
 from quorate.providers.error_table import fault_error
 from quorate.providers.fault import fault_in, read_fault
-from quorate.providers.loose_json import as_list
-from quorate.providers.openai_liberties import put_right, raise_if_broken_off, settled, usage_beside
+from quorate.providers.loose_json import as_list, as_text
+from quorate.providers.openai_liberties import BROKEN_OFF, broken_off, put_right, settled, usage_beside
 from quorate.providers.transport import HttpRequest
 from quorate.wire.chat import ChatRequest, ChatResponse
 from quorate.wire.open import JsonObject, OpenT, dump, load
@@ -64,7 +64,9 @@ class OpenAIDialect:
 
 def build(request: ChatRequest, target: Target, *, key_header: KeyHeader, include_usage: bool) -> HttpRequest:
     """Return the HTTP request for `request`."""
-    body = {name: value for name, value in dump(request).items() if name not in OWN_FIELDS}
+    body = dump(request)
+    for name in OWN_FIELDS.intersection(body):
+        del body[name]
     body["model"] = target.model_id
     if not request.stream:
         body.pop("stream", None)
@@ -82,7 +84,7 @@ def key_headers(target: Target, key_header: KeyHeader) -> dict[str, str]:
     if target.api_key is None:
         return {}
     key = target.api_key.reveal()
-    return {key_header.value: f"Bearer {key}" if key_header is KeyHeader.BEARER else key}
+    return {str(key_header): f"Bearer {key}" if key_header is KeyHeader.BEARER else key}
 
 
 def parse(body: bytes) -> ChatResponse:
@@ -92,7 +94,8 @@ def parse(body: bytes) -> ChatResponse:
     response = _load(value, ChatResponse)
     if not response.choices:
         raise Malformed("the answer holds no choice")
-    return response if response.usage is None else msgspec.structs.replace(response, usage=settled(response.usage))
+    usage = response.usage and settled(response.usage)
+    return response if usage is response.usage else msgspec.structs.replace(response, usage=usage)
 
 
 class OpenAIStream:
@@ -118,17 +121,22 @@ class OpenAIStream:
         _raise_error_in(value, always=event.event == "error")
         chunk = _load(value, ChatChunk)
         usage = chunk.usage or usage_beside(chunk.extra)
-        return (chunk if usage is None else msgspec.structs.replace(chunk, usage=settled(usage)),)
+        usage = usage and settled(usage)
+        return (chunk if usage is chunk.usage else msgspec.structs.replace(chunk, usage=usage),)
 
 
 def _raise_error_in(value: JsonObject, *, always: bool = False) -> None:
     """Raise the error that a body or an event tells of; OpenRouter puts it beside, and into, an empty last choice."""
     if always or value.get("error"):
         raise fault_error(NAME, fault_in(200, value))
+    cut: str | None = None
     for choice in as_list(value.get("choices")):
         if choice.get("error"):
             raise fault_error(NAME, fault_in(200, choice))
-    raise_if_broken_off(value)
+        if cut is None and (reason := as_text(choice, "finish_reason")) in BROKEN_OFF:
+            cut = reason
+    if cut is not None:
+        raise broken_off(cut)
 
 
 def _load(value: JsonObject, kind: type[OpenT]) -> OpenT:

@@ -27,37 +27,38 @@ _CACHE_COUNTS = ("prompt_cache_hit_tokens", "cached_tokens")
 
 def put_right(value: JsonObject) -> JsonObject:
     """Return a response or a chunk without harmless liberties: `null` for nothing, fractions, contents in parts."""
-    value = {key: item for key, item in value.items() if item is not None}
+    value = _without_nulls(value)
     if isinstance(created := value.get("created"), float):
-        value["created"] = int(created)
+        value = {**value, "created": int(created)}
     if isinstance(usage := value.get("usage"), dict):
-        value["usage"] = _usage(cast("JsonObject", usage))
+        counted = _usage(cast("JsonObject", usage))
+        if counted is not usage:
+            value = {**value, "usage": counted}
     if isinstance(choices := value.get("choices"), list):
         items = cast("list[object]", choices)
-        value["choices"] = [_choice(cast("JsonObject", item)) if isinstance(item, dict) else item for item in items]
+        right = [_choice(cast("JsonObject", item)) if isinstance(item, dict) else item for item in items]
+        value = {**value, "choices": right}
     return value
 
 
-def raise_if_broken_off(value: JsonObject) -> None:
-    """Raise `Unavailable` if a choice of a response or a chunk ended because the provider failed."""
-    for choice in as_list(value.get("choices")):
-        failure = BROKEN_OFF.get(reason := as_text(choice, "finish_reason"))
-        if failure is not None:
-            message = f"the provider broke the answer off (finish reason {reason!r})"
-            raise Unavailable(message, failure=failure, upstream_status=200, upstream_code=reason)
+def broken_off(reason: str) -> Unavailable:
+    """Return what it means that an answer ended for one of the reasons in `BROKEN_OFF`: the provider failed."""
+    message = f"the provider broke the answer off (finish reason {reason!r})"
+    return Unavailable(message, failure=BROKEN_OFF[reason], upstream_status=200, upstream_code=reason)
 
 
 def settled(usage: WireUsage) -> WireUsage:
     """Return usage as OpenAI counts: reasoning is a part of the completion (xAI), cached tokens are in the details."""
     details = usage.completion_tokens_details
-    reasoning = (details.reasoning_tokens or 0) if details is not None else 0
+    reasoning = details.reasoning_tokens if details is not None else None
     if reasoning and usage.total_tokens == usage.prompt_tokens + usage.completion_tokens + reasoning:
         usage = msgspec.structs.replace(usage, completion_tokens=usage.completion_tokens + reasoning)
-    cached = max(as_count(usage.extra, name) for name in _CACHE_COUNTS)
-    prompt = usage.prompt_tokens_details or PromptTokensDetails()
-    if cached and prompt.cached_tokens is None:
-        prompt = msgspec.structs.replace(prompt, cached_tokens=cached)
-        usage = msgspec.structs.replace(usage, prompt_tokens_details=prompt)
+    cached = max(as_count(usage.extra, name) for name in _CACHE_COUNTS) if usage.extra else 0
+    if cached:
+        prompt = usage.prompt_tokens_details or PromptTokensDetails()
+        if prompt.cached_tokens is None:
+            prompt = msgspec.structs.replace(prompt, cached_tokens=cached)
+            usage = msgspec.structs.replace(usage, prompt_tokens_details=prompt)
     return usage
 
 
@@ -72,32 +73,50 @@ def usage_beside(extra: Mapping[str, Any]) -> WireUsage | None:
         return None
 
 
+def _without_nulls(value: JsonObject) -> JsonObject:
+    """Return `value` itself if nothing in it is `null`."""
+    return {key: item for key, item in value.items() if item is not None} if None in value.values() else value
+
+
 def _usage(usage: JsonObject) -> JsonObject:
-    """Return counts as whole numbers >= 0, without what is not there."""
-    usage = _counted({key: item for key, item in usage.items() if item is not None}, _COUNTS)
+    """Return counts as whole numbers >= 0, without what is not there; `usage` itself if that is how they are."""
+    usage = _counted(_without_nulls(usage), _COUNTS)
     for name in _DETAILS:
-        if isinstance(details := usage.get(name), dict):
-            usage[name] = _counted(cast("JsonObject", details), _DETAIL_COUNTS)
-        else:
-            usage.pop(name, None)
+        details = usage.get(name)
+        if isinstance(details, dict):
+            counted = _counted(cast("JsonObject", details), _DETAIL_COUNTS)
+            if counted is not details:
+                usage = {**usage, name: counted}
+        elif details is not None:
+            usage = {key: item for key, item in usage.items() if key != name}
     return usage
 
 
 def _counted(value: JsonObject, names: tuple[str, ...]) -> JsonObject:
-    counts = {name: as_count(value, name) for name in names if isinstance(value.get(name), int | float)}
-    return {**value, **counts}
+    for name in names:
+        number = value.get(name)
+        if number is None or (type(number) is int and number >= 0):
+            continue
+        if isinstance(number, int | float):
+            value = {**value, name: as_count(value, name)}
+    return value
 
 
 def _choice(choice: JsonObject) -> JsonObject:
     """Return `choice` without empty fields: `"delta": null`, `"finish_reason": ""` are no news."""
-    choice = {key: item for key, item in choice.items() if item is not None and (key, item) != ("finish_reason", "")}
+    choice = _without_nulls(choice)
     reason = choice.get("finish_reason")
-    if isinstance(reason, str) and reason in _FINISH:
-        choice["finish_reason"] = _FINISH[reason]
+    if reason == "":
+        choice = {key: item for key, item in choice.items() if key != "finish_reason"}
+    elif isinstance(reason, str) and reason in _FINISH:
+        choice = {**choice, "finish_reason": _FINISH[reason]}
         choice.setdefault("native_finish_reason", reason)
     for name in ("message", "delta"):
-        if isinstance(message := choice.get(name), dict):
-            choice[name] = _message(cast("JsonObject", message))
+        message = choice.get(name)
+        if isinstance(message, dict):
+            right = _message(cast("JsonObject", message))
+            if right is not message:
+                choice = {**choice, name: right}
     return choice
 
 

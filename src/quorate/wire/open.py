@@ -21,18 +21,27 @@ class Open(msgspec.Struct, frozen=True, kw_only=True):
     #: Fields written even when they hold their default: the wire's readers expect to see the key.
     always: ClassVar[frozenset[str]] = frozenset()
 
-    extra: JsonObject = msgspec.field(default_factory=dict[str, Any])
+    extra: JsonObject = {}  # msgspec gives each struct its own
 
 
 OpenT = TypeVar("OpenT", bound=Open)
 
 
-class _Field(NamedTuple):
-    name: str
-    key: str
-    child: type[Open] | None
-    default: object
-    always: bool
+class _Keys(NamedTuple):
+    """The keys that a kind names, and those of the `Open` structs inside it, which are never of the same kind."""
+
+    own: frozenset[str]
+    inside: tuple[tuple[str, "_Keys"], ...]
+
+
+class _Writing(NamedTuple):
+    """How a kind is written: name, key and default of each field; `_NOTHING` for a default that is written as well.
+
+    `nested` are the keys that hold other `Open` structs.
+    """
+
+    fields: tuple[tuple[str, str, object], ...]
+    nested: tuple[str, ...]
 
 
 _NOTHING = object()
@@ -50,7 +59,7 @@ def decode(data: bytes | str, kind: type[OpenT]) -> OpenT:
 def load(value: object, kind: type[OpenT]) -> OpenT:
     """Return a decoded JSON value as `kind`; raise `InvalidRequest` naming the JSON path of what does not fit."""
     try:
-        return msgspec.convert(_split(value, kind), kind)
+        return msgspec.convert(_split(value, _keys(kind)), kind)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at `")
         raise InvalidRequest(f"{message} at {path.rstrip('`') or '$'}", param=path.rstrip("`")[2:] or None) from None
@@ -63,13 +72,18 @@ def encode(value: Open) -> bytes:
 
 def dump(value: Open) -> JsonObject:
     """Return `value` as plain JSON objects; fields that hold their default are left out unless the wire wants them."""
+    fields, nested = _writing(type(value))
     out: JsonObject = {}
-    for name, key, child, default, always in _fields(type(value)):
+    for name, key, default in fields:
         item = getattr(value, name)
-        if item is default and not always:
-            continue
-        out[key] = item if child is None else _dump_nested(item)
-    out.update(value.extra)
+        if item is not default:
+            out[key] = item
+    for key in nested:
+        item = out.get(key)
+        if item is not None and not isinstance(item, str):
+            out[key] = _dump_nested(item)
+    if value.extra:
+        out.update(value.extra)
     return out
 
 
@@ -77,52 +91,76 @@ def _dump_nested(item: object) -> object:
     if isinstance(item, Open):
         return dump(item)
     if isinstance(item, tuple):
-        return [_dump_nested(part) for part in cast("tuple[object, ...]", item)]
+        parts = cast("tuple[object, ...]", item)
+        return [dump(part) if isinstance(part, Open) else _dump_nested(part) for part in parts]
     return item
 
 
-def _split(value: object, kind: type[Open]) -> object:
-    """Move the keys that `kind` does not name into `extra`, recursively; anything but an object is left as it is."""
-    if not isinstance(value, dict):
-        return value
-    children = _children(kind)
-    rest: JsonObject = {}
-    known: JsonObject = {"extra": rest}
-    for key, item in cast("JsonObject", value).items():
-        child = children.get(key, _NOTHING)
-        if child is _NOTHING:
-            rest[key] = item
+def _split(value: object, keys: _Keys) -> object:
+    """Copy the keys that are not named into `extra`, recursively; anything but an object is left as it is.
+
+    They stay where they were as well: converting passes over what it does not know, faster than they are taken out.
+    """
+    return _split_object(cast("JsonObject", value), keys) if isinstance(value, dict) else value
+
+
+def _split_object(given: JsonObject, keys: _Keys) -> JsonObject:
+    """Return `given` itself where there is nothing to split off."""
+    own, inside = keys
+    found = given
+    if not own.issuperset(given):
+        rest: JsonObject = {}
+        for key in given:
+            if key not in own:
+                rest[key] = given[key]
+        found = {"extra": rest, **given}
+        if "extra" in rest:
+            found["extra"] = rest
+    for key, nested in inside:
+        item: object = given.get(key)
+        if isinstance(item, dict):
+            part = _split_object(cast("JsonObject", item), nested)
+            if part is item:
+                continue
+        elif isinstance(item, list):
+            part = [_split(each, nested) for each in cast("list[object]", item)]
         else:
-            known[key] = item if child is None else _split_nested(item, cast("type[Open]", child))
-    return known
-
-
-def _split_nested(item: object, child: type[Open]) -> object:
-    if isinstance(item, list):
-        return [_split(part, child) for part in cast("list[object]", item)]
-    return _split(item, child)
+            continue
+        if found is given:
+            found = {**given}
+        found[key] = part
+    return found
 
 
 @cache
-def _children(kind: type[Open]) -> dict[str, object]:
-    """Return the keys that `kind` names, each with the `Open` struct inside it or `None`."""
-    return {field.key: field.child for field in _fields(kind)}
-
-
-@cache
-def _fields(kind: type[Open]) -> tuple[_Field, ...]:
-    hints = typing.get_type_hints(kind)
-    return tuple(
-        _Field(
-            field.name,
-            field.encode_name,
-            _open_type(hints[field.name]),
-            _NOTHING if field.default is msgspec.NODEFAULT else field.default,
-            field.name in kind.always,
-        )
-        for field in msgspec.structs.fields(kind)
-        if field.name != "extra"
+def _keys(kind: type[Open]) -> _Keys:
+    return _Keys(
+        own=frozenset(field.encode_name for field in _fields(kind)),
+        inside=tuple((key, _keys(child)) for key, child in _children(kind).items()),
     )
+
+
+@cache
+def _writing(kind: type[Open]) -> _Writing:
+    return _Writing(
+        fields=tuple((field.name, field.encode_name, _default(field, kind.always)) for field in _fields(kind)),
+        nested=tuple(_children(kind)),
+    )
+
+
+def _fields(kind: type[Open]) -> list[msgspec.structs.FieldInfo]:
+    return [field for field in msgspec.structs.fields(kind) if field.name != "extra"]
+
+
+def _children(kind: type[Open]) -> dict[str, type[Open]]:
+    """Return the keys that hold other `Open` structs, with their kind."""
+    hints = typing.get_type_hints(kind)
+    inner = ((field.encode_name, _open_type(hints[field.name])) for field in _fields(kind))
+    return {key: child for key, child in inner if child is not None}
+
+
+def _default(field: msgspec.structs.FieldInfo, always: frozenset[str]) -> object:
+    return _NOTHING if field.name in always or field.default is msgspec.NODEFAULT else field.default
 
 
 def _open_type(hint: object) -> type[Open] | None:

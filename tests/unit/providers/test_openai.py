@@ -1,6 +1,7 @@
 """The OpenAI dialect: nothing that is asked for is lost, nothing of ours leaves, streams join to the whole."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from quorate.core.secret import Secret
 from quorate.model.usage import Usage
 from quorate.providers.dialect import OWN_FIELDS, Target
 from quorate.providers.openai import KeyHeader, OpenAIDialect
+from quorate.providers.openai_liberties import put_right
 from quorate.providers.presets import PRESETS
 from quorate.wire.chat import ChatRequest, ChatResponse, user_request
 from quorate.wire.open import decode, dump, load
@@ -148,6 +150,16 @@ def test_keys_headers_and_queries() -> None:
     assert "authorization" not in anonymous.headers
 
 
+def test_a_target_that_is_changed_asks_as_its_new_self() -> None:
+    azure = replace(TARGET, headers={"Authorization": "Basic other"}, query={"api-version": "1"})
+    first, second = DIALECT.build(user_request("x"), azure), DIALECT.build(user_request("y"), azure)
+    assert first.url == second.url == "https://api.example/v1/chat/completions?api-version=1"
+    assert first.headers == second.headers
+    assert first.headers is not second.headers
+    assert (first.headers["Authorization"], "authorization" in first.headers) == ("Basic other", False)
+    assert "other" not in repr(azure)
+
+
 def test_half_a_surrogate_pair_is_the_callers_mistake() -> None:
     with pytest.raises(InvalidRequest, match="surrogate"):
         DIALECT.build(user_request("\ud83d"), TARGET)
@@ -185,6 +197,45 @@ def test_reasoning_counted_beside_the_completion_is_added_to_it() -> None:
 )
 def test_harmless_liberties_are_understood(liberty: dict[str, Any]) -> None:
     assert DIALECT.parse(json.dumps({**ANSWER, **liberty}).encode()).text == "Four."
+
+
+def with_nulls(value: Any, names: frozenset[str]) -> Any:
+    """Return an answer with a `null` under each name in its top level, its choices and its usage."""
+    nulls = dict.fromkeys(names)
+    choices = [{**nulls, **choice} for choice in value["choices"]]
+    return {**nulls, **value, "choices": choices, "usage": {**nulls, **value["usage"]}}
+
+
+@given(st.frozensets(st.sampled_from(["service_tier", "x", "extra", "logprobs", "created", "delta", "error", "cost"])))
+def test_null_is_as_good_as_nothing(names: frozenset[str]) -> None:
+    given_nulls = DIALECT.parse(json.dumps(with_nulls(ANSWER, names)).encode())
+    assert given_nulls == DIALECT.parse(json.dumps(ANSWER).encode())
+
+
+def test_putting_right_leaves_what_came_as_it_was() -> None:
+    call = {"id": "1", "function": {"name": "f", "arguments": {"a": 1}}}
+    message = {"role": None, "content": [{"type": "text", "text": "Four"}], "tool_calls": [call]}
+    usage: dict[str, Any] = {"prompt_tokens": -1, "x": None, "prompt_tokens_details": {"cached_tokens": 2.5}}
+    choice = {"index": None, "message": message, "finish_reason": "eos"}
+    value = {"id": None, "created": 1.5, "choices": [choice, 5], "usage": usage}
+    before = json.dumps(value)
+    right = put_right(value)
+    assert json.dumps(value) == before
+    assert right == {
+        "created": 1,
+        "choices": [
+            {
+                "message": {
+                    "content": "Four",
+                    "tool_calls": [{"id": "1", "function": {"name": "f", "arguments": '{"a":1}'}}],
+                },
+                "finish_reason": "stop",
+                "native_finish_reason": "eos",
+            },
+            5,
+        ],
+        "usage": {"prompt_tokens": 0, "prompt_tokens_details": {"cached_tokens": 2}},
+    }
 
 
 @pytest.mark.parametrize(
@@ -339,6 +390,16 @@ def test_other_words_for_finish_reasons(theirs: str, ours: str) -> None:
     assert found.extra == ({} if theirs == ours else {"native_finish_reason": theirs})
 
 
+def test_an_error_told_in_a_later_choice_says_more_than_an_answer_broken_off() -> None:
+    cut = {"index": 0, "message": {"content": "half of"}, "finish_reason": "abort"}
+    told = {"index": 1, "message": {"content": ""}, "error": {"code": 429, "message": "Slow down"}}
+    with pytest.raises(Unavailable, match="Slow down"):
+        DIALECT.parse(json.dumps({"choices": [cut, told]}).encode())
+    overloaded = {**cut, "finish_reason": "insufficient_system_resource"}
+    with pytest.raises(Unavailable, match="'abort'"):
+        DIALECT.parse(json.dumps({"choices": [7, cut, overloaded]}).encode())
+
+
 def test_contents_in_parts_are_text_and_thoughts() -> None:
     thinking: dict[str, Any] = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
     reference = {"type": "reference", "reference_ids": [1]}
@@ -366,6 +427,7 @@ def test_tool_arguments_may_be_an_object() -> None:
         ({"prompt_tokens": 5, "completion_tokens": None}, Usage(prompt_tokens=5)),
         ({"prompt_tokens": 5.0, "completion_tokens": 2.0}, Usage(prompt_tokens=5, completion_tokens=2)),
         ({"prompt_tokens": -5, "completion_tokens": 2}, Usage(completion_tokens=2)),
+        ({"prompt_tokens": True, "completion_tokens": False}, Usage(prompt_tokens=1)),
         ({"prompt_tokens": 5, "prompt_tokens_details": []}, Usage(prompt_tokens=5)),
         ({"prompt_tokens": 5, "prompt_cache_hit_tokens": 3}, Usage(prompt_tokens=5, cached_tokens=3)),
         ({"prompt_tokens": 5, "cached_tokens": 3}, Usage(prompt_tokens=5, cached_tokens=3)),

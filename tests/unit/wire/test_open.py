@@ -102,6 +102,34 @@ def test_a_field_named_extra_is_unknown_like_any_other() -> None:
     assert dump(load(body, ChatRequest)) == body
 
 
+def test_a_field_named_extra_may_stand_among_others_at_any_level() -> None:
+    message: dict[str, Any] = {"role": "user", "content": "hi", "x": 1, "extra": None, "tool_calls": [{"extra": 2}]}
+    body: dict[str, Any] = {"messages": [message], "extra": {"extra": 3}, "top_k": 5}
+    request = load(body, ChatRequest)
+    assert list(request.extra.items()) == [("extra", {"extra": 3}), ("top_k", 5)]
+    assert request.messages[0].extra == {"x": 1, "extra": None}
+    assert dump(request) == body
+
+
+@pytest.mark.parametrize(("kind", "strategy"), KINDS)
+def test_what_is_loaded_stays_as_it_was(kind: type[Open], strategy: st.SearchStrategy[dict[str, Any]]) -> None:
+    @given(strategy)
+    def stays(body: dict[str, Any]) -> None:
+        before = json.dumps(body)
+        value = load(body, kind)
+        value.extra["ours"] = dump(value)
+        assert json.dumps(body) == before
+
+    stays()
+
+
+def test_no_two_structs_share_their_unknown_fields() -> None:
+    one, other = Message(), Message()
+    assert one.extra is not other.extra
+    body = {"role": "user", "x": 1}
+    assert load(body, Message).extra is not load(body, Message).extra
+
+
 def test_what_is_not_set_is_not_written() -> None:
     assert dump(user_request("hi")) == {"messages": [{"role": "user", "content": "hi"}]}
     assert dump(Message(content="hi")) == {"role": "assistant", "content": "hi"}
