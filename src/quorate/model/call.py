@@ -65,7 +65,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     trace: TraceContext | None = None
     sink: EventSink = ignore_events
     seed: int = 0
-    params: Mapping[str, Any] = msgspec.field(default_factory=dict[str, Any])
+    params: Mapping[str, Any] = {}  # msgspec gives each struct its own
     branch: str = ""
     depth: int = 0
     more_attempts: MoreAttempts | None = None

@@ -52,7 +52,7 @@ class Job(msgspec.Struct, kw_only=True, eq=False):
     at_once: AnswersAtOnce | None = None
     spoke: bool = False
     error: QuorateError | None = None
-    members: dict[str, Admission] = msgspec.field(default_factory=dict[str, Admission])
+    members: dict[str, Admission] = {}  # msgspec gives each struct its own
     held: Reservation | None = None
     asked: Any = None
     admission: Admission | None = None
