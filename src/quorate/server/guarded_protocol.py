@@ -73,6 +73,7 @@ class GuardedProtocol(HttpToolsProtocol):
                 timer.cancel()
         super().connection_lost(exc)
         self._on_lost.lose()
+        del self._gently  # it leads back here: the connection would wait for the garbage collector
 
     def data_received(self, data: bytes) -> None:
         """Bytes came."""

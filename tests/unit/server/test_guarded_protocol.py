@@ -1,6 +1,8 @@
 """One connection: its header cap, its time to send them, and the word when it is lost."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, cast
@@ -70,9 +72,10 @@ class Application:
 class Port:
     """A live client of the application on a real socket."""
 
-    def __init__(self, application: Application, config: uvicorn.Config, port: int) -> None:
+    def __init__(self, application: Application, config: uvicorn.Config, connections: set[Any], port: int) -> None:
         self.application = application
         self.config = config
+        self.connections = connections
         self._port = port
 
     @asynccontextmanager
@@ -113,7 +116,7 @@ async def port() -> AsyncIterator[Port]:
         return GuardedProtocol(config=config, server_state=server.server_state, app_state={}, _loop=loop)
 
     listening = await loop.create_server(protocol, "127.0.0.1", 0)
-    yield Port(application, config, listening.sockets[0].getsockname()[1])
+    yield Port(application, config, server.server_state.connections, listening.sockets[0].getsockname()[1])
     listening.close()
     for connection in list(server.server_state.connections):
         connection.transport.abort()
@@ -242,6 +245,20 @@ async def test_a_connection_that_is_answered_is_not_idle(port: Port) -> None:
         assert not port.application.left.is_set()
         writer.transport.abort()
         await asyncio.wait_for(port.application.left.wait(), 5)
+
+
+async def test_a_lost_connection_leaves_nothing_to_the_garbage_collector(port: Port) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with port.connected() as (reader, writer):
+            writer.write(head(100))
+            assert await status(reader) == 200
+            lost = weakref.ref(next(iter(port.connections)))
+            assert lost() is not None
+        await until(lambda: lost() is None, every_s=0)
+    finally:
+        gc.enable()
 
 
 async def test_who_leaves_is_noticed(port: Port) -> None:
