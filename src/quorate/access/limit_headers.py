@@ -50,6 +50,6 @@ def _told(names: tuple[bytes, bytes, bytes], window: Window, standing: Standing)
     left = standing.left
     return (
         (limit, b"%d" % window.amount),
-        (remaining, b"%d" % (left if left > 0 else 0)),
+        (remaining, b"%d" % (max(0, left))),
         (reset, duration(standing.reset_s)),
     )

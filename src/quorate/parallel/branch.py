@@ -135,6 +135,8 @@ def _capped(plan: Plan, copies: list[tuple[Member, int]]) -> list[tuple[Member, 
 
 def _ids(names: Sequence[str]) -> list[str]:
     """Name each branch after its model; copies of one model are numbered from 1: `gpt#1`, `gpt#2`."""
+    if len(set(names)) == len(names):
+        return list(names)
     totals, seen = Counter(names), Counter[str]()
     ids: list[str] = []
     for name in names:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Annotated, Any
 
 import msgspec
@@ -146,6 +147,8 @@ class ParallelRequest:
 Choose = Callable[[Wish], Sequence[Chosen]]
 
 _DEFAULT_LIMITS = ParallelLimits()
+#: A field no longer than this is worked out once: 128 of them take half a megabyte at most, and what they ask for.
+_MOST_REMEMBERED_BYTES = 4096
 
 
 def read_parallel(
@@ -164,16 +167,61 @@ def read_parallel(
     `base`, else `model` alone. `choose` is called at most once. With `resolve`, the branches of ensembles among the
     members count as well. Raises `InvalidRequest` naming field and value, and what `resolve` raises.
     """
+    if isinstance(value, bytes | msgspec.Raw) and len(value) <= _MOST_REMEMBERED_BYTES:
+        options, known = _known(bytes(value), _Same(base), model, limits)
+    else:
+        options, known = _worked_out(value, base, model, limits)
+    if known is None:
+        chosen = _choose(options, choose, limits)
+        members = _members(options, chosen, base, model)
+        known = ParallelRequest(
+            plan=_plan(options, base, members, limits),
+            progress=options.progress,
+            chosen=chosen,
+            dry_run=options.dry_run,
+        )
+    if known.enabled:
+        _require_fan_out(known.plan, options, limits, resolve, configured=known.plan.members is base.members)
+        _require_times(options, limits)
+    return known
+
+
+class _Same:
+    """A plan as a key: equal to itself only, for a plan may hold what has no hash."""
+
+    __slots__ = ("plan",)
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    def __hash__(self) -> int:
+        return id(self.plan)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and other.plan is self.plan
+
+
+@lru_cache(maxsize=128)  # callers send the same field with each request, and to read it takes a tenth of what is ours
+def _known(
+    value: bytes, base: _Same, model: str, limits: ParallelLimits
+) -> tuple[ParallelOptions, ParallelRequest | None]:
+    return _worked_out(value, base.plan, model, limits)
+
+
+def _worked_out(
+    value: object, base: Plan, model: str, limits: ParallelLimits
+) -> tuple[ParallelOptions, ParallelRequest | None]:
+    """Return what the field says, and what it asks for; `None` where models are chosen for the caller, anew each time.
+
+    Nothing in it depends on who asks.
+    """
     options = read_fields(value, ParallelOptions, FIELD)
-    chosen = _choose(options, choose, limits) if options.enabled and options.agi_model_selection else ()
-    members = _members(options, chosen, base, model)
-    if not options.enabled:
-        alone = _alone(base, members, model, _output(options))
-        return ParallelRequest(plan=alone, enabled=False, progress=options.progress, dry_run=options.dry_run)
-    plan = _plan(options, base, members, limits)
-    _require_fan_out(plan, options, limits, resolve, configured=members is base.members)
-    _require_times(options, limits)
-    return ParallelRequest(plan=plan, progress=options.progress, chosen=chosen, dry_run=options.dry_run)
+    if options.enabled and options.agi_model_selection:
+        return options, None
+    members = _members(options, (), base, model)
+    plan = _plan(options, base, members, limits) if options.enabled else _alone(base, members, model, _output(options))
+    asked = ParallelRequest(plan=plan, enabled=options.enabled, progress=options.progress, dry_run=options.dry_run)
+    return options, asked
 
 
 def _choose(options: ParallelOptions, choose: Choose, limits: ParallelLimits) -> tuple[Chosen, ...]:

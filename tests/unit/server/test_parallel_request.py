@@ -151,6 +151,26 @@ def test_errors_name_the_field_and_the_value(value: object, param: str, told: st
     assert caught.value.message.startswith(param.partition("[")[0])
 
 
+def test_what_was_read_once_is_read_no_other_way_the_next_time() -> None:
+    field = b'{"models": ["a", "b"], "maxAttempts": 5, "timeoutMs": 90000}'
+    base, other = Plan(members=(), max_attempts=3), Plan(members=(), max_attempts=9)
+    first = read(field, base)
+    assert read(field, base) is first
+    assert (first.plan.max_attempts, read(field, other).plan.max_attempts) == (3, 5)
+    assert read(field, replace(base)).plan == first.plan
+    with pytest.raises(InvalidRequest, match="allows 60000 at most"):
+        read(field, base, limits=ParallelLimits(timeout_s=60))
+    with pytest.raises(NotFound):
+        read(field, base, resolve=unknown)
+    long = field.removesuffix(b"}") + b" " * 5000 + b"}"
+    assert read(long, base) == first
+    assert read(long, base) is not read(long, base)
+
+
+def unknown(name: str) -> Model:
+    raise NotFound(f"no model {name!r}")
+
+
 def test_null_is_nothing() -> None:
     assert read({"models": ["a"], "minModels": None, "enabled": None, "progress": None}) == read({"models": ["a"]})
 
