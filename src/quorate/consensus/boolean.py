@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from quorate.consensus.facts import Facts
 from quorate.consensus.final import Final, last_paragraph
-from quorate.consensus.patterns import lazy
+from quorate.consensus.patterns import lacks, lazy
 from quorate.consensus.small_words import DENYING, HEDGES
 
 _VALUES = {
@@ -35,13 +35,16 @@ _ALTERNATIVE = lazy(r"\bor\b(?! (?:not|no|false)\b)", re.IGNORECASE)
 
 def asks_yes_or_no(prompt: str) -> bool:
     """Whether the prompt is a question that yes or no answers ("is it A or B?" is not)."""
+    if demands_yes_or_no(prompt):
+        return True
     match = _QUESTION().search(prompt[-_PROMPT_CHARS:])
-    return demands_yes_or_no(prompt) or (match is not None and not _ALTERNATIVE().search(match.group()))
+    return match is not None and not _ALTERNATIVE().search(match.group())
 
 
 def demands_yes_or_no(prompt: str) -> bool:
     """Whether the prompt says in so many words that the answer is to be one of two."""
-    return _DEMAND().search(prompt[-_PROMPT_CHARS:]) is not None
+    end = prompt[-_PROMPT_CHARS:]
+    return not lacks(end, ("yes", "true")) and _DEMAND().search(end) is not None
 
 
 def extract_boolean(text: str, marks: Sequence[Final]) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import NamedTuple, cast
 
-from quorate.consensus.patterns import lazy
+from quorate.consensus.patterns import lacks, lazy
 
 _RUN_ON = lazy(r"\n\s{0,4}(?:question|q|problem|user|human)\s?\d{0,3}\s?:", re.IGNORECASE)
 _FIELD = lazy(r"""["'](?:final[_ ]?)?answer["']\s{0,8}:\s{0,8}""", re.IGNORECASE)
@@ -20,6 +20,7 @@ _STATED = lazy(
         |answer\**[ ]{0,2}:\**|answer[ ]{0,2}=)[ ]{0,4}[*:}\s]{0,8}""",
     re.IGNORECASE | re.VERBOSE,
 )
+_STATED_WORDS = ("answer", "choice", "option", "result", "solution")
 _SHORT_LABEL = lazy(r"^A: ?", re.MULTILINE)
 _MARKS = lazy(r"####|\\(?:boxed|fbox)\b|[\"']answer[\"']")
 _BOLD = lazy(r"\*\*([^*\n]{1,200})\*\*")
@@ -69,7 +70,7 @@ def finals(text: str) -> Iterator[Final]:
     for span in _stated(text):
         yield Final(span=span, marker=Marker.STATED)
     last = last_paragraph(text)
-    bold = _BOLD().findall(last)
+    bold = _BOLD().findall(last) if "**" in last else ()
     yield from _one(Marker.BOLD, cast("str", bold[-1]).strip(" .:") if bold else None)
 
 
@@ -156,7 +157,10 @@ def _stated(text: str) -> Iterator[str]:
     Base models go on after the first. "The result is", "the solution is" often speak of workings and come after every
     "answer".
     """
-    matches = [match for match in _STATED().finditer(text) if not _is_reported(text, match.start())]
+    if lacks(text, _STATED_WORDS):
+        matches: list[re.Match[str]] = []
+    else:
+        matches = [match for match in _STATED().finditer(text) if not _is_reported(text, match.start())]
     named = [match.end() for match in matches if match.group()[:6].lower() == "answer"]
     others = [match.end() for match in matches if match.group()[:6].lower() != "answer"]
     starts = named or [match.end() for match in _SHORT_LABEL().finditer(text)]

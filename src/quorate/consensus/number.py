@@ -6,7 +6,7 @@ LaTeX (\frac, \sqrt, \pi, \text) and common units.
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from quorate.consensus.expression import evaluate
@@ -53,6 +53,7 @@ _UPPER_BOUND = lazy(
 )
 _BOUNDED_WORDS = 16
 _DENIAL_CHARS = 40
+_DIGIT = lazy(r"\d")
 _DIGITS = lazy(r"\d[\d.,]*")
 _SUPERSCRIPT = lazy(r"(?<=\d)[\u2070\u00b9\u00b2\u00b3\u2074-\u2079]+")
 _SUPERSCRIPT_DIGITS = {
@@ -130,11 +131,12 @@ def explicit_number(text: str, marks: Sequence[Final]) -> Quantity | None:
         if quantity is not None:
             return quantity
     bare = text[:_MAX_SPAN_CHARS].strip()
-    match = _NUMBER().search(_plain(bare))
+    plain = _plain(bare)
+    match = _NUMBER().search(plain) if _has_digit(plain) else None
     if match is None:
         return _in_words(bare) if _only_fillers(bare) else None
     end = max(match.end(part) for part in ("digits", "e", "ten", "rest"))
-    rest = _plain(bare)[: match.start("digits")] + " " + _plain(bare)[end:]
+    rest = plain[: match.start("digits")] + " " + plain[end:]
     return parse_quantity(bare) if len(text) <= _MAX_SPAN_CHARS and _only_fillers(rest) else None
 
 
@@ -234,13 +236,22 @@ def _from_ending(text: str, given: frozenset[str]) -> Quantity | None:
     ending = sentences(text[-4 * _MAX_SPAN_CHARS :])
     for position in range(len(ending) - 1, max(len(ending) - 4, -1), -1):
         plain = _plain(ending[position])
-        matches = [match for match in _NUMBER().finditer(plain) if not _is_denied(plain, match.start())]
+        matches = [match for match in _numbers(plain) if not _is_denied(plain, match.start())]
         if matches:
             fractions = list(_LATEX_FRACTION().finditer(plain))
             if fractions and fractions[-1].end() >= matches[-1].start():
                 return _latex_fraction(fractions[-1])
             return _concluded(plain, matches, _last_result(ending[:position]), given)
     return _in_words(last_paragraph(text)) if ending else None
+
+
+def _numbers(plain: str) -> Iterable[re.Match[str]]:
+    return _NUMBER().finditer(plain) if _has_digit(plain) else ()
+
+
+def _has_digit(plain: str) -> bool:
+    """Whether there can be a number: much sooner told than `_NUMBER` finds none."""
+    return _DIGIT().search(plain) is not None
 
 
 def _is_denied(plain: str, position: int) -> bool:

@@ -8,7 +8,7 @@ from quorate.consensus.code import asks_for_code
 from quorate.consensus.date import Convention, Moment, moments
 from quorate.consensus.facts import Facts, numbers_in, profile
 from quorate.consensus.guards import alternatives
-from quorate.consensus.patterns import lazy
+from quorate.consensus.patterns import lacks, lazy
 from quorate.consensus.words import content_stems
 from quorate.core.lazy import lazy_property
 
@@ -16,15 +16,24 @@ _MAX_CHARS = 32_000
 _LEAST_QUOTE = 12
 _MOST_QUOTE = 4_000
 _QUANTITY = lazy(
-    r"\bhow (?:many|much)\b|\bcalculate\b|\bcompute\b|\bwhat (?:percent|percentage|fraction|number)\b"
-    r"|\bwhat(?:'s| is| are| was| will be) (?:the )?(?:\w+ ){0,2}"
-    r"(?:value|sum|product|total|number|probability|percentage"
-    r"|average|price|cost|area|volume|perimeter|distance|difference|ratio|remainder|square root"
-    r"|population|boiling point|melting point|length|width|height|speed|age|weight|mass|temperature|slope|angle)\b"
+    r"\bhow (?:many|much)\b|\bcalculate\b|\bcompute\b"
     r"|\b(?:find|determine) the (?:\w+ ){0,2}(?:value|sum|product|number|probability|area|volume|length|distance)\b"
     r"|\bin (?:dollars|cents|euros|hours|minutes|miles|kilometers|kilometres|percent)\b"
     r"|\d\s?[-+*/x\u00d7\u00f7^]\s?\d[^?\n]{0,40}(?:=|\?)"
     r"|\d\s?(?:%|percent) of\b|\d to the power of\b|\b(?:square|cube) root of\b|\b(?:plus|minus|times|divided by) \d",
+    re.IGNORECASE,
+)
+#: One of them stands in whatever `_QUANTITY` finds.
+_QUANTITY_WORDS = (
+    "how m", "calculate", "compute", "find the", "determine the", "dollars", "cents", "euros", "hours", "minutes",
+    "miles", "kilometers", "kilometres", "percent", "root of", *"0123456789",
+)  # fmt: skip
+_WHAT_QUANTITY = lazy(
+    r"\bwhat(?: (?:percent|percentage|fraction|number)\b"
+    r"|(?:'s| is| are| was| will be) (?:the )?(?:\w+ ){0,2}"
+    r"(?:value|sum|product|total|number|probability|percentage"
+    r"|average|price|cost|area|volume|perimeter|distance|difference|ratio|remainder|square root"
+    r"|population|boiling point|melting point|length|width|height|speed|age|weight|mass|temperature|slope|angle)\b)",
     re.IGNORECASE,
 )
 _DATE = lazy(
@@ -35,6 +44,7 @@ _DATE = lazy(
     r"|\bwhat(?:'s| is| was) the (?:\w+ ){0,2}(?:date|deadline|year|birthday)\b|\bdate of (?:birth|death|issue)\b)",
     re.IGNORECASE,
 )
+_DATE_WORDS = ("when", "date", "year", "month", "day", "time", "deadline")
 _DATE_PART = lazy(
     r"\b(?:what|which) (?:calendar )?(?:(year)|(month)|(day of the week|weekday)|(time))\b", re.IGNORECASE
 )
@@ -50,6 +60,7 @@ _LIST = lazy(
     r"|\b(?:select|choose|check|mark|pick) all\b|\ball that apply\b",
     re.IGNORECASE,
 )
+_LIST_WORDS = ("list", "enumerate", "name ", "give", "tell", "suggest", "what are", "all")
 _SELECT_ALL = lazy(r"\b(?:select|choose|check|mark|pick) all\b|\ball that apply\b", re.IGNORECASE)
 _ORDER = lazy(
     r"\b(?:in (?:\w+ )?(?:order|sequence)|rank(?:ed|ing)?|steps?|chronological(?:ly)?|alphabetical(?:ly)?"
@@ -105,7 +116,10 @@ class Question:
     @lazy_property
     def asks_quantity(self) -> bool:
         """Whether it asks for a number."""
-        return _QUANTITY().search(self.text) is not None
+        text = self.text
+        if not lacks(text, _QUANTITY_WORDS) and _QUANTITY().search(text) is not None:
+            return True
+        return not lacks(text, ("what",)) and _WHAT_QUANTITY().search(text) is not None
 
     @lazy_property
     def asks_yes_or_no(self) -> bool:
@@ -125,7 +139,7 @@ class Question:
     @lazy_property
     def asks_date(self) -> bool:
         """Whether it asks when something is or was."""
-        return _DATE().search(self.text) is not None
+        return not lacks(self.text, _DATE_WORDS) and _DATE().search(self.text) is not None
 
     @lazy_property
     def date_parts(self) -> frozenset[str]:
@@ -150,7 +164,8 @@ class Question:
     @lazy_property
     def asks_list(self) -> bool:
         """Whether it asks for several things."""
-        return _LIST().search(self.text) is not None and not self.asks_for_code
+        found = not lacks(self.text, _LIST_WORDS) and _LIST().search(self.text) is not None
+        return found and not self.asks_for_code
 
     @lazy_property
     def selects_all(self) -> bool:
