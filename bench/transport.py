@@ -92,6 +92,7 @@ def _provider() -> Generator[int]:
     ours, theirs = spawn.Pipe()
     process = spawn.Process(target=_serve, args=(theirs,), daemon=True)
     process.start()
+    theirs.close()  # so that a child that died is the end of the pipe, and nothing to wait for
     try:
         yield ours.recv()
     finally:
