@@ -18,7 +18,7 @@ QuorateError
 
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 
 class QuorateError(Exception):
@@ -348,3 +348,19 @@ class AllFailed(QuorateError):
     def retryable(self) -> bool:
         """Whether any branch may succeed next time."""
         return any(error.retryable for _, error in self.errors)
+
+
+ErrorT = TypeVar("ErrorT", bound=QuorateError)
+
+
+def untraced(error: ErrorT) -> ErrorT:
+    """Return an error without the places where it, and what led to it, was raised.
+
+    For whoever handles what nobody will look into: a traceback holds every frame that it passed, with all that is in
+    them, and those that hold the error as well wait for the garbage collector.
+    """
+    seen: BaseException | None = error
+    while seen is not None:
+        seen.__traceback__ = None
+        seen = seen.__cause__ or seen.__context__
+    return error

@@ -208,6 +208,7 @@ class Connection(asyncio.Protocol):
             self._handle = None
         if self._busy:
             self._end(exc)
+        self.response.close()
         self._on_lost(self)
 
     def pause_writing(self) -> None:  # noqa: D102

@@ -89,6 +89,10 @@ class ResponseParser:
             raise Cut
         self.complete = True
 
+    def close(self) -> None:
+        """Read no more: the parser leads back here, and both would wait for the garbage collector."""
+        del self._parser
+
     def take(self) -> bytes:
         """Return the body that has arrived since the last call; empty if none."""
         parts = self.parts

@@ -10,7 +10,7 @@ from quorate.access.authorize import authorize
 from quorate.access.budgets import Reservation
 from quorate.access.permission import Permission
 from quorate.access.principal import Principal
-from quorate.core.errors import ClientGone, Overloaded, QuorateError
+from quorate.core.errors import ClientGone, Overloaded, QuorateError, untraced
 from quorate.core.ids import new_id
 from quorate.model.call import TraceContext
 from quorate.server.asking import Asking, Incoming, Read, reading_call
@@ -196,7 +196,7 @@ class CallHandler:
         try:
             await self._work(job)
         except QuorateError as error:
-            job.error = error
+            job.error = untraced(error)
         except Exception:  # noqa: BLE001 - whatever a model or a handler raises, the caller gets a plain error
             _log.exception("request %s met a fault of ours", job.watch.request_id)
             job.error = internal_error()

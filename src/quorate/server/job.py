@@ -9,7 +9,7 @@ import msgspec
 from quorate.access.admission import Admission
 from quorate.access.budgets import Reservation
 from quorate.access.principal import Principal
-from quorate.core.errors import QuorateError
+from quorate.core.errors import QuorateError, untraced
 from quorate.model import Model
 from quorate.model.event import Warned
 from quorate.model.run import BranchRecord
@@ -126,7 +126,7 @@ class Job(msgspec.Struct, kw_only=True, eq=False):
         try:
             await work()
         except QuorateError as error:
-            failure = error
+            failure = untraced(error)
         except Exception:  # noqa: BLE001 - whatever a model or a handler raises, the caller gets a plain error
             _log.exception("request %s met a fault of ours", self.watch.request_id)
             failure = internal_error()

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from quorate.core.errors import QuorateError
+from quorate.core.errors import QuorateError, untraced
 from quorate.model.call import Call
 from quorate.model.event import BranchRetry, State
 from quorate.model.run import BranchRecord
@@ -31,7 +31,7 @@ async def as_leaf(job: Job, ask: Callable[[Call], Awaitable[T]]) -> T:
                 result = await ask(call)
             except QuorateError as error:
                 retry = _retry(job, error, before, attempt)
-                before = error
+                before = untraced(error)
             else:
                 state = State.FINISHED
                 return result

@@ -34,6 +34,7 @@ from quorate.core.errors import (
     Unavailable,
     Unprocessable,
     UnsupportedMedia,
+    untraced,
 )
 from quorate.wire.problem import openai_error_body, problem_body
 
@@ -184,3 +185,18 @@ def test_misconfigured_says_where() -> None:
 )
 def test_the_provider_s_own_status_says_more(failure: Failure, upstream_status: int, status: int) -> None:
     assert Unavailable("no", failure=failure, upstream_status=upstream_status).http_status == status
+
+
+def test_untraced_says_the_same_and_holds_no_frame() -> None:
+    def fail() -> None:
+        try:
+            int("cut")
+        except ValueError as error:
+            raise Unavailable("no connection", failure=Failure.TRANSIENT) from error
+
+    with pytest.raises(Unavailable) as raised:
+        fail()
+    cause = raised.value.__cause__
+    assert untraced(raised.value) is raised.value
+    assert (raised.value.message, raised.value.__cause__) == ("no connection", cause)
+    assert raised.value.__traceback__ is None is getattr(cause, "__traceback__", "no cause")

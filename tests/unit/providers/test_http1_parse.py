@@ -1,5 +1,6 @@
 """Responses read from bytes: the same for every split, strict where two readers could disagree, bounded."""
 
+import gc
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -231,3 +232,23 @@ def test_headers_are_found_in_any_case_and_the_first_counts() -> None:
     assert "X-id" in headers
     assert dict(headers) == {"x-id": "1", "retry-after": "€\udcff"}
     assert len(headers) == 2
+
+
+def test_a_parser_that_reads_no_more_is_gone_at_once() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        before = parsers()
+        parser = ResponseParser()
+        parser.feed(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+        parser.close()
+        assert parser.take() == b"ok"  # what came before can still be taken
+        assert parsers() == before + 1
+        del parser
+        assert parsers() == before
+    finally:
+        gc.enable()
+
+
+def parsers() -> int:
+    return sum(type(each) is ResponseParser for each in gc.get_objects())

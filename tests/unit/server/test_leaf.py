@@ -1,5 +1,6 @@
 """One endpoint, one branch: its retries and its events."""
 
+import gc
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from quorate.model.event import State
 from quorate.parallel.plan import Plan
 from quorate.resilience.retry_policy import RetryPolicy
 from quorate.server.app import Gateway
+from quorate.server.job import Job
 from quorate.server.services import Services
 from quorate.testing import run_virtual
 
@@ -47,6 +49,17 @@ def test_a_failure_that_passes_is_not_seen() -> None:
     (branch,) = run.branches
     assert (branch.attempts, branch.state, branch.selected) == (3, State.FINISHED, True)
     assert run.cost_microusd == branch.cost_microusd == 23
+
+
+@pytest.mark.parametrize("answers", [(BUSY,), (BUSY, GOOD), (BAD,)])
+def test_a_failure_leaves_nothing_to_the_garbage_collector(answers: tuple[FakeResponse, ...]) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        answered(serving(*answers, retries=1))
+        assert not [each for each in gc.get_objects() if type(each) is Job]
+    finally:
+        gc.enable()
 
 
 def test_one_that_stays_is_told_with_the_provider_s_code() -> None:
