@@ -48,7 +48,10 @@ class Ballot:
 
     def weigher(self, kind: Kind) -> Callable[[int], float]:
         """Return what gives the vote of a voter on answers of this kind."""
-        match self.weighting_for(kind):
+        return self._weigher(kind, self.weighting_for(kind))
+
+    def _weigher(self, kind: Kind, weighting: Weighting) -> Callable[[int], float]:
+        match weighting:
             case Weighting.LEARNED:
                 return lambda index: vote_weight(self.trust.track_record(self.voters[index].model, kind))
             case _ if self.weighting is Weighting.EQUAL:
@@ -58,7 +61,8 @@ class Ballot:
 
     def weighed(self, answers: Mapping[int, Answer], kind: Kind) -> dict[int, Answer]:
         """Return the answers with the votes that count; only learned ones are shared within a family."""
-        weigh, learned = self.weigher(kind), self.weighting_for(kind) is Weighting.LEARNED
+        weighting = self.weighting_for(kind)
+        weigh, learned = self._weigher(kind, weighting), weighting is Weighting.LEARNED
         return {
             index: _voting(answer, weigh(index), self.voters[index].family if learned else "")
             for index, answer in answers.items()

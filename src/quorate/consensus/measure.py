@@ -101,7 +101,10 @@ def measure(
 def kind_of(question: Question, members: Sequence[Member]) -> Kind:
     """Return the kind of the members' answers; those that abstain say nothing about it."""
     reasons = _abstentions(members)
-    return detect_kind(question, [member.reading for member in members if member.index not in reasons])
+    readings = [member.reading for member in members if member.index not in reasons]
+    first = readings[0] if readings else None
+    # Replies that are the same to the letter share one reading, and are of the kind that one of them is.
+    return detect_kind(question, readings[:1] if all(reading is first for reading in readings) else readings)
 
 
 def _abstentions(members: Sequence[Member]) -> dict[int, Abstention]:
@@ -136,6 +139,7 @@ class _Table:
         self.kind = kind
         self.voters = voters
         self.refused = refused
+        self.judged = bool(comparer.judged)
         self.pairs: dict[tuple[int, int], Pair] = {}
         if not refused:
             for position, one in enumerate(voters):
@@ -144,11 +148,11 @@ class _Table:
 
     def clusters(self, threshold: float, abstained: Sequence[float]) -> tuple[Cluster, ...]:
         """Return the clusters, heaviest first; ties go to the more cohesive, then by content, last by index."""
-        parts = self._parts(threshold)
-        total = math.fsum([*abstained, *(vote for part in parts for vote in _votes(part))])
+        parts = [(part, _votes(part)) for part in self._parts(threshold)]
+        total = math.fsum([*abstained, *(vote for _, cast in parts for vote in cast)])
         if len(parts) > 1:
-            parts = [part for _, part in sorted((self._precedence(part), part) for part in parts)]
-        return tuple(self._cluster(part, total) for part in parts)
+            parts.sort(key=lambda part: self._precedence(*part))
+        return tuple(self._cluster(part, math.fsum(cast), total) for part, cast in parts)
 
     def _parts(self, threshold: float) -> list[Sequence[Member]]:
         voters = self.voters
@@ -171,9 +175,8 @@ class _Table:
         key = (one.index, other.index) if one.index < other.index else (other.index, one.index)
         return self.pairs[key].score
 
-    def _cluster(self, part: Sequence[Member], total: float) -> Cluster:
+    def _cluster(self, part: Sequence[Member], weight: float, total: float) -> Cluster:
         medoid = self._medoid(part)
-        weight = math.fsum(_votes(part))
         return Cluster(
             members=tuple(sorted(member.index for member in part)),
             share=min(weight / total, 1.0) if total else 0.0,
@@ -182,6 +185,8 @@ class _Table:
         )
 
     def _medoid(self, part: Sequence[Member]) -> Member:
+        if self._is_one(part):
+            return min(part, key=lambda member: (-member.answer.weight, member.index))
         lengths = sorted(len(member.reading.said) for member in part)
         typical = lengths[(len(lengths) - 1) // 2]
         return min(
@@ -195,9 +200,15 @@ class _Table:
             ),
         )
 
-    def _precedence(self, part: Iterable[Member]) -> tuple[float, float, list[str], int]:
-        members = list(part)
-        weight = math.fsum(_votes(members))
+    def _is_one(self, part: Sequence[Member]) -> bool:
+        """Whether all members are one text, and no judge has said otherwise: then each agrees as much as any other."""
+        first = part[0].reading
+        if len(part) > 1 and (self.judged or first.calls is not None):
+            return False
+        return all(member.reading is first for member in part)
+
+    def _precedence(self, members: Sequence[Member], cast: Iterable[float]) -> tuple[float, float, list[str], int]:
+        weight = math.fsum(cast)
         scores = sorted(self.score(one, other) for at, one in enumerate(members) for other in members[at + 1 :])
         cohesion = math.fsum(scores) / len(scores) if scores else 1.0
         texts = sorted(member.reading.said for member in members)

@@ -90,11 +90,12 @@ class Panel:
     def _read(self, answer: Answer) -> Reading:
         """Return the reading of an answer; models that agree often agree to the letter, which is read once."""
         key = (answer.text, answer.complete, answer.tool_calls)
-        if key not in self._readings:
-            self._readings[key] = Reading(
+        reading = self._readings.get(key)
+        if reading is None:
+            reading = self._readings[key] = Reading(
                 self._comparer.question, answer.text, complete=answer.complete, tool_calls=answer.tool_calls
             )
-        return self._readings[key]
+        return reading
 
     def judge(
         self, first: int, second: int, score: float, *, verdicts: Sequence[PairVerdict] = (), cached: bool = False

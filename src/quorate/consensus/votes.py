@@ -1,7 +1,6 @@
 """What the answers of a cluster weigh together, and how votes are spread."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -22,10 +21,13 @@ def votes(cast: Iterable[Vote]) -> list[float]:
     One more that agrees never takes weight away.
     """
     found: list[float] = []
-    heard: Counter[str] = Counter()
+    heard: dict[str, int] = {}
     for weight, family in sorted(cast, reverse=True):
-        heard[family] += 1
-        found.append(weight / heard[family] if family else weight)
+        if not family:
+            found.append(weight)
+            continue
+        heard[family] = heard.get(family, 0) + 1
+        found.append(weight / heard[family])
     return found
 
 
@@ -34,6 +36,8 @@ def entropy(clusters: Sequence[Cluster]) -> float:
 
     Clusters of one meaning: this is the discrete semantic entropy of Farquhar et al. 2024.
     """
+    if len(clusters) <= 1:
+        return 0.0
     total = math.fsum(cluster.share for cluster in clusters)
     shares = [cluster.share / total for cluster in clusters if cluster.share > 0] if total > 0 else []
     return abs(math.fsum(share * math.log(share) for share in shares))
