@@ -221,7 +221,7 @@ async def test_one_connection_many_requests(port: Port) -> None:
 
 
 async def test_a_connection_is_kept_for_a_while_after_each_answer(port: Port) -> None:
-    loop, port.config.timeout_keep_alive = asyncio.get_running_loop(), 1
+    loop, answered_s, port.config.timeout_keep_alive = asyncio.get_running_loop(), 0.0, 1
     async with port.connected() as (reader, writer):
         for _ in range(3):
             writer.write(head(100))
