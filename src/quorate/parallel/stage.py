@@ -24,7 +24,7 @@ from quorate.resilience.resilient import is_held_back
 from quorate.wire.chat import ChatRequest
 
 _NOT_NEEDED = "the answer was settled before its turn"
-#: A single answer agrees with nobody, so it is not even read until there is a second one.
+#: A single answer agrees with nobody, so it is not even read unless there may be a second one.
 _COMPARABLE = 2
 #: Stands among the indexes of branches that have ended for the pair judge.
 _JUDGED = -1
@@ -133,6 +133,8 @@ class Stage:
                     self._cancel_rest(f"{self._name(ended[-1])} settled it: {enough}")
                     return enough
                 self._consult(tasks)
+                if running and not waiting:
+                    self._read_ahead()
         return None
 
     def _name(self, ended: int) -> str:
@@ -226,6 +228,8 @@ class Stage:
             return Stopped.FAIL_FAST
         if not (fresh or judged) or (self._speaker is not None and self._speaker not in self._counted):
             return None
+        if self.plan.mode is Mode.ALL:
+            return None
         enough = stop_rule(self.plan, len(self.branches)).decide(self._standing())
         return Stopped.FIRST_TOKEN if enough is Stopped.FIRST_SUCCESS and self._speaker is not None else enough
 
@@ -235,10 +239,22 @@ class Stage:
         self._answered += len(outcomes)
         if not outcomes or self._answered < _COMPARABLE:
             return
+        self._read()
+        self._measure()
+
+    def _read_ahead(self) -> None:
+        """Read what has come while others are awaited: it is out of the time between the last answer and the result.
+
+        Not while one speaks for all, whom nobody will be compared with.
+        """
+        if self._unread and self._speaker is None:
+            self._read()
+            self._panel.read_ahead()
+
+    def _read(self) -> None:
         for waiting in self._unread:
             self._panel.add(waiting.index, self._answer(waiting))
         self._unread.clear()
-        self._measure()
 
     def _measure(self) -> None:
         self.agreement = self._panel.agreement()
