@@ -16,6 +16,7 @@ from quorate.wire.chat import ChatRequest, Message
 _OWNED = frozenset({"extra", "messages", "model", "stream", "stream_options"})
 #: What the prompt of a group may speak of.
 STAGE_NAMES = frozenset({"prompt", "answers", "groups"})
+_SAMPLING = ("temperature", "top_p", "seed", "stop")
 _NAMED = frozenset(ChatRequest.__struct_fields__) - _OWNED
 
 
@@ -49,12 +50,16 @@ def _limited(request: ChatRequest, model: Model, max_tokens: int) -> ChatRequest
 
 
 def _changes(request: ChatRequest, params: Params) -> dict[str, Any]:
-    changes: dict[str, Any] = {name: value for name, value in params.extra.items() if name in _NAMED}
-    unknown = {name: value for name, value in params.extra.items() if name not in _NAMED | _OWNED}
-    if unknown:
-        changes["extra"] = {**request.extra, **unknown}
-    sampling = {name: getattr(params, name) for name in ("temperature", "top_p", "seed", "stop")}
-    changes |= {name: value for name, value in sampling.items() if value is not None}
+    changes: dict[str, Any] = {}
+    if params.extra:
+        changes |= {name: value for name, value in params.extra.items() if name in _NAMED}
+        unknown = {name: value for name, value in params.extra.items() if name not in _NAMED | _OWNED}
+        if unknown:
+            changes["extra"] = {**request.extra, **unknown}
+    for name in _SAMPLING:
+        value = getattr(params, name)
+        if value is not None:
+            changes[name] = value
     if params.max_tokens is not None:
         changes["max_tokens" if request.max_completion_tokens is None else "max_completion_tokens"] = params.max_tokens
     if params.system is not None:

@@ -3,8 +3,9 @@
 import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, assert_never
+
+import msgspec
 
 from quorate.core.errors import InvalidRequest
 from quorate.model import Model
@@ -18,8 +19,7 @@ MAX_BRANCHES = 256
 MAX_DEPTH = 8
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Branch:
+class Branch(msgspec.Struct, frozen=True, kw_only=True):
     """One execution inside a plan.
 
     `copy` counts the copies of one member from 0; `share` is the branch's part of the progress, all together 1.

@@ -134,12 +134,7 @@ class BranchRun:
 
     def _finished(self, completion: Completion) -> None:
         outcome = self._outcome(State.FINISHED, completion=completion)
-        self.call.emit(
-            BranchFinished(
-                **self._head(),
-                **_spent(outcome),
-            )
-        )
+        self.call.emit(BranchFinished(**self._head(), **_spent(outcome)))
         self.settle(outcome)
 
     def _failed(self, error: QuorateError) -> None:

@@ -3,6 +3,8 @@
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 
+import msgspec
+
 from quorate.core.errors import QuorateError
 from quorate.model import Call, Completion, Delta, Model, opens_reply
 from quorate.model.event import BranchFallback, BranchRetry
@@ -16,8 +18,7 @@ from quorate.wire.chat import ChatRequest
 Claim = Callable[[str], bool]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failover:
+class Failover(msgspec.Struct, frozen=True, kw_only=True):
     """`model` with the retries of `policy`, then its fallbacks with the same retries, then theirs.
 
     The one order in which the wrappers stand: fallbacks around retries around hedging around the gate of one attempt
