@@ -69,7 +69,7 @@ def bounds_of(whose: str, name: str, allowance: Allowance) -> Bounds:
     )
 
 
-class Standing(msgspec.Struct, frozen=True, gc=False):
+class Standing(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How a window stands: how much is left of it, and in how many seconds all of it is there again."""
 
     left: int
@@ -115,5 +115,6 @@ class Count(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 def standings(windows: Sequence[Window], counts: Sequence[Count]) -> list[Standing]:
     """Return how windows stand that hold these counts."""
     return [
-        Standing(window.amount - count.weighted, count.reset_s) for window, count in zip(windows, counts, strict=True)
+        Standing(left=window.amount - count.weighted, reset_s=count.reset_s)
+        for window, count in zip(windows, counts, strict=True)
     ]

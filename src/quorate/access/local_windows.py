@@ -42,7 +42,7 @@ class LocalWindows:
             if left < 0:
                 return window
             charged[name] = counted
-            standings.append(Standing(left, reset_s))
+            standings.append(Standing(left=left, reset_s=reset_s))
         current.update(charged)
         return standings
 

@@ -305,7 +305,7 @@ def _quantity(match: re.Match[str]) -> Quantity:
     value = float(digits)
     exponent = match.group("e") or match.group("ten")
     if exponent:
-        value *= 10.0 ** int(exponent.replace("\u2212", "-"))
+        value = _shifted(value, int(exponent.replace("\u2212", "-")))
     rest = match.group("rest")
     if rest:
         value = _with_fraction(value, rest)
@@ -318,9 +318,19 @@ def _quantity(match: re.Match[str]) -> Quantity:
     currency = CURRENCIES.get(match.group("currency").upper(), "")
     unit = currency or CURRENCIES.get(unit_text, "") or _unit(written)
     value = -value if negative else value
+    if not math.isfinite(value):  # beyond every double: as it is written, and only that is the same
+        written = f"{digits}e{exponent}" if exponent else digits
+        return Quantity(value=value, unit=unit, text=("-" if negative else "") + written + (rest or ""))
     if exponent or rest or scale != 1.0 or "." in digits or not value:
         return _made(value, unit)
     return _made(value, unit, exact=("-" if negative else "") + digits.lstrip("0"))
+
+
+def _shifted(value: float, exponent: int) -> float:
+    try:
+        return value * 10.0**exponent
+    except OverflowError:
+        return math.inf if value else 0.0
 
 
 def _with_fraction(value: float, rest: str) -> float:
@@ -350,7 +360,7 @@ def _canonical_digits(digits: str) -> str:
 def _made(value: float, unit: str, *, exact: str = "") -> Quantity:
     if exact:
         text = exact
-    elif value == int(value) and abs(value) < _EXACT_FLOAT:
+    elif abs(value) < _EXACT_FLOAT and value == int(value):
         text = str(int(value))
     else:
         text = f"{value:.10g}"
@@ -361,7 +371,8 @@ def _same_value(one: Quantity, other: Quantity) -> bool:
     if one.text == other.text:
         return True
     integers = "." not in one.text + other.text and "e" not in one.text + other.text
-    return not integers and math.isclose(one.value, other.value, rel_tol=RELATIVE_TOLERANCE)
+    finite = math.isfinite(one.value) and math.isfinite(other.value)
+    return not integers and finite and math.isclose(one.value, other.value, rel_tol=RELATIVE_TOLERANCE)
 
 
 def _latex_fraction(match: re.Match[str]) -> Quantity | None:

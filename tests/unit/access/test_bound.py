@@ -120,7 +120,7 @@ def test_what_one_window_has_no_room_for_is_charged_to_none() -> None:
     wide = bounds_of("key", "key/k", Allowance(requests_per_minute=100, tokens_per_minute=50)).windows
     tight = bounds_of("tenant", "tenant/t", Allowance(requests_per_minute=1)).windows
     left = counted.take((*wide, *tight), 10)
-    assert left == [Standing(99, 120), Standing(40, 120), Standing(0, 120)]
+    assert left == [Standing(left=each, reset_s=120) for each in (99, 40, 0)]
     assert counted.take((*wide, *tight), 10) is tight[0]
     assert [count.current for count in counted.counts((*wide, *tight))] == [1, 10, 1]
 

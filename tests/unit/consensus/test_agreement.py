@@ -40,6 +40,12 @@ def measured(prompt: str, *texts: str, kind: Kind | None = None) -> Agreement:
     return agreement(prompt, [Answer(text=text) for text in texts], kind=kind)
 
 
+def test_numbers_beyond_every_float_are_the_same_as_they_are_written() -> None:
+    assert measured("How many?", "It is 1e400 in all.", "1e400").score == 1.0
+    assert measured("How many?", "1e400", "1e500").score == 0.5
+    assert measured("How many?", "-1e400", "1e400").score == 0.5
+
+
 @pytest.mark.parametrize(
     ("prompt", "one", "other"),
     [
