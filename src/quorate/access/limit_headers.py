@@ -8,7 +8,6 @@ from quorate.access.bound import WINDOW_S, Standing, Unit, Window
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
-_OF_REQUESTS = Unit.REQUESTS
 _REQUESTS = (b"x-ratelimit-limit-requests", b"x-ratelimit-remaining-requests", b"x-ratelimit-reset-requests")
 _TOKENS = (b"x-ratelimit-limit-tokens", b"x-ratelimit-remaining-tokens", b"x-ratelimit-reset-tokens")
 
@@ -36,7 +35,7 @@ def limit_headers(windows: Sequence[Window], standings: Sequence[Standing]) -> H
     requests: tuple[Window, Standing] | None = None
     tokens: tuple[Window, Standing] | None = None
     for window, standing in zip(windows, standings, strict=True):
-        if window.unit is _OF_REQUESTS:
+        if window.unit is Unit.REQUESTS:
             if requests is None or standing.left < requests[1].left:
                 requests = window, standing
         elif tokens is None or standing.left < tokens[1].left:
@@ -47,9 +46,8 @@ def limit_headers(windows: Sequence[Window], standings: Sequence[Standing]) -> H
 
 def _told(names: tuple[bytes, bytes, bytes], window: Window, standing: Standing) -> Headers:
     limit, remaining, reset = names
-    left = standing.left
     return (
         (limit, b"%d" % window.amount),
-        (remaining, b"%d" % (max(0, left))),
+        (remaining, b"%d" % max(0, standing.left)),
         (reset, duration(standing.reset_s)),
     )

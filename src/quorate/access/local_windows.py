@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from quorate.access.bound import WINDOW_S, Count, Standing, Unit, Window
 from quorate.core.clock import Clock
 
-_REQUESTS = Unit.REQUESTS
-
 
 class LocalWindows:
     """A live store of the counts of this minute and the one before; minutes are those of the clock's `monotonic`.
@@ -35,7 +33,7 @@ class LocalWindows:
         standings: list[Standing] = []
         for window in windows:
             name = window.name
-            counted = current.get(name, 0) + (1 if window.unit is _REQUESTS else tokens)
+            counted = current.get(name, 0) + (1 if window.unit is Unit.REQUESTS else tokens)
             left = window.amount - counted
             if previous:
                 left -= int(previous.get(name, 0) * left_s / WINDOW_S)

@@ -101,6 +101,7 @@ class Stage:
         else:
             self.stopped = self._settled_reason()
         self.skip_rest()
+        self._runs.clear()  # they lead back here: the whole plan would wait for the garbage collector
 
     def skip_rest(self) -> None:
         """Settle every branch that never began."""
@@ -228,7 +229,7 @@ class Stage:
             return Stopped.FAIL_FAST
         if not (fresh or judged) or (self._speaker is not None and self._speaker not in self._counted):
             return None
-        if self.plan.mode is Mode.ALL:
+        if self.plan.mode is Mode.ALL:  # its rule never says enough: how things stand need not be worked out
             return None
         enough = stop_rule(self.plan, len(self.branches)).decide(self._standing())
         return Stopped.FIRST_TOKEN if enough is Stopped.FIRST_SUCCESS and self._speaker is not None else enough

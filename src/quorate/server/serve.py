@@ -129,7 +129,7 @@ async def _serve(opened: Opened, settings: Settings, listener: socket.socket, te
         # tail of the latencies is shorter.
         gc.collect()
         gc.freeze()
-        # Neither a request that is answered nor its connection leaves a cycle, but each is some 150 objects while it
+        # Neither a request that is answered nor its connection leaves a cycle; but each is some 150 objects while it
         # lasts: at the default a thousand of them would be looked through again and again, a sixth of what they cost.
         gc.set_threshold(50_000, 10, 10)
         server = http_server(services, on_started=tell)

@@ -111,10 +111,10 @@ def test_where_runs_come_many_at_a_time_the_next_batch_is_gathered_for_longer(
     put(writer, *(run(number) for number in range(writer_module.MANY)))
     until_s = time.monotonic() + 5
     while not table.batches and time.monotonic() < until_s:
-        time.sleep(0.01)
+        time.sleep(0.01)  # the writer's thread tells nobody when a batch begins to be gathered
     assert table.batches == [writer_module.MANY]
     put(writer, run(writer_module.MANY))
-    time.sleep(0.5)
+    time.sleep(0.5)  # more than a short gathering takes: it would have been written by now
     assert len(table.batches) == 1
     assert writer.flush(5)  # whoever waits is not kept waiting
     assert table.batches == [writer_module.MANY, 1]
