@@ -217,10 +217,10 @@ class RunWriter:
             self._closing.wait(pause_s)
 
     def _fail(self, error: Exception) -> None:
-        self.failures += 1
         if self._away_since is None:
             self._away_since = self._clock.monotonic()
             _log.warning("runs cannot be written, they wait: %s", reason_of(error))
+        self.failures += 1  # last: another thread that sees the count finds the reason told
 
     def _insert(self, batch: Sequence[RunRecord]) -> None:
         """Write the batch, or each run by itself if one of them is refused. Raises while the database is away."""

@@ -196,6 +196,21 @@ def test_a_database_that_is_away_is_told_once(start: Start, caplog: pytest.LogCa
     ]
 
 
+def test_a_failure_is_told_before_it_is_counted(start: Start, caplog: pytest.LogCaptureFixture) -> None:
+    counted: list[int] = []
+
+    class Counted(logging.Filter):
+        def filter(self, record: logging.LogRecord) -> bool:
+            counted.append(writer.failures)
+            return record.levelno == logging.WARNING
+
+    with caplog.filtering(Counted()), caplog.at_level(logging.WARNING, "quorate"):
+        writer = start(Table([AWAY] * 5))
+        put(writer, run(1))
+        assert writer.flush(5)
+    assert (counted, writer.failures) == ([0], 5)
+
+
 def test_texts_go_first_when_there_is_no_room(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writer_module, "MAX_WAITING_CHARACTERS", 10)
     table = Table()
