@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -49,6 +50,14 @@ def postgres_url(request: pytest.FixtureRequest) -> Iterator[str]:
     """`postgresql://...`, a database that is new and empty for each test; about 0.1 s."""
     with _service_fixtures().postgres_url(request.config) as url:
         yield url
+
+
+@pytest.fixture
+def heeded_ctrl_c() -> Iterator[None]:
+    """A test run in the background of a shell ignores Ctrl-C, and so would every process that it starts."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture

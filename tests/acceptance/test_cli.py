@@ -6,7 +6,6 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -87,14 +86,6 @@ def test_a_missing_key_names_its_place(tmp_path: Path) -> None:
     assert done.returncode == 4
     said = r"error: quorate\.yaml:2:\d+: the environment variable UP_KEY is not set; export it\n"
     assert re.fullmatch(said, done.stderr), done.stderr
-
-
-@pytest.fixture
-def heeded_ctrl_c() -> Iterator[None]:
-    """A test run in the background of a shell ignores Ctrl-C, and so would every process that it starts."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("heeded_ctrl_c")

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -61,14 +60,6 @@ def test_an_output_cannot_command_the_terminal(tmp_path: Path, flags: tuple[str,
     shown = on_terminal(tmp_path, "flow", "run", "evil", *flags)
     assert "title" in shown
     assert "\x1b]0;" not in shown
-
-
-@pytest.fixture
-def heeded_ctrl_c() -> Iterator[None]:
-    """A test run in the background of a shell ignores Ctrl-C, and so would every process that it starts."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.usefixtures("heeded_ctrl_c")

@@ -5,7 +5,6 @@ import json
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -34,14 +33,6 @@ def write_questions(folder: Path, count: int = COUNT) -> None:
 def untimed(file: Path) -> list[str]:
     """The lines without what differs from run to run: the time that answers took, and the order."""
     return sorted(re.sub(r'"latency_s":[\d.e-]+,', "", line) for line in file.read_text().splitlines())
-
-
-@pytest.fixture
-def heeded_ctrl_c() -> Iterator[None]:
-    """A child inherits that Ctrl-C is ignored, as it is in the background; this test needs it heeded."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 async def started(folder: Path, *arguments: str, lines: int) -> asyncio.subprocess.Process:

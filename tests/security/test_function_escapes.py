@@ -97,7 +97,7 @@ def test_no_function_escapes_and_the_next_call_works(pool: FunctionPool, attack:
     with pytest.raises(TemplateError) as caught:
         pool.call({"f": ATTACKS[attack]}, "f")
     message = str(caught.value)
-    assert monotonic() - started < 8
+    assert monotonic() - started < 30
     assert "'f'" in message
     assert message.isprintable()
     assert len(message) < 500
@@ -130,7 +130,7 @@ def test_a_rendering_has_a_limited_number_of_calls(pool: FunctionPool) -> None:
     started = monotonic()
     with pytest.raises(TemplateError):
         slow.value("{% for i in range(1000) %}{{ f(i) }}{% endfor %}", name="config").render({})
-    assert monotonic() - started < 8
+    assert monotonic() - started < 30
 
 
 def test_arguments_have_bounds_too(pool: FunctionPool) -> None:

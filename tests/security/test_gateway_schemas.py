@@ -82,7 +82,7 @@ async def test_a_dear_schema_holds_nobody_up(gateway: Site) -> None:
         ask(gateway, "listed", FORKING, "parallel"), ask(gateway, "secretive", SLOW, "parallel")
     )
     assert (first.status, second.status) == (502, 502)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize(

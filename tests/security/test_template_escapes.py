@@ -6,7 +6,7 @@ CVE-2024-56326, CVE-2025-27516), what is particular to minijinja, and everything
 
 import sys
 import threading
-from time import monotonic
+from time import process_time
 from typing import Any
 
 import pytest
@@ -188,10 +188,10 @@ def test_no_way_out_of_a_template(source: str) -> None:
 
 @pytest.mark.parametrize("source", BOMBS, ids=lambda source: source[:60])
 def test_no_template_takes_all_memory_or_time(source: str) -> None:
-    started = monotonic()
+    began_s = process_time()
     with pytest.raises(TemplateError) as caught:
         outcome(source)
-    assert monotonic() - started < 10
+    assert process_time() - began_s < 10
     assert len(str(caught.value)) < 1_000
     assert str(caught.value).startswith("config")
     assert outcome("{{ inputs.n + 1 }}") == 2
@@ -199,14 +199,14 @@ def test_no_template_takes_all_memory_or_time(source: str) -> None:
 
 @pytest.mark.parametrize("source", REGEX_BOMBS, ids=lambda source: source[:60])
 def test_no_pattern_takes_all_memory_or_time(source: str) -> None:
-    started = monotonic()
+    began_s = process_time()
     try:
         found = outcome(source)
     except TemplateError as error:
         assert len(str(error)) < 1_000  # noqa: PT017 - both ways out are good; the bounds are what counts
     else:
         assert len(repr(found)) < 5_000_000
-    assert monotonic() - started < 10
+    assert process_time() - began_s < 10
     assert outcome("{{ 'ab' | regex_replace('b', 'c') }}") == "ac"
 
 

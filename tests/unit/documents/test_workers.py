@@ -70,7 +70,7 @@ async def test_a_file_that_takes_too_long_ends_its_process_and_nothing_else(
     with pytest.raises(DocumentRejected) as caught:
         await extract(slow_file(tmp_path), workers=workers, timeout_s=0.5)
     assert caught.value.reason is Reason.TIMEOUT
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 30
     assert (await extract(good, workers=workers)).text == "x"
     assert len(children()) == len(before)
     assert children() != before

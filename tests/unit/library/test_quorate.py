@@ -204,6 +204,7 @@ def test_the_blocking_twin_leaves_a_stream_early() -> None:
         assert next(iter(answer))
 
 
+@pytest.mark.usefixtures("heeded_ctrl_c")
 @pytest.mark.parametrize("mode", ["race", "all"])
 def test_ctrl_c_in_the_blocking_twin_ends_everything_and_stays_itself(mode: Any) -> None:
     named = [
