@@ -145,7 +145,9 @@ def fields(node: ast.ClassDef) -> Iterator[str]:
 
 
 def _plain_default(text: str) -> str:
-    """Return a default as a reader thinks of it: `field(default_factory=Usage)` is `Usage()`."""
+    """Return a default as a reader thinks of it: `field(default_factory=Usage)` is `Usage()`, `written(0)` is 0."""
+    if text.startswith(" = written("):
+        return " = " + text.removeprefix(" = written(").removesuffix(")")
     head = " = field(default_factory="
     if not text.startswith(head):
         return text

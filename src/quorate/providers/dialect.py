@@ -13,7 +13,7 @@ from quorate.core.errors import InvalidRequest, Malformed, ProviderError
 from quorate.core.secret import Secret
 from quorate.providers.transport import HttpRequest
 from quorate.wire.chat import ChatRequest, ChatResponse
-from quorate.wire.open import JsonObject
+from quorate.wire.open import JsonObject, Open, encode
 from quorate.wire.sse import SseEvent
 from quorate.wire.stream import ChatChunk
 
@@ -57,7 +57,7 @@ class Target:
     def post(
         self,
         path: str,
-        body: JsonObject,
+        body: JsonObject | Open,
         headers: Mapping[str, str],
         *,
         query: Mapping[str, str] | None = None,
@@ -76,7 +76,7 @@ class Target:
             kept = {name: value for name, value in sent.items() if name.lower() not in self._replaced}
             sent = {**kept, **self.headers}
         try:
-            data = msgspec.json.encode(body)
+            data = encode(body)
         except UnicodeEncodeError as error:
             raise InvalidRequest(f"the request holds half of a surrogate pair: {error.object!r}"[:200]) from None
         return HttpRequest(url=base + path + asked, headers=sent, body=data)

@@ -14,8 +14,8 @@ from quorate.providers.fault import fault_in, read_fault
 from quorate.providers.loose_json import as_list, as_text
 from quorate.providers.openai_liberties import BROKEN_OFF, broken_off, put_right, settled, usage_beside
 from quorate.providers.transport import HttpRequest
-from quorate.wire.chat import ChatRequest, ChatResponse
-from quorate.wire.open import JsonObject, OpenT, dump, load
+from quorate.wire.chat import ChatRequest, ChatResponse, StreamOptions
+from quorate.wire.open import JsonObject, OpenT, load
 from quorate.wire.sse import DONE, SseEvent
 from quorate.wire.stream import ChatChunk
 
@@ -64,19 +64,17 @@ class OpenAIDialect:
 
 def build(request: ChatRequest, target: Target, *, key_header: KeyHeader, include_usage: bool) -> HttpRequest:
     """Return the HTTP request for `request`."""
-    body = dump(request)
-    for name in OWN_FIELDS.intersection(body):
-        del body[name]
-    body["model"] = target.model_id
-    if not request.stream:
-        body.pop("stream", None)
-        body.pop("stream_options", None)
-    elif include_usage:
-        body["stream_options"] = {**body.get("stream_options", {}), "include_usage": True}
-    else:
-        body.pop("stream_options", None)
+    options: StreamOptions | None = None
+    if request.stream and include_usage:
+        options = msgspec.structs.replace(request.stream_options or StreamOptions(), include_usage=True)
+    extra = request.extra
+    if not OWN_FIELDS.isdisjoint(extra):
+        extra = {name: value for name, value in extra.items() if name not in OWN_FIELDS}
+    asked = msgspec.structs.replace(
+        request, model=target.model_id, stream=request.stream or None, stream_options=options, extra=extra
+    )
     headers = {**transfer_headers(request), **key_headers(target, key_header)}
-    return target.post("/chat/completions", body, headers)
+    return target.post("/chat/completions", asked, headers)
 
 
 def key_headers(target: Target, key_header: KeyHeader) -> dict[str, str]:

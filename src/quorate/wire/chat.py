@@ -1,8 +1,8 @@
 """Chat completions: request, messages, response (OpenAI's `POST /v1/chat/completions`)."""
 
-from typing import Any, ClassVar
+from typing import Any
 
-from quorate.wire.open import Open
+from quorate.wire.open import Open, written
 
 
 class ImageUrl(Open, frozen=True, kw_only=True):
@@ -39,10 +39,8 @@ class ToolCall(Open, frozen=True, kw_only=True):
 class Message(Open, frozen=True, kw_only=True):
     """A message of the conversation, in requests and responses alike."""
 
-    always: ClassVar[frozenset[str]] = frozenset({"role", "content"})
-
-    role: str = "assistant"
-    content: str | tuple[Part, ...] | None = None
+    role: str = written("assistant")
+    content: str | tuple[Part, ...] | None = written(None)
     name: str | None = None
     tool_calls: tuple[ToolCall, ...] | None = None
     tool_call_id: str | None = None
@@ -123,13 +121,11 @@ class CompletionTokensDetails(Open, frozen=True, kw_only=True):
 class WireUsage(Open, frozen=True, kw_only=True):
     """Token counts as the wire carries them."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
+    prompt_tokens: int = written(0)
+    completion_tokens: int = written(0)
+    total_tokens: int = written(0)
     prompt_tokens_details: PromptTokensDetails | None = None
     completion_tokens_details: CompletionTokensDetails | None = None
-
-    always: ClassVar[frozenset[str]] = frozenset({"prompt_tokens", "completion_tokens", "total_tokens"})
 
     @property
     def counts_something(self) -> bool:
@@ -140,24 +136,20 @@ class WireUsage(Open, frozen=True, kw_only=True):
 class Choice(Open, frozen=True, kw_only=True):
     """One of the `n` answers."""
 
-    always: ClassVar[frozenset[str]] = frozenset({"index", "finish_reason"})
-
     message: Message
-    index: int = 0
-    finish_reason: str | None = None
+    index: int = written(0)
+    finish_reason: str | None = written(None)
     logprobs: dict[str, Any] | None = None
 
 
 class ChatResponse(Open, frozen=True, kw_only=True):
     """A whole answer."""
 
-    always: ClassVar[frozenset[str]] = frozenset({"id", "object", "created", "model"})
-
     choices: tuple[Choice, ...]
-    id: str = ""
-    object: str = "chat.completion"
-    created: int = 0
-    model: str = ""
+    id: str = written("")
+    object: str = written("chat.completion")
+    created: int = written(0)
+    model: str = written("")
     usage: WireUsage | None = None
     system_fingerprint: str | None = None
 

@@ -4,7 +4,7 @@ import base64
 import struct
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 import msgspec
 
@@ -30,8 +30,6 @@ Tokens = tuple[Token, ...]
 
 class EmbeddingsRequest(Open, frozen=True, kw_only=True):
     """A request; `input` is a text, texts, or one or several arrays of tokens, which only the model's owner reads."""
-
-    always: ClassVar[frozenset[str]] = frozenset({"model", "input"})
 
     model: str
     input: str | tuple[str | Token | Tokens, ...]

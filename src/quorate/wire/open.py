@@ -6,7 +6,7 @@ A provider may add a field to any object at any time. `Open` structs type the fi
 
 import typing
 from functools import cache
-from typing import Any, ClassVar, NamedTuple, TypeVar, cast, get_args
+from typing import Any, NamedTuple, TypeVar, cast, get_args
 
 import msgspec
 
@@ -15,16 +15,17 @@ from quorate.core.errors import InvalidRequest
 JsonObject = dict[str, Any]
 
 
-class Open(msgspec.Struct, frozen=True, kw_only=True):
-    """Base of wire objects; `extra` holds the fields that the struct does not name, as plain JSON values."""
+class Open(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of wire objects; `extra` holds the fields that the struct does not name, as plain JSON values.
 
-    #: Fields written even when they hold their default: the wire's readers expect to see the key.
-    always: ClassVar[frozenset[str]] = frozenset()
+    A field that holds its default is not written, unless that is `written(default)`.
+    """
 
     extra: JsonObject = {}  # msgspec gives each struct its own
 
 
 OpenT = TypeVar("OpenT", bound=Open)
+T = TypeVar("T")
 
 
 class _Keys(NamedTuple):
@@ -34,17 +35,13 @@ class _Keys(NamedTuple):
     inside: tuple[tuple[str, "_Keys"], ...]
 
 
-class _Writing(NamedTuple):
-    """How a kind is written: name, key and default of each field; `_NOTHING` for a default that is written as well.
-
-    `nested` are the keys that hold other `Open` structs.
-    """
-
-    fields: tuple[tuple[str, str, object], ...]
-    nested: tuple[str, ...]
+#: As it stands in JSON only where a struct has further fields, or plain JSON inside it a field of that name.
+_EXTRA = b'"extra":'
 
 
-_NOTHING = object()
+def written(default: T) -> T:
+    """Return `default` for a field that is written also when it holds it: the wire's readers expect to see the key."""
+    return msgspec.field(default_factory=lambda: default)
 
 
 def decode(data: bytes | str, kind: type[OpenT]) -> OpenT:
@@ -65,35 +62,39 @@ def load(value: object, kind: type[OpenT]) -> OpenT:
         raise InvalidRequest(f"{message} at {path.rstrip('`') or '$'}", param=path.rstrip("`")[2:] or None) from None
 
 
-def encode(value: Open) -> bytes:
+def encode(value: Open | JsonObject) -> bytes:
     """Return compact JSON of `value`, unknown fields included."""
-    return msgspec.json.encode(dump(value))
+    data = msgspec.json.encode(value)
+    if _EXTRA not in data or not isinstance(value, Open):
+        return data
+    return msgspec.json.encode(_joined(data, type(value)))
 
 
 def dump(value: Open) -> JsonObject:
-    """Return `value` as plain JSON objects; fields that hold their default are left out unless the wire wants them."""
-    fields, nested = _writing(type(value))
-    out: JsonObject = {}
-    for name, key, default in fields:
-        item = getattr(value, name)
-        if item is not default:
-            out[key] = item
-    for key in nested:
-        item = out.get(key)
-        if item is not None and not isinstance(item, str):
-            out[key] = _dump_nested(item)
-    if value.extra:
-        out.update(value.extra)
-    return out
+    """Return `value` as plain JSON objects, unknown fields beside those that the structs name."""
+    return _joined(msgspec.json.encode(value), type(value))
 
 
-def _dump_nested(item: object) -> object:
-    if isinstance(item, Open):
-        return dump(item)
-    if isinstance(item, tuple):
-        parts = cast("tuple[object, ...]", item)
-        return [dump(part) if isinstance(part, Open) else _dump_nested(part) for part in parts]
-    return item
+def _joined(data: bytes, kind: type[Open]) -> JsonObject:
+    found = cast("JsonObject", msgspec.json.decode(data))
+    if _EXTRA in data:
+        _join(found, _keys(kind))
+    return found
+
+
+def _join(given: JsonObject, keys: _Keys) -> None:
+    """Put what is in `extra` beside it, in place and recursively."""
+    extra = given.pop("extra", None)
+    for key, nested in keys.inside:
+        item: object = given.get(key)
+        if isinstance(item, dict):
+            _join(cast("JsonObject", item), nested)
+        elif isinstance(item, list):
+            for each in cast("list[object]", item):
+                if isinstance(each, dict):
+                    _join(cast("JsonObject", each), nested)
+    if extra is not None:
+        given.update(extra)
 
 
 def _split(value: object, keys: _Keys) -> object:
@@ -140,14 +141,6 @@ def _keys(kind: type[Open]) -> _Keys:
     )
 
 
-@cache
-def _writing(kind: type[Open]) -> _Writing:
-    return _Writing(
-        fields=tuple((field.name, field.encode_name, _default(field, kind.always)) for field in _fields(kind)),
-        nested=tuple(_children(kind)),
-    )
-
-
 def _fields(kind: type[Open]) -> list[msgspec.structs.FieldInfo]:
     return [field for field in msgspec.structs.fields(kind) if field.name != "extra"]
 
@@ -157,10 +150,6 @@ def _children(kind: type[Open]) -> dict[str, type[Open]]:
     hints = typing.get_type_hints(kind)
     inner = ((field.encode_name, _open_type(hints[field.name])) for field in _fields(kind))
     return {key: child for key, child in inner if child is not None}
-
-
-def _default(field: msgspec.structs.FieldInfo, always: frozenset[str]) -> object:
-    return _NOTHING if field.name in always or field.default is msgspec.NODEFAULT else field.default
 
 
 def _open_type(hint: object) -> type[Open] | None:

@@ -1,6 +1,6 @@
 """OpenAI's `POST /v1/responses`, the part of it that needs no state: what is taken, and the request in our words."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from quorate.core.errors import InvalidRequest
 from quorate.wire.chat import ChatRequest, Message
@@ -58,8 +58,6 @@ class ReasoningOptions(Open, frozen=True, kw_only=True):
 
 class ResponsesRequest(Open, frozen=True, kw_only=True):
     """A request as it came; `extra` holds the fields of `WITHOUT_EFFECT` and what was harmless of `REFUSED`."""
-
-    always: ClassVar[frozenset[str]] = frozenset({"model", "input"})
 
     model: str
     input: str | tuple[Any, ...]

@@ -1,12 +1,12 @@
 """Stream chunks, and joining them into the response they make up."""
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 import msgspec
 
 from quorate.wire.chat import ChatResponse, Choice, FunctionCall, Message, ToolCall, WireUsage
-from quorate.wire.open import JsonObject, Open
+from quorate.wire.open import JsonObject, Open, written
 
 
 class ChunkDelta(Open, frozen=True, kw_only=True):
@@ -23,24 +23,20 @@ class ChunkDelta(Open, frozen=True, kw_only=True):
 class ChunkChoice(Open, frozen=True, kw_only=True):
     """What a chunk adds to one of the `n` answers."""
 
-    always: ClassVar[frozenset[str]] = frozenset({"index", "delta", "finish_reason"})
-
-    delta: ChunkDelta = ChunkDelta()
-    index: int = 0
-    finish_reason: str | None = None
+    delta: ChunkDelta = written(ChunkDelta())
+    index: int = written(0)
+    finish_reason: str | None = written(None)
     logprobs: dict[str, Any] | None = None
 
 
 class ChatChunk(Open, frozen=True, kw_only=True):
     """One event of a streamed answer; the last one may carry `usage` and no choices."""
 
-    always: ClassVar[frozenset[str]] = frozenset({"id", "object", "created", "model", "choices"})
-
-    choices: tuple[ChunkChoice, ...] = ()
-    id: str = ""
-    object: str = "chat.completion.chunk"
-    created: int = 0
-    model: str = ""
+    choices: tuple[ChunkChoice, ...] = written(())
+    id: str = written("")
+    object: str = written("chat.completion.chunk")
+    created: int = written(0)
+    model: str = written("")
     usage: WireUsage | None = None
     system_fingerprint: str | None = None
 
