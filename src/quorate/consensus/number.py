@@ -156,8 +156,8 @@ def same_quantity(one: Quantity, other: Quantity) -> bool:
             if a.unit == _PERCENT
         )
     first, second = UNITS.get(one.unit), UNITS.get(other.unit)
-    if first is None or second is None:
-        return False
+    if first is None or second is None or not (math.isfinite(one.value) and math.isfinite(other.value)):
+        return False  # what is beyond every double cannot be converted
     return first.dimension == second.dimension and math.isclose(
         one.value * first.factor + first.offset,
         other.value * second.factor + second.offset,

@@ -44,6 +44,8 @@ def test_numbers_beyond_every_float_are_the_same_as_they_are_written() -> None:
     assert measured("How many?", "It is 1e400 in all.", "1e400").score == 1.0
     assert measured("How many?", "1e400", "1e500").score == 0.5
     assert measured("How many?", "-1e400", "1e400").score == 0.5
+    assert measured("How far?", "1e400 km", "1e400 miles").score == 0.5
+    assert measured("How far?", "1e400 km", "1e400 km").score == 1.0
 
 
 @pytest.mark.parametrize(
