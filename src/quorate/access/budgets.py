@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 MARGIN_S = 60.0
 SWEEP_S = 30.0
 _AGAIN_S = 1.0
+#: So many that cannot be settled in one pass mean that the store takes none.
+_AWAY_AFTER = 3
 _MOST_REMEMBERED = 10_000
 
 
@@ -165,14 +167,22 @@ class Budgets:
         await self.store.close()
 
     async def _catch_up(self) -> None:
+        """Settle what waits, past what is not taken; where several are not, the store is away. Raises why."""
         waiting, self._late = self._late, []
-        for position, (held, attempts) in enumerate(waiting):
+        failures: list[Exception] = []
+        while waiting and len(failures) < _AWAY_AFTER:
+            held, attempts = waiting.pop(0)
             try:
                 await self.store.settle(held.hold, attempts, self._clock.now())
+            except Exception as error:  # noqa: BLE001 - whatever a driver raises, the others are to be tried
+                failures.append(error)
+                self._late.append((held, attempts))
             except BaseException:
-                # Behind the others, so that one that is never taken holds up nobody.
-                self._late += [*waiting[position + 1 :], (held, attempts)]
+                self._late += [(held, attempts), *waiting]
                 raise
+        self._late[:0] = waiting  # those that failed stand behind the others
+        if failures:
+            raise failures[0]
 
     def _rules_of(self, tenant: str, key_id: str | None) -> tuple[BudgetRule, ...]:
         rules = self._known.get((tenant, key_id))

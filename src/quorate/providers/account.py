@@ -7,6 +7,7 @@ from quorate.core.errors import ProviderError, QuorateError
 from quorate.model.call import Call
 from quorate.model.event import Warned, ignore_events
 from quorate.model.usage import NOTHING_HELD, Charge, Held, Usage
+from quorate.providers.broken_off import BrokenOff
 from quorate.providers.estimate import count_images, estimate_prompt_tokens, most_output_tokens
 from quorate.providers.price import Price
 from quorate.wire.chat import ChatRequest, ChatResponse
@@ -101,8 +102,15 @@ class RequestAccount:
 
     def refused(self, error: QuorateError) -> None:
         """Take note of an error: what the provider itself reports instead of an answer costs nothing."""
-        if isinstance(error, ProviderError) and error.upstream_status is not None and not self._has_received():
+        if isinstance(error, BrokenOff):
+            self._settle_broken_off(error)
+        elif isinstance(error, ProviderError) and error.upstream_status is not None and not self._has_received():
             self._open = False
+
+    def _settle_broken_off(self, error: BrokenOff) -> None:
+        """Charge what the provider counted; if it counted nothing, `close` estimates what has arrived."""
+        if self._open and error.usage is not None and error.usage.counts_something:
+            self._book(Usage.from_wire(error.usage), exact=True)
 
     def settle(self, response: ChatResponse) -> Charge:
         """Charge a whole answer and return the charge: the provider's own counts, or an estimate if it gave none."""

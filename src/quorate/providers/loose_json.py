@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from quorate.wire.chat import MOST_TOKENS
 from quorate.wire.open import JsonObject
 
 
@@ -23,6 +24,6 @@ def as_text(value: JsonObject, key: str) -> str:
 
 
 def as_count(value: JsonObject, key: str) -> int:
-    """Return the whole number >= 0 under `key`, 0 if there is none."""
+    """Return the whole number under `key`; 0 if there is none, or none that can be a count of tokens."""
     number = value.get(key)
-    return max(0, int(number)) if isinstance(number, int | float) else 0
+    return int(number) if isinstance(number, int | float) and 0 <= number <= MOST_TOKENS else 0

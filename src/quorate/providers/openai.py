@@ -8,11 +8,12 @@ from enum import StrEnum
 import msgspec
 
 from quorate.core.errors import InvalidRequest, Malformed, ProviderError
+from quorate.providers.broken_off import BROKEN_OFF, BrokenOff
 from quorate.providers.dialect import OWN_FIELDS, StreamParser, Target, json_object, transfer_headers
 from quorate.providers.error_table import fault_error
 from quorate.providers.fault import fault_in, read_fault
 from quorate.providers.loose_json import as_list, as_text
-from quorate.providers.openai_liberties import BROKEN_OFF, broken_off, put_right, settled, usage_beside
+from quorate.providers.openai_liberties import put_right, settled, usage_beside, usage_in
 from quorate.providers.transport import HttpRequest
 from quorate.wire.chat import ChatRequest, ChatResponse, StreamOptions
 from quorate.wire.open import JsonObject, OpenT, load
@@ -134,7 +135,8 @@ def _raise_error_in(value: JsonObject, *, always: bool = False) -> None:
         if cut is None and (reason := as_text(choice, "finish_reason")) in BROKEN_OFF:
             cut = reason
     if cut is not None:
-        raise broken_off(cut)
+        usage = usage_in(value)
+        raise BrokenOff(cut, usage and settled(usage))
 
 
 def _load(value: JsonObject, kind: type[OpenT]) -> OpenT:

@@ -5,17 +5,11 @@ from typing import Any, cast
 
 import msgspec
 
-from quorate.core.errors import Failure, InvalidRequest, Unavailable
+from quorate.core.errors import InvalidRequest
 from quorate.providers.loose_json import as_count, as_list, as_object, as_text
-from quorate.wire.chat import PromptTokensDetails, WireUsage
+from quorate.wire.chat import MOST_TOKENS, PromptTokensDetails, WireUsage
 from quorate.wire.open import JsonObject, load
 
-#: Finish reasons that mean that the answer was not finished: of OpenRouter and Mistral, of vLLM, of DeepSeek.
-BROKEN_OFF = {
-    "error": Failure.TRANSIENT,
-    "abort": Failure.TRANSIENT,
-    "insufficient_system_resource": Failure.OVERLOAD,
-}
 #: Other words for OpenAI's finish reasons: of Mistral, Together, text-generation-inference.
 _FINISH = {"model_length": "length", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop"}
 _COUNTS = ("prompt_tokens", "completion_tokens", "total_tokens")
@@ -41,12 +35,6 @@ def put_right(value: JsonObject) -> JsonObject:
     return value
 
 
-def broken_off(reason: str) -> Unavailable:
-    """Return what it means that an answer ended for one of the reasons in `BROKEN_OFF`: the provider failed."""
-    message = f"the provider broke the answer off (finish reason {reason!r})"
-    return Unavailable(message, failure=BROKEN_OFF[reason], upstream_status=200, upstream_code=reason)
-
-
 def settled(usage: WireUsage) -> WireUsage:
     """Return usage as OpenAI counts: reasoning is a part of the completion (xAI), cached tokens are in the details."""
     details = usage.completion_tokens_details
@@ -64,11 +52,17 @@ def settled(usage: WireUsage) -> WireUsage:
 
 def usage_beside(extra: Mapping[str, Any]) -> WireUsage | None:
     """Return the usage that Groq puts into `x_groq`."""
-    usage = as_object(extra.get("x_groq")).get("usage")
+    return usage_in(as_object(extra.get("x_groq")))
+
+
+def usage_in(value: JsonObject) -> WireUsage | None:
+    """Return the usage in a response or a chunk, whatever else is in it; `None` if that says nothing."""
+    usage = value.get("usage")
     if not isinstance(usage, dict):
         return None
     try:
-        return load(_usage(cast("JsonObject", usage)), WireUsage)
+        counted = _usage(cast("JsonObject", usage))
+        return None if counted is None else load(counted, WireUsage)
     except InvalidRequest:
         return None
 
@@ -78,8 +72,13 @@ def _without_nulls(value: JsonObject) -> JsonObject:
     return {key: item for key, item in value.items() if item is not None} if None in value.values() else value
 
 
-def _usage(usage: JsonObject) -> JsonObject:
-    """Return counts as whole numbers >= 0, without what is not there; `usage` itself if that is how they are."""
+def _usage(usage: JsonObject) -> JsonObject | None:
+    """Return counts as whole numbers >= 0, without what is not there; `usage` itself if that is how they are.
+
+    `None` for a count that cannot be one: then nobody knows what the others are worth.
+    """
+    if any(isinstance(number := usage.get(name), int | float) and number > MOST_TOKENS for name in _COUNTS):
+        return None
     usage = _counted(_without_nulls(usage), _COUNTS)
     for name in _DETAILS:
         details = usage.get(name)
@@ -95,7 +94,7 @@ def _usage(usage: JsonObject) -> JsonObject:
 def _counted(value: JsonObject, names: tuple[str, ...]) -> JsonObject:
     for name in names:
         number = value.get(name)
-        if number is None or (type(number) is int and number >= 0):
+        if number is None or (type(number) is int and 0 <= number <= MOST_TOKENS):
             continue
         if isinstance(number, int | float):
             value = {**value, name: as_count(value, name)}

@@ -6,8 +6,8 @@ from typing import Any
 import msgspec
 
 from quorate.model.usage import Usage
-from quorate.providers.openai_liberties import BROKEN_OFF
-from quorate.wire.chat import ChatResponse, Choice, Message
+from quorate.providers.broken_off import BROKEN_OFF
+from quorate.wire.chat import MOST_TOKENS, ChatResponse, Choice, Message
 from quorate.wire.stream import ChatChunk
 
 
@@ -18,7 +18,8 @@ class _Details(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_plain(self) -> bool:
-        return (self.cached_tokens or 0) >= 0 <= (self.cache_write_tokens or 0) and (self.reasoning_tokens or 0) >= 0
+        counts = (self.cached_tokens, self.cache_write_tokens, self.reasoning_tokens)
+        return all(count is None or 0 <= count <= MOST_TOKENS for count in counts)
 
 
 class PlainUsage(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +38,8 @@ class PlainUsage(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the counts mean what OpenAI's mean, and are counts."""
         if self.prompt_cache_hit_tokens is not None or self.cached_tokens is not None:
             return False
-        prompt, completion = self.prompt_tokens, self.completion_tokens
-        if prompt < 0 or completion < 0 or not 0 < self.total_tokens == prompt + completion:
+        prompt, completion, total = self.prompt_tokens, self.completion_tokens, self.total_tokens
+        if prompt < 0 or completion < 0 or total != prompt + completion or not 0 < total <= MOST_TOKENS:
             return False
         prompt_details, completion_details = self.prompt_tokens_details, self.completion_tokens_details
         return (prompt_details is None or prompt_details.is_plain) and (

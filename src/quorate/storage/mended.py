@@ -9,7 +9,8 @@ from quorate.model.ledger import Move
 from quorate.model.run import RunRecord
 from quorate.storage.columns import storable
 
-_MAX_INT = 2**63 - 1
+#: Less than the columns hold: sums of many such values have to fit as well.
+_MAX_INT = 2**48
 #: Columns that are narrower than 64 bits.
 _MAX_OF = {"status": 2**15 - 1, "group": 2**31 - 1, "attempts": 2**31 - 1, "attempt": 2**31 - 1, "cluster": 2**31 - 1}
 #: The end of the year 9999: the last that both databases and Python agree on.
@@ -17,7 +18,7 @@ _MAX_TIME_S = 253_402_300_799.0
 
 
 def mended(run: RunRecord) -> RunRecord:
-    """Return the run with every value that no database could hold replaced by the nearest one it can; no texts."""
+    """Return the run, with no texts, and for every value that no database could hold the nearest one that fits."""
     branches = tuple(_with_mended_fields(branch) for branch in run.branches)
     lines = tuple(_with_mended_fields(line) for line in run.ledger)
     return _with_mended_fields(msgspec.structs.replace(run, branches=branches, ledger=lines, prompt=None, answer=None))

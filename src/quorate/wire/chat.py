@@ -1,6 +1,6 @@
 """Chat completions: request, messages, response (OpenAI's `POST /v1/chat/completions`)."""
 
-from typing import Any
+from typing import Any, Final
 
 from quorate.wire.open import Open, written
 
@@ -103,6 +103,10 @@ class ChatRequest(Open, frozen=True, kw_only=True):
     def prompt_text(self) -> str:
         """The last user message's text: what the question is, for agreement and selection."""
         return next((message.text for message in reversed(self.messages) if message.role == "user"), "")
+
+
+#: No request uses more tokens: a server that says so is wrong, and no column adds up what it says.
+MOST_TOKENS: Final = 10**9
 
 
 class PromptTokensDetails(Open, frozen=True, kw_only=True):

@@ -39,6 +39,7 @@ from quorate.providers.price import Price
 from quorate.providers.transport import PhaseLimits
 from quorate.wire.chat import ChatRequest, user_request
 from quorate.wire.open import load
+from quorate.wire.sse import SseEvent
 from raw_server import (
     STREAM_HEAD,
     Connection,
@@ -362,9 +363,42 @@ async def test_an_empty_refusal_is_filtered_and_charged() -> None:
         assert call.budget.spend.known_microusd == 42
 
 
+async def test_an_answer_that_was_broken_off_costs_what_the_provider_counted() -> None:
+    choice = {"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "error"}
+    for request, answer in [
+        (ASK, whole(json.dumps(openai_answer(choices=[choice])).encode())),
+        (STREAMED, b"".join(streamed(events(piece(finish="error", usage=COUNT["usage"]), "[DONE]")))),
+    ]:
+        call = new_call()
+        async with endpoint_at(always(answer)) as (endpoint, _):
+            error = await failure(endpoint, request, call)
+        assert isinstance(error, Unavailable)
+        assert (call.budget.spend.known_microusd, call.budget.spend.estimated) == (42, False)
+
+
+async def test_an_answer_that_was_broken_off_and_not_counted_is_estimated() -> None:
+    call = new_call()
+    choice = {"index": 0, "message": {"role": "assistant", "content": ""}, "finish_reason": "error"}
+    async with endpoint_at(always(whole(json.dumps(openai_answer(choices=[choice], usage=None)).encode()))) as (
+        endpoint,
+        _,
+    ):
+        await failure(endpoint, ASK, call)
+    assert (call.budget.spend.usage.prompt_tokens, call.budget.spend.estimated) == (prompt_tokens(), True)
+
+
+@pytest.mark.parametrize("count", [2**64 - 1, 10**30, 1e30])
+def test_a_count_that_cannot_be_one_counts_nothing(count: float) -> None:
+    usage = {"prompt_tokens": count, "completion_tokens": 3, "total_tokens": count}
+    assert OpenAIDialect().parse(json.dumps(openai_answer(usage=usage)).encode()).usage is None
+    (chunk,) = OpenAIDialect().stream().feed(SseEvent(json.dumps(piece(usage=usage))))
+    assert chunk.usage is None
+
+
 async def test_missing_usage_is_estimated() -> None:
     call = new_call()
-    for usage in (None, {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}):
+    absurd = {"prompt_tokens": 2**64 - 1, "completion_tokens": 3, "total_tokens": 2**64 + 2}
+    for usage in (None, {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}, absurd):
         async with endpoint_at(always(whole(json.dumps(openai_answer(usage=usage)).encode()))) as (endpoint, _):
             completion = await complete(endpoint, ASK, call)
         assert completion.estimated

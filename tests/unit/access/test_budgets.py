@@ -162,6 +162,26 @@ async def test_what_cannot_be_settled_waits_and_is_settled_once() -> None:
     assert (budgets.waiting, found.spent_microusd, found.reserved_microusd) == (0, 30, 0)
 
 
+async def test_what_is_never_taken_holds_up_nobody() -> None:
+    class Picky(Away):
+        async def settle(self, hold: Hold, attempts: Sequence[LedgerLine], now: datetime) -> Sequence[LedgerLine]:
+            if hold.run == "run_0":
+                raise OverflowError
+            return await super().settle(hold, attempts, now)
+
+    store = Picky()
+    budgets = Budgets([rule("team", Spender.TENANT)], store, ManualClock(NOW))
+    all_held = [await budgets.reserve(asked(run=f"run_{number}"), WORST, timeout_s=10) for number in range(3)]
+    store.away = True
+    for number, held in enumerate(all_held):
+        assert held is not None
+        await budgets.settle(held, [attempt(number, 30)])
+    store.away = False
+    await budgets.close()
+    (found,) = await standings(budgets, NOW)
+    assert (budgets.waiting, found.spent_microusd) == (1, 60)
+
+
 async def test_a_store_that_is_away_refuses() -> None:
     store = Away()
     store.away = True

@@ -41,6 +41,10 @@ def test_plain_counts() -> None:
         answer('{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_cache_hit_tokens":2}'),
         answer('{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"cached_tokens":2}'),
         answer('{"prompt_tokens":-3,"completion_tokens":10,"total_tokens":7}'),
+        answer('{"prompt_tokens":18446744073709551615,"completion_tokens":1,"total_tokens":18446744073709551616}'),
+        answer(
+            '{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":1000000001}}'
+        ),
         answer('{"prompt_tokens":9,"completion_tokens":-1,"total_tokens":8}'),
         answer(
             '{"prompt_tokens":9,"completion_tokens":4,"total_tokens":13,"prompt_tokens_details":{"cached_tokens":-5}}'
