@@ -15,7 +15,7 @@ from quorate.server.outbound import Headers, cost_headers
 from quorate.wire.chat import ChatRequest, ChatResponse
 from quorate.wire.open import decode, encode
 from quorate.wire.sse import END, encode_sse
-from quorate.wire.stream import ChatChunk
+from quorate.wire.stream import ChatChunk, encode_chunk
 
 
 async def answer_composed(job: Job) -> None:
@@ -123,28 +123,33 @@ def _ours(completion: Completion, job: Job) -> dict[str, Any]:
 
 async def stream_answer(job: Job, request: ChatRequest, out: EventStream) -> None:
     """Send the pieces of the answer to `out`, and its end."""
-    async with runnable(job).open(request, job.watch.call) as reply:
+    await pass_on(job, request, runnable(job), out)
+
+
+async def pass_on(job: Job, request: ChatRequest, model: Model, out: EventStream) -> None:
+    """Send the pieces of what `model` says to `out`, then the usage if it was asked for, and the end."""
+    async with model.open(request, job.watch.call) as reply:
         async for delta in reply:
             job.watch.heard(delta)
             if delta.chunk.choices:
-                await out.write(encode_sse(encode(chunk_for(job, delta.chunk))))
+                await out.write(encode_chunk(chunk_for(job, delta.chunk)))
         completion = await reply.completion()
     job.keep_answer(lambda: completion.text)
-    await end_stream(job, request, out, completion)
+    await _end(job, request, out, completion)
 
 
 def chunk_for(job: Job, chunk: ChatChunk) -> ChatChunk:
-    """Return a piece as part of this answer: one id, one model, whoever made it; the usage comes at the end."""
+    """Return a piece as part of this answer: one id, model and time, whoever made it; the usage comes at the end."""
     return msgspec.structs.replace(
         chunk,
         id=f"chatcmpl-{job.watch.call.id}",
-        created=chunk.created or job.created,
+        created=job.created,
         model=answering(job),
         usage=None,
     )
 
 
-async def end_stream(job: Job, request: ChatRequest, out: EventStream, completion: Completion) -> None:
+async def _end(job: Job, request: ChatRequest, out: EventStream, completion: Completion) -> None:
     """Send the usage if it was asked for, the end mark, and the end."""
     options = request.stream_options
     if options is not None and options.include_usage:

@@ -11,7 +11,7 @@ from quorate.parallel.ensemble import Ensemble
 from quorate.parallel.plan import Plan
 from quorate.server.composed import (
     answer_composed,
-    end_stream,
+    pass_on,
     read_request,
     response_of,
     result_headers,
@@ -50,7 +50,10 @@ async def answer_parallel(job: Job) -> None:
     )
     if job.stream:
         async with job.events() as out:
-            await job.telling(lambda: _stream(job, request, asked, ensemble, out))
+            if asked.enabled:
+                await job.telling(lambda: _stream(job, request, asked, ensemble, out))
+            else:
+                await job.telling(lambda: pass_on(job, request, ensemble, out))
         return
     async with ensemble.open(
         msgspec.structs.replace(request, stream=None, stream_options=None), job.watch.call
@@ -107,18 +110,8 @@ async def _stream(job: Job, request: ChatRequest, asked: ParallelRequest, ensemb
     stream = ParallelStream(
         id=_answer_id(job), model=job.watch.model, created=job.created, plan=asked.plan, progress=asked.progress
     )
-    if asked.enabled:
-        job.watch.add_sink(lambda event: out.post(told) if (told := stream.event(event)) else None)
+    job.watch.add_sink(lambda event: out.post(told) if (told := stream.event(event)) else None)
     async with ensemble.open(request, job.watch.call) as reply:
-        if not asked.enabled:
-            async for delta in reply:
-                job.watch.heard(delta)
-                if told := stream.delta(delta):
-                    await out.write(told)
-            completion = await reply.completion()
-            job.keep_answer(lambda: completion.text)
-            await end_stream(job, request, out, completion)
-            return
         async with aclosing(parallel_events(reply, stream, job.watch.heard)) as events:
             async for told in events:
                 await out.write(told)

@@ -11,7 +11,7 @@ from quorate.server.parallel_answer import output_field, parallel_report, result
 from quorate.server.parallel_request import Progress
 from quorate.wire.open import encode
 from quorate.wire.sse import END, encode_comment, encode_sse
-from quorate.wire.stream import ChatChunk
+from quorate.wire.stream import ChatChunk, encode_chunk
 
 _encoder = msgspec.json.Encoder()
 
@@ -45,11 +45,9 @@ class ParallelStream:
         if not chunk.choices:
             return b""
         head = self._head
-        return encode_sse(
-            encode(
-                msgspec.structs.replace(
-                    chunk, id=head.id, model=head.model, created=head.created, object=head.object, usage=None
-                )
+        return encode_chunk(
+            msgspec.structs.replace(
+                chunk, id=head.id, model=head.model, created=head.created, object=head.object, usage=None
             )
         )
 

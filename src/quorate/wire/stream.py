@@ -6,7 +6,8 @@ from typing import Any, cast
 import msgspec
 
 from quorate.wire.chat import ChatResponse, Choice, FunctionCall, Message, ToolCall, WireUsage
-from quorate.wire.open import JsonObject, Open, written
+from quorate.wire.open import JsonObject, Open, encode, written
+from quorate.wire.sse import encode_sse
 
 
 class ChunkDelta(Open, frozen=True, kw_only=True):
@@ -79,6 +80,27 @@ def chunk_of(response: ChatResponse) -> ChatChunk:
             for choice in response.choices
         ),
     )
+
+
+def encode_chunk(chunk: ChatChunk) -> bytes:
+    """Return a piece of an answer as server-sent events."""
+    return b"".join(encode_sse(encode(part)) for part in _told_in_turn(chunk))
+
+
+def _told_in_turn(chunk: ChatChunk) -> tuple[ChatChunk, ...]:
+    """Return the chunk as OpenAI would send it: that an answer has ended comes in a chunk after its tool calls.
+
+    Its SDKs tell a program of a whole tool call only when a further chunk has come.
+    """
+    if not any(choice.delta.tool_calls and choice.finish_reason for choice in chunk.choices):
+        return (chunk,)
+    called = tuple(msgspec.structs.replace(choice, finish_reason=None) for choice in chunk.choices)
+    ended = tuple(
+        ChunkChoice(index=choice.index, finish_reason=choice.finish_reason)
+        for choice in chunk.choices
+        if choice.finish_reason
+    )
+    return msgspec.structs.replace(chunk, choices=called, usage=None), msgspec.structs.replace(chunk, choices=ended)
 
 
 def _delta_of(message: Message) -> ChunkDelta:
