@@ -44,11 +44,13 @@ async function streamed(model) {
 async function toolCalls(model) {
   const messages = asked("Please double 21 and halve 8.");
   const stream = client.chat.completions.stream({ model, messages, tools });
+  const told = [];
+  stream.on("tool_calls.function.arguments.done", (call) => told.push([call.name, JSON.parse(call.arguments)]));
   const { message } = (await stream.finalChatCompletion()).choices[0];
   const calls = message.tool_calls.map((call) => [call.function.name, JSON.parse(call.function.arguments)]);
   const results = message.tool_calls.map((call) => ({ role: "tool", tool_call_id: call.id, content: "42" }));
   const final = await client.chat.completions.create({ model, messages: [...messages, message, ...results], tools });
-  return { calls, final: final.choices[0].message.content };
+  return { calls, told, final: final.choices[0].message.content };
 }
 
 async function structured(model) {

@@ -88,6 +88,7 @@ def test_its_tools_are_called(results: dict[str, Any]) -> None:
     for model in FOLLOWING:
         told = results["tools"][model]
         assert [(name, arguments) for name, arguments in told["calls"]] == DOUBLE_AND_HALVE
+        assert told["told"] == told["calls"]
         assert "42" in told["final"]
 
 

@@ -96,6 +96,14 @@ def test_tools_to_the_answer(client: OpenAI, model: str, stream: bool) -> None:
 
 
 @pytest.mark.parametrize("model", FOLLOWING)
+def test_programs_are_told_of_each_tool_call_of_a_stream_once(client: OpenAI, model: str) -> None:
+    messages = asked("Please double 21 and halve 8.")
+    with client.chat.completions.stream(model=model, messages=messages, tools=arithmetic_tools()) as events:
+        told: list[Any] = [event for event in events if event.type == "tool_calls.function.arguments.done"]
+    assert [(event.name, json.loads(event.arguments)) for event in told] == DOUBLE_AND_HALVE
+
+
+@pytest.mark.parametrize("model", FOLLOWING)
 def test_one_tool_is_demanded_and_then_none(client: OpenAI, model: str) -> None:
     demanded: Any = {"type": "function", "function": {"name": "halve"}}
     first = client.chat.completions.create(

@@ -18,7 +18,7 @@ from quorate.wire.chat import (
     WireUsage,
 )
 from quorate.wire.open import decode, encode
-from quorate.wire.stream import ChatChunk, ChunkChoice, ChunkDelta, Joiner, chunk_of, text_chunk
+from quorate.wire.stream import ChatChunk, ChunkChoice, ChunkDelta, Joiner, chunk_of, encode_chunk, text_chunk
 
 TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
 
@@ -231,6 +231,24 @@ def test_unknown_fields_of_pieces_are_joined() -> None:
 
     joined = join(chunk(signature="ab", parts=[1], flag=True), chunk(signature="cd", parts=[2], flag=False)).response()
     assert joined.message.extra == {"signature": "abcd", "parts": [1, 2], "flag": False}
+
+
+def test_the_end_of_an_answer_comes_after_its_tool_calls() -> None:
+    call = ToolCall(index=0, id="c1", function=FunctionCall(name="f", arguments="{}"))
+    called = ChunkChoice(delta=ChunkDelta(role="assistant", tool_calls=(call,)), finish_reason="tool_calls")
+    said = ChunkChoice(index=1, delta=ChunkDelta(content="x"))
+    usage = WireUsage(prompt_tokens=1, completion_tokens=1, total_tokens=2)
+    first, last = _events(encode_chunk(ChatChunk(id="1", choices=(called, said), usage=usage)))
+    assert [(choice.index, choice.finish_reason) for choice in first.choices] == [(0, None), (1, None)]
+    assert first.choices[0].delta.tool_calls == (call,)
+    assert first.usage is None
+    assert last == ChatChunk(id="1", choices=(ChunkChoice(finish_reason="tool_calls"),), usage=usage)
+    for whole in (ChatChunk(choices=(said,)), text_chunk("x", finish_reason="stop")):
+        assert _events(encode_chunk(whole)) == [whole]
+
+
+def _events(data: bytes) -> list[ChatChunk]:
+    return [decode(event.removeprefix(b"data: "), ChatChunk) for event in data.split(b"\n\n") if event]
 
 
 def test_a_message_in_parts_streams_as_its_text() -> None:
