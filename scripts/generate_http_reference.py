@@ -19,7 +19,8 @@ HEAD = """# HTTP API
 The same as an [OpenAPI 3.1 document](openapi.json), which a running gateway serves as well.
 
 Send a key as `Authorization: Bearer qk_...`. Under `/v1`, errors have OpenAI's form; elsewhere they are problem details
-(RFC 9457). The `code` is the same in both: see [Errors](errors.md). Every answer carries `x-request-id`.
+(RFC 9457). The `code` is the same in both, see [Errors](errors.md); only where a provider has a word of its own for its
+error, that is the `code` under `/v1` and the `upstream_code` elsewhere. Every answer carries `x-request-id`.
 """
 
 

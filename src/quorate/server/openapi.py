@@ -47,6 +47,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     instance: str | None = None
     request_id: str | None = None
     param: str | None = None
+    upstream_code: str | None = None
 
 
 def document(routes: "Iterable[Route]", *, version: str, calls: Iterable[CallRoute] = CALLS) -> JsonObject:

@@ -50,6 +50,7 @@ def _openai_type(status: int) -> str:
 def problem_body(error: QuorateError, *, instance: str | None = None, request_id: str | None = None) -> dict[str, Any]:
     """Return RFC 9457 problem details with our `code`, `retryable` and `request_id`.
 
+    A provider's own word, which is the `code` in OpenAI's envelope, is `upstream_code` here.
     When all branches failed, `errors` lists them; where a budget refused, `budget` says which and why; where an answer
     does not keep its output contract, `problems` say where and what.
     """
@@ -68,6 +69,8 @@ def problem_body(error: QuorateError, *, instance: str | None = None, request_id
         body["request_id"] = request_id
     if error.param is not None:
         body["param"] = error.param
+    if isinstance(error, ProviderError) and error.upstream_code:
+        body["upstream_code"] = error.upstream_code
     if isinstance(error, AllFailed):
         body["errors"] = [
             {"branch": branch, "code": each.code, "detail": each.message} for branch, each in error.errors

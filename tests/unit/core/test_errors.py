@@ -126,7 +126,8 @@ def test_bodies_leave_out_what_is_not_known() -> None:
 def test_the_provider_s_own_code_is_passed_on() -> None:
     error = Rejected("no", upstream_code="model_not_found", upstream_status=404)
     assert openai_error_body(error)["error"]["code"] == "model_not_found"
-    assert problem_body(error)["code"] == "provider_rejected"
+    problem = problem_body(error)
+    assert (problem["code"], problem["upstream_code"]) == ("provider_rejected", "model_not_found")
 
 
 def test_every_failure_has_a_status() -> None:
