@@ -158,6 +158,57 @@ async def test_the_limits_of_a_model_hold_for_those_who_ask_many_at_once(limited
     await runs_of(limited, key_id, 9)
 
 
+async def test_a_model_that_a_request_names_counts_also_where_an_ensemble_has_it(limited: Site) -> None:
+    key, _ = await new_key(limited)
+    async with limited.client(key) as client:
+        named: Any = {**many("left"), "model": "panel"}
+        answers = [await client.ask("POST", CHAT, named) for _ in range(5)]
+        assert [answer.status for answer in answers] == [200, 200, 200, 200, 429]
+        by_name: Any = {"messages": named["messages"], "model": "panel", "parallel": {"mode": "all"}}
+        assert (await client.ask("POST", CHAT, by_name)).status == 200
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_who_is_refused_by_a_member_s_limit_is_told_of_that_limit(limited: Site, stream: bool) -> None:
+    key, _ = await new_key(limited, requests_per_minute=1000)
+    async with limited.client(key) as client:
+        for _ in range(4):
+            assert (await client.ask("POST", CHAT, many("left"))).status == 200
+        refused = await client.ask("POST", CHAT, {**many("left", "right"), "stream": stream})
+    assert refused.status == 429
+    assert refused.headers["x-ratelimit-limit-requests"] == "4"
+    assert refused.headers["x-ratelimit-remaining-requests"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("body", "calls"),
+    [
+        (chat("plain", max_tokens=300), 1),
+        (chat("plain", max_tokens=300, n=4), 4),
+        (many("plain", "left", count=2) | {"max_tokens": 300}, 4),
+        (chat("panel", max_tokens=300), 3),
+    ],
+)
+async def test_tokens_of_every_call_are_taken_before_the_first_leaves(
+    gateway: Site, body: dict[str, Any], calls: int
+) -> None:
+    key, _ = await new_key(gateway, tokens_per_minute=300 * calls)  # the prompts need some as well
+    async with gateway.client(key) as client:
+        refused = await client.ask("POST", CHAT, body)
+        assert refused.status == 429
+        assert refused.headers["x-should-retry"] == "false"
+    key, _ = await new_key(gateway, tokens_per_minute=400 * calls)
+    async with gateway.client(key) as client:
+        assert (await client.ask("POST", CHAT, body)).status == 200
+
+
+async def test_an_estimate_of_what_a_request_costs_takes_no_tokens(gateway: Site) -> None:
+    key, _ = await new_key(gateway, tokens_per_minute=100)
+    async with gateway.client(key) as client:
+        body = many("plain", "left", dryRun=True) | {"max_tokens": 5000}
+        assert (await client.ask("POST", CHAT, body)).status == 200
+
+
 async def test_places_of_a_model_are_given_back_by_those_who_ask_many_at_once(limited: Site) -> None:
     key, _ = await new_key(limited)
     async with asyncio.timeout(25), limited.client(key) as second:

@@ -10,10 +10,13 @@ from quorate.access.budgets import Reservation
 from quorate.access.permission import Permission
 from quorate.access.principal import Principal
 from quorate.model import Model
+from quorate.parallel.ensemble import Ensemble
 from quorate.providers.relay import Fields, RelayEndpoint
 from quorate.server.embeddings import HASHED
+from quorate.server.fan_out import fan_out
 from quorate.server.held import hold_budgets
 from quorate.server.inbound import Inbound, Receive, Scope, read_body, require_json
+from quorate.server.parallel_asking import ParallelAsking, read_parallel_asking
 from quorate.server.services import Services
 from quorate.server.top_level import has, is_true, model_of, most_tokens, read_fields, timeout_of
 from quorate.server.visible import as_seen
@@ -75,7 +78,10 @@ def reading_call(operation: str, permission: Permission) -> Read:
         # Where the `parallel` field alone names models, authority over each of them is asked when it is read.
         named = model != AD_HOC or not parallel
         found, relay = _find(services, principal, model, permission) if named else (None, None)
-        asked = None if parallel else found  # what a `parallel` field asks for is known once it is read
+        work: ParallelAsking | None = None
+        if parallel:
+            work = read_parallel_asking(services, principal, fields, body, name=model, model=found)
+        asked = None if parallel else found  # a `parallel` field may ask others: its work holds what they may cost
 
         async def hold() -> Reservation | None:
             assert asked is not None
@@ -83,17 +89,25 @@ def reading_call(operation: str, permission: Permission) -> Read:
 
         return Asking(
             model=model,
-            tokens=most_tokens(fields, len(body)),
+            tokens=most_tokens(fields, len(body)) * _calls(services, found, work),
             body=body,
             fields=fields,
             model_asked=found,
             relay=relay,
             stream=stream,
             timeout_s=timeout_s,
+            work=work,
             hold=None if asked is None else hold,
         )
 
     return read
+
+
+def _calls(services: Services, model: Model | None, work: ParallelAsking | None) -> int:
+    """Return how many calls of models the request starts at most, retries aside; none that only wants an estimate."""
+    if work is not None:
+        return 0 if work.parallel.dry_run else work.parallel.calls
+    return fan_out(model.plan, services.catalog.resolve) if isinstance(model, Ensemble) else 1
 
 
 def _find(

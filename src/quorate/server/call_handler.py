@@ -205,6 +205,9 @@ class CallHandler:
             return 200, None
         if job.begun:
             return 200, error
+        if limits := self._services.limiter.headers_for(error):  # of a model that was to be asked: it is what is full
+            job.headers[:] = [header for header in job.headers if not header[0].startswith(b"x-ratelimit-")]
+            job.headers.extend(limits)
         await send_error(job.send, error, path=inbound.path, headers=job.headers, request_id=job.watch.request_id)
         return error.http_status, error
 

@@ -1,7 +1,7 @@
 """One admitted call on its way through a handler."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -71,12 +71,15 @@ class Job(msgspec.Struct, kw_only=True, eq=False):
         """When the answer was made, in whole Unix seconds, as the wire has it."""
         return int(self.watch.began_at_s)
 
-    async def admit_members(self, models: Iterable[str]) -> None:
-        """Take what this request needs from the limits of models that it asks besides the one it was admitted to."""
+    async def admit_members(self, calls: Mapping[str, int]) -> None:
+        """Take what this request needs from the limits of models that it asks besides the one it was admitted to.
+
+        `calls`: how many calls of each it may start.
+        """
         tokens = most_tokens(self.fields, len(self.body))
-        for model in models:
+        for model, count in calls.items():
             if model != self.watch.model and model not in self.members:
-                self.members[model] = await self.services.limiter.admit_to(model, tokens)
+                self.members[model] = await self.services.limiter.admit_to(model, tokens * count)
 
     async def settle_members(self, branches: Sequence[BranchRecord]) -> None:
         """Charge each of those models what its branches used; like `RateLimiter.settle`."""

@@ -1,37 +1,39 @@
 """Chat requests with a `parallel` field: an ad-hoc plan, run and answered in the field's own form."""
 
+from collections import Counter
 from contextlib import aclosing
+from typing import TYPE_CHECKING, cast
 
 import msgspec
 
 from quorate.access.authorize import Asked, authorize
 from quorate.access.permission import Permission
-from quorate.engine.choose import Chosen, Wish, choose, need_of
 from quorate.parallel.ensemble import Ensemble
-from quorate.parallel.plan import Plan
 from quorate.server.composed import (
     answer_composed,
     pass_on,
-    read_request,
     response_of,
     result_headers,
     stream_composed,
 )
 from quorate.server.estimate_call import answer_estimate
 from quorate.server.event_stream import EventStream
+from quorate.server.fan_out import branches_of
 from quorate.server.job import Job
 from quorate.server.parallel_answer import parallel_body, result_of
-from quorate.server.parallel_request import ParallelLimits, ParallelRequest, read_parallel
+from quorate.server.parallel_request import ParallelRequest
 from quorate.server.parallel_stream import ParallelStream, parallel_events
-from quorate.server.visible import as_seen
 from quorate.wire.chat import ChatRequest
 from quorate.wire.open import encode
+
+if TYPE_CHECKING:
+    from quorate.server.parallel_asking import ParallelAsking
 
 
 async def answer_parallel(job: Job) -> None:
     """Run the plan that the field describes; with `enabled` false, answer as a plain completion."""
-    request = read_request(job)
-    asked = _read(job, request)
+    asking = cast("ParallelAsking", job.asked)
+    request, asked = asking.request, asking.parallel
     if asked.dry_run:
         await answer_estimate(job, asked, request)
         return
@@ -42,7 +44,7 @@ async def answer_parallel(job: Job) -> None:
     job.watch.listen()
     for name in asked.models:
         authorize(job.principal, Permission.CHAT, Asked(model=name))
-    await job.admit_members(_own_names(job, asked))
+    await job.admit_members(_own_limits(job, asked))
     ensemble = Ensemble(name=job.watch.model, plan=asked.plan, resources=job.services.catalog.resources)
     await job.hold(ensemble)
     request = msgspec.structs.replace(
@@ -70,40 +72,14 @@ async def answer_parallel(job: Job) -> None:
     await job.answer(body)
 
 
-def _read(job: Job, request: ChatRequest) -> ParallelRequest:
-    services = job.services
-    named = "" if job.model is None or isinstance(job.model, Ensemble) else job.watch.model
+def _own_limits(job: Job, asked: ParallelRequest) -> dict[str, int]:
+    """Return the models whose own limits this request counts in, and how many calls of each it may start.
 
-    def choosing(wish: Wish) -> tuple[Chosen, ...]:
-        listed = {card.name: card for card in services.catalog.cards()}
-        for name in wish.among:
-            authorize(job.principal, Permission.CHAT, Asked(model=name))
-            listed.setdefault(name, as_seen(job.principal, name, services.catalog.card))
-        cards = [card for card in listed.values() if job.principal.may_ask(card.name)]
-        return choose(cards, need=need_of(request), wish=wish)
-
-    return read_parallel(
-        job.fields["parallel"],
-        base=_base(job),
-        choose=choosing,
-        model=named,
-        resolve=lambda name: as_seen(job.principal, name, services.catalog.resolve),
-        limits=ParallelLimits(branches=services.settings.max_branches, timeout_s=services.settings.request_timeout_s),
-    )
-
-
-def _base(job: Job) -> Plan:
-    """Return what holds where the field says nothing."""
-    return job.model.plan if isinstance(job.model, Ensemble) else job.services.defaults.plan
-
-
-def _own_names(job: Job, asked: ParallelRequest) -> list[str]:
-    """Return the models that are asked by name: an ensemble's own members are asked by the name of the ensemble."""
-    if not isinstance(job.model, Ensemble):
-        return list(asked.models)
-    base = job.model.plan
-    configured = {*(member.model for member in base.members), *base.helpers}
-    return [name for name in asked.models if name not in configured]
+    An ensemble's own members are asked by the name of the ensemble; those that the request names, by theirs.
+    """
+    names = asked.named if isinstance(job.model, Ensemble) else asked.models
+    planned = Counter(member.model for member in branches_of(asked.plan)[: asked.plan.max_models])
+    return {name: max(1, planned[name]) for name in asked.models if name in names}
 
 
 async def _stream(job: Job, request: ChatRequest, asked: ParallelRequest, ensemble: Ensemble, out: EventStream) -> None:

@@ -92,7 +92,7 @@ class ParallelOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     provenance: bool | None = None
     kind: Kind | None = None
     key_fields: Annotated[tuple[KeyField, ...], msgspec.Meta(max_length=64)] = ()
-    threshold: Share | None = None
+    threshold: Annotated[float, msgspec.Meta(gt=0, le=1)] | None = None
     weighting: Weighting | None = None
     stop: StopForm | None = None
     stop_confidence: Annotated[float, msgspec.Meta(ge=0.5, lt=1)] | None = None
@@ -125,11 +125,14 @@ class ParallelLimits:
 class ParallelRequest:
     """What a `parallel` field asks for. With `enabled` false, `plan` has one member: a plain completion of it.
 
-    `chosen` says which models were chosen for the caller and why; empty when the caller named them. With `dry_run`
-    nobody is asked.
+    `chosen` says which models were chosen for the caller and why; empty when the caller named them. `named` are the
+    models that the field itself brings, helpers included; the others are those of the configured plan. With `dry_run`
+    nobody is asked. `calls`: how many requests to models it starts at most, retries aside.
     """
 
     plan: Plan
+    named: frozenset[str] = frozenset()
+    calls: int = 1
     enabled: bool = True
     progress: Progress = Progress.COMMENTS
     chosen: tuple[Chosen, ...] = ()
@@ -174,16 +177,20 @@ def read_parallel(
     if known is None:
         chosen = _choose(options, choose, limits)
         members = _members(options, chosen, base, model)
+        plan = _plan(options, base, members, limits)
         known = ParallelRequest(
-            plan=_plan(options, base, members, limits),
+            plan=plan,
+            named=_named(options, chosen),
+            calls=_branches(plan),
             progress=options.progress,
             chosen=chosen,
             dry_run=options.dry_run,
         )
+    calls = known.calls if resolve is None else fan_out(known.plan, resolve)
     if known.enabled:
-        _require_fan_out(known.plan, options, limits, resolve, configured=known.plan.members is base.members)
+        _require_fan_out(known.plan, options, limits, calls, configured=known.plan.members is base.members)
         _require_times(options, limits)
-    return known
+    return known if known.calls == calls else replace(known, calls=calls)
 
 
 class _Same:
@@ -220,8 +227,26 @@ def _worked_out(
         return options, None
     members = _members(options, (), base, model)
     plan = _plan(options, base, members, limits) if options.enabled else _alone(base, members, model, _output(options))
-    asked = ParallelRequest(plan=plan, enabled=options.enabled, progress=options.progress, dry_run=options.dry_run)
+    asked = ParallelRequest(
+        plan=plan,
+        named=_named(options, ()),
+        calls=_branches(plan),
+        enabled=options.enabled,
+        progress=options.progress,
+        dry_run=options.dry_run,
+    )
     return options, asked
+
+
+def _branches(plan: Plan) -> int:
+    return len(branches_of(plan)[: plan.max_models])
+
+
+def _named(options: ParallelOptions, chosen: Sequence[Chosen]) -> frozenset[str]:
+    members = [item if isinstance(item, str) else item.model for item in options.models or ()]
+    repairs = options.output.repair_model if isinstance(options.output, OutputOptions) else None
+    helpers = [name for name in (options.judge, options.synthesiser, options.pair_judge, repairs) if name is not None]
+    return frozenset((*members, *(each.model for each in chosen), *helpers))
 
 
 def _choose(options: ParallelOptions, choose: Choose, limits: ParallelLimits) -> tuple[Chosen, ...]:
@@ -340,7 +365,7 @@ def _plan(options: ParallelOptions, base: Plan, members: tuple[Member, ...], lim
 
 
 def _require_fan_out(
-    plan: Plan, options: ParallelOptions, limits: ParallelLimits, resolve: Resolve | None, *, configured: bool
+    plan: Plan, options: ParallelOptions, limits: ParallelLimits, calls: int, *, configured: bool
 ) -> None:
     """Raise for more models or branches than a request may ask for, before anything is paid.
 
@@ -348,18 +373,19 @@ def _require_fan_out(
     """
     if len(plan.members) > limits.members and not configured:
         raise _error("models", f"names {len(plan.members)} models; at most {limits.members} are allowed")
-    branches = len(branches_of(plan)[: plan.max_models])
-    all_branches = branches if resolve is None else fan_out(plan, resolve)
-    if all_branches > limits.branches and not configured:
+    branches = _branches(plan)
+    if calls > limits.branches and not configured:
         raise _error(
             "models",
-            f"makes {all_branches} branches, those of ensembles and peer reviews counted;"
+            f"makes {calls} branches, those of ensembles and peer reviews counted;"
             f" at most {limits.branches} are allowed",
         )
     if not any(member.weight > 0 for member in plan.members):
         raise _error("models", "gives no model a weight above 0; one at least needs it")
     if options.min_models is not None and options.max_models is not None and options.min_models > options.max_models:
         raise _error("minModels", f"is {options.min_models}, more than {FIELD}.maxModels {options.max_models}")
+    if options.max_attempts is not None and options.max_attempts < branches:
+        raise _error("maxAttempts", f"is {options.max_attempts}; each of the {branches} branches makes one at least")
     if options.min_models is not None and options.min_models > branches:
         raise _error("minModels", f"is {options.min_models}; the plan has {branches} branches")
 

@@ -90,8 +90,8 @@ def is_true(fields: Fields, name: str) -> bool:
 
 
 def most_tokens(fields: Fields, body_bytes: int) -> int:
-    """Return about how many tokens a request may take: four bytes of it to a token, and the answer's own limit."""
-    return (body_bytes >> 2) + max(0, output_limit(fields) or 0)
+    """Return about how many tokens a call may take: four bytes of it to a token, and the limit of each answer."""
+    return (body_bytes >> 2) + max(0, output_limit(fields) or 0) * count_of(fields)
 
 
 def output_limit(fields: Fields) -> int | None:

@@ -127,6 +127,8 @@ WRONG: list[tuple[object, str, str]] = [
     ({"models": [{"model": "a", "modle": 1}]}, "parallel.models[0].modle", "does not exist"),
     ({"domainHints": ["code", 3]}, "parallel.domainHints[1]", "is 3"),
     ({"threshold": 1.5}, "parallel.threshold", "is 1.5"),
+    ({"threshold": 0}, "parallel.threshold", "is 0"),
+    ({"models": ["a", {"model": "b", "count": 2}], "maxAttempts": 2}, "parallel.maxAttempts", "is 2; each of the 3"),
     ({"weighting": "fair"}, "parallel.weighting", "fair"),
     ({"stopConfidence": 1}, "parallel.stopConfidence", "is 1"),
     ({"models": ["a"], "minModels": 3, "maxModels": 2}, "parallel.minModels", "more than parallel.maxModels 2"),
@@ -191,6 +193,20 @@ def test_what_the_operator_configured_may_be_larger_than_what_a_request_may_ask_
     assert len(read({}, base=large).plan.members) == 20
     with pytest.raises(InvalidRequest, match="at most"):
         read({"count": 4}, base=large)
+
+
+def test_what_a_request_names_itself_is_told_from_what_is_configured() -> None:
+    panel = Plan(members=(Member(model="a"), Member(model="b")), judge="j")
+    assert read({}, panel).named == frozenset()
+    assert read({"judge": "k", "output": {"type": "object", "repairModel": "r"}}, panel).named == {"k", "r"}
+    assert read({"models": ["a", {"model": "c"}], "pairJudge": "p"}, panel).named == {"a", "c", "p"}
+    assert read({"enabled": False, "models": ["a"]}, panel).named == {"a"}
+
+
+def test_how_many_calls_a_request_starts() -> None:
+    assert read({"models": ["a", {"model": "b", "count": 3}]}).calls == 4
+    assert read({"models": ["a", "b", "c"], "maxModels": 2}).calls == 2
+    assert read({"enabled": False, "models": ["a", "b"]}).calls == 1
 
 
 def test_models_are_chosen_for_the_caller() -> None:

@@ -96,6 +96,8 @@ def test_no_name_is_as_long_as_a_body() -> None:
         ('{"max_tokens": "many", "max_output_tokens": 7}', 17),
         ('{"max_completion_tokens": 3, "max_tokens": 5}', 13),
         ('{"max_tokens": -5}', 10),
+        ('{"max_tokens": 5, "n": 4}', 30),
+        ('{"max_tokens": 5, "n": 0}', 15),
     ],
 )
 def test_what_a_request_may_take(text: str, tokens: int) -> None:
