@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from quorate.core.errors import DeadlineExceeded, ProviderError, QuorateError
+from quorate.core.errors import DeadlineExceeded, ProviderError, QuorateError, untraced
 from quorate.model import Call, Completion, Delta, Outcome, Reply, State
 from quorate.model.event import (
     BranchCancelled,
@@ -93,6 +93,8 @@ class BranchRun:
                 raise
             waited_s = self.call.at_s - self.started_s
             raise DeadlineExceeded(f"{self.branch.id} gave no whole answer within {waited_s:.3g} s") from None
+        finally:
+            del limit  # it holds the task, whose cancellation would hold this frame: a cycle for each branch that lost
 
     async def _read(self, reply: Reply) -> None:
         early: list[Delta] = []
@@ -138,7 +140,8 @@ class BranchRun:
         self.settle(outcome)
 
     def _failed(self, error: QuorateError) -> None:
-        outcome = self._outcome(State.FAILED, error=error)
+        # The outcome outlives this branch: with a traceback it would hold all that was going on in it, and be held.
+        outcome = self._outcome(State.FAILED, error=untraced(error))
         self.call.emit(
             BranchFailed(
                 **self._head(),

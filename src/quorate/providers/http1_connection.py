@@ -241,7 +241,8 @@ class Connection(asyncio.Protocol):
 
     def _fail(self, error: Exception) -> None:
         if self.failure is None and not self.response.complete:
-            self.failure = error if isinstance(error, RAISED) else ConnectionError(str(error))
+            failure = error if isinstance(error, RAISED) else ConnectionError(str(error))
+            self.failure = failure.with_traceback(None)  # it was raised in here: the frames hold what holds the error
             self._wake()
 
     def _wake(self) -> None:

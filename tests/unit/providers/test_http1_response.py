@@ -1,11 +1,13 @@
 """Pouring a body out: what arrives in which moment, without sockets."""
 
 import asyncio
+import gc
 
 import pytest
 
 from quorate.core.clock import Deadline, SystemClock
 from quorate.providers.http1_connection import HIGH_WATER_BYTES, Connection
+from quorate.providers.http1_errors import NoAnswer
 from quorate.providers.http1_response import Http1Response
 from quorate.providers.transport import PhaseLimits, PhaseTimer
 from raw_server import STREAM_HEAD, chunk
@@ -77,6 +79,26 @@ async def test_an_error_ends_it_whatever_comes_after() -> None:
     with pytest.raises(LookupError):
         await pouring
     assert told == [b"a"]
+
+
+async def test_a_connection_lost_before_its_answer_leaves_nothing_to_the_garbage_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        before = connections()
+        connection = Connection(asyncio.get_running_loop(), ("http", "up.test", 80), lambda _: None)
+        connection.connection_made(Wire())
+        connection.send(b"GET / HTTP/1.1\r\n\r\n", b"", bodiless=False)
+        connection.connection_lost(None)
+        assert isinstance(connection.failure, NoAnswer)
+        del connection
+        assert connections() <= before
+    finally:
+        gc.enable()
+
+
+def connections() -> set[int]:
+    return {id(each) for each in gc.get_objects() if type(each) is Connection}
 
 
 async def test_while_nobody_takes_the_provider_waits() -> None:
