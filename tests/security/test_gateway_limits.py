@@ -187,6 +187,7 @@ async def test_who_is_refused_by_a_member_s_limit_is_told_of_that_limit(limited:
         (chat("plain", max_tokens=300, n=4), 4),
         (many("plain", "left", count=2) | {"max_tokens": 300}, 4),
         (chat("panel", max_tokens=300), 3),
+        (chat("panel", max_tokens=300, parallel={"enabled": False}), 3),
     ],
 )
 async def test_tokens_of_every_call_are_taken_before_the_first_leaves(

@@ -105,9 +105,11 @@ def reading_call(operation: str, permission: Permission) -> Read:
 
 def _calls(services: Services, model: Model | None, work: ParallelAsking | None) -> int:
     """Return how many calls of models the request starts at most, retries aside; none that only wants an estimate."""
-    if work is not None:
-        return 0 if work.parallel.dry_run else work.parallel.calls
-    return fan_out(model.plan, services.catalog.resolve) if isinstance(model, Ensemble) else 1
+    if work is not None and work.parallel.dry_run:
+        return 0
+    if isinstance(model, Ensemble) and (work is None or not work.parallel.enabled):
+        return fan_out(model.plan, services.catalog.resolve)
+    return 1 if work is None else work.parallel.calls
 
 
 def _find(
