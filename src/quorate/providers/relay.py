@@ -94,6 +94,10 @@ class RelayEndpoint:
             charge = account.settle(self._dialect.parse(answer)) if usage is None else account.settle_counted(usage)
             return WholeAnswer(body=answer, charge=charge)
 
+    def read(self, answer: bytes) -> ChatResponse:
+        """Return in full what an answer says; raises `Malformed` for what is passed on but cannot be read."""
+        return self._dialect.parse(answer)
+
     async def embeddings(self, fields: Fields, call: Call) -> "WholeAnswer":
         """Send an embeddings request and return the whole answer."""
         body = {name: value for name, value in fields.items() if name not in OWN_FIELDS}

@@ -1,13 +1,14 @@
 """The few facts read from an answer that is passed on byte for byte: how it ended, what it used, what it says."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from quorate.model.usage import Usage
 from quorate.providers.broken_off import BROKEN_OFF
-from quorate.wire.chat import MOST_TOKENS, ChatResponse, Choice, Message
+from quorate.wire.chat import MOST_TOKENS, ChatResponse, Choice, FunctionCall, Message, ToolCall
+from quorate.wire.joined_calls import JoinedCalls
 from quorate.wire.stream import ChatChunk
 
 
@@ -67,6 +68,16 @@ class _FunctionFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 class _ToolCallFacts(msgspec.Struct, frozen=True, kw_only=True):
     function: _FunctionFacts | None = None
+    index: Any = None  # whatever else servers put here is passed on; a number and a text tell calls apart
+    id: Any = None
+
+    def piece(self) -> ToolCall:
+        called = self.function or _FunctionFacts()
+        return ToolCall(
+            index=self.index if isinstance(self.index, int) else None,
+            id=self.id if isinstance(self.id, str) else None,
+            function=FunctionCall(name=called.name, arguments=called.arguments),
+        )
 
 
 class _MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,15 +93,8 @@ class _MessageFacts(msgspec.Struct, frozen=True, kw_only=True):
             return self.content if self.refusal is None else None
         return None
 
-    def texts(self) -> Iterator[str]:
-        reasoning = self.reasoning if isinstance(self.reasoning, str) else None
-        for text in (self.content, self.reasoning_content or reasoning, self.refusal):
-            if text:
-                yield text
-        for call in self.tool_calls or ():
-            for text in (call.function.name, call.function.arguments) if call.function is not None else ():
-                if text:
-                    yield text
+    def thoughts(self) -> str | None:
+        return self.reasoning_content or (self.reasoning if isinstance(self.reasoning, str) else None)
 
 
 class _EndFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,38 +163,55 @@ def _broken_off(choices: Sequence[_EndFacts]) -> bool:
     return False
 
 
-class _WholeChoice(msgspec.Struct, frozen=True, kw_only=True):
-    message: _MessageFacts = _MessageFacts()
+class _Said:
+    """What has come of one answer; a live object. To `content` the short way adds as well."""
 
+    __slots__ = ("_calls", "_refusal", "_thoughts", "content")
 
-class _WholeTexts(msgspec.Struct, frozen=True, kw_only=True):
-    choices: tuple[_WholeChoice, ...] = ()
+    def __init__(self) -> None:
+        self.content: list[str] = []
+        self._thoughts: list[str] = []
+        self._refusal: list[str] = []
+        self._calls: JoinedCalls | None = None
 
+    @property
+    def anything(self) -> bool:
+        return bool(self.content or self._thoughts or self._refusal or self._calls)
 
-def text_of(body: bytes) -> str:
-    """Return the texts of a whole answer; empty if it cannot be read."""
-    try:
-        found = msgspec.json.decode(body, type=_WholeTexts)
-    except UNREAD:
-        return ""
-    return "\n".join(text for choice in found.choices for text in choice.message.texts())
+    def add(self, content: str | None, thoughts: str | None, refusal: str | None, calls: Sequence[ToolCall]) -> None:
+        if content:
+            self.content.append(content)
+        if thoughts:
+            self._thoughts.append(thoughts)
+        if refusal:
+            self._refusal.append(refusal)
+        if calls:
+            self._calls = self._calls or JoinedCalls()
+            self._calls.add(calls)
+
+    def message(self) -> Message:
+        return Message(
+            content="".join(self.content),
+            reasoning_content="".join(self._thoughts) or None,
+            refusal="".join(self._refusal) or None,
+            tool_calls=None if self._calls is None else self._calls.whole(),
+        )
 
 
 class Heard:
-    """What has arrived of a relayed stream, for estimating its tokens when it breaks off; a live object."""
+    """What has arrived of a relayed stream, to know when it is whole, what it used and what it says; a live object."""
 
-    __slots__ = ("_began", "_ended", "_texts", "usage")
+    __slots__ = ("_began", "_ended", "usage")
 
     def __init__(self) -> None:
-        self._texts: list[str] = []
-        self._began: set[int] = set()
+        self._began: dict[int, _Said] = {}
         self._ended: set[int] = set()
         self.usage: Usage | None = None
 
     @property
     def finished(self) -> bool:
         """Whether every answer that began has said why it ended."""
-        return bool(self._began) and self._began == self._ended
+        return bool(self._began) and len(self._began) == len(self._ended)
 
     @property
     def ended(self) -> int:
@@ -200,7 +221,7 @@ class Heard:
     @property
     def spoke(self) -> bool:
         """Whether anything of an answer has come."""
-        return bool(self._texts)
+        return any(said.anything for said in self._began.values())
 
     def continues(self, data: bytes) -> bool:
         """Take a chunk into account that only continues one answer; `False`, with nothing done, for any other."""
@@ -209,9 +230,9 @@ class Heard:
             return False
         choice = facts.choices[0]
         text = None if choice.delta is None else choice.delta.only_text()
-        if not text or choice.finish_reason or choice.index not in self._began:
+        if not text or choice.finish_reason or (said := self._began.get(choice.index)) is None:
             return False
-        self._texts.append(text)
+        said.content.append(text)
         return True
 
     def add(self, facts: ChunkFacts) -> None:
@@ -219,9 +240,10 @@ class Heard:
         if facts.usage is not None:
             self.usage = facts.usage.usage()
         for choice in facts.choices:
-            self._began.add(choice.index)
-            if choice.delta is not None:
-                self._texts.extend(choice.delta.texts())
+            said, delta = self._begin(choice.index), choice.delta
+            if delta is not None:
+                calls = [call.piece() for call in delta.tool_calls or ()]
+                said.add(delta.content, delta.thoughts(), delta.refusal, calls)
             if choice.finish_reason:
                 self._ended.add(choice.index)
 
@@ -230,17 +252,20 @@ class Heard:
         if chunk.usage is not None and (self.usage is None or chunk.usage.total_tokens > 0):
             self.usage = Usage.from_wire(chunk.usage)
         for choice in chunk.choices:
-            self._began.add(choice.index)
-            delta = choice.delta
-            functions = [call.function for call in delta.tool_calls or () if call.function]
-            called = [text for function in functions for text in (function.name, function.arguments)]
+            said, delta = self._begin(choice.index), choice.delta
             thoughts = delta.reasoning_content or delta.reasoning
-            self._texts.extend(text for text in (delta.content, thoughts, delta.refusal, *called) if text)
+            said.add(delta.content, thoughts, delta.refusal, delta.tool_calls or ())
             if choice.finish_reason:
                 self._ended.add(choice.index)
 
     def response(self) -> ChatResponse:
-        """Return what has come, its texts in one."""
-        message = Message(content="".join(self._texts))
+        """Return what has come, of the answers that have said something."""
+        said = [(index, said.message()) for index, said in sorted(self._began.items()) if said.anything]
         usage = None if self.usage is None else self.usage.to_wire()
-        return ChatResponse(choices=(Choice(message=message),) if self._texts else (), usage=usage)
+        return ChatResponse(choices=tuple(Choice(index=index, message=one) for index, one in said), usage=usage)
+
+    def _begin(self, index: int) -> _Said:
+        said = self._began.get(index)
+        if said is None:
+            self._began[index] = said = _Said()
+        return said

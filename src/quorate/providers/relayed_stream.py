@@ -10,6 +10,7 @@ from quorate.providers.openai import OpenAIDialect, OpenAIStream
 from quorate.providers.relay_facts import Heard, read_chunk
 from quorate.providers.stream_reader import DRAIN_S, GRACE_S
 from quorate.providers.transport import HttpResponse
+from quorate.wire.chat import ChatResponse
 from quorate.wire.sse import DONE, SseEvent
 from quorate.wire.sse_lines import SseCutter, names_error
 
@@ -48,10 +49,9 @@ class RelayedStream:
         self._error: QuorateError | None = None
         self.charge: Charge | None = None
 
-    @property
-    def text(self) -> str:
-        """What has been said so far, all answers and tool calls in one."""
-        return self._heard.response().text
+    def response(self) -> ChatResponse:
+        """Return what has been said so far."""
+        return self._heard.response()
 
     async def pass_on(
         self, now: Callable[[bytes], bool], later: Callable[[bytes], Awaitable[None]], *, first: Callable[[], None]

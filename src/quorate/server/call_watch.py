@@ -17,7 +17,9 @@ from quorate.model.event import EventSink, State, fan_out, ignore_events
 from quorate.model.ledger import LedgerLine
 from quorate.model.run import BranchRecord, RunRecord
 from quorate.model.usage import NOTHING, Budget
+from quorate.server.kept_answer import kept_answer
 from quorate.server.step_spans import StepSpans
+from quorate.wire.stream import Joiner
 
 if TYPE_CHECKING:
     from quorate.access.principal import Principal
@@ -48,6 +50,7 @@ class CallWatch:
         "_operation",
         "_principal",
         "_recorder",
+        "_said",
         "_services",
         "_steps",
         "_trace",
@@ -95,6 +98,7 @@ class CallWatch:
         self.began_at_s = clock.unix_s()
         self._began_s = clock.monotonic()
         self._recorder: Recorder | None = None
+        self._said: Joiner | None = None
         self._trace: CallTrace | None = None
         limit_s = services.settings.request_timeout_s
         if timeout_s is not None and timeout_s < limit_s:
@@ -140,6 +144,9 @@ class CallWatch:
 
     def heard(self, delta: Delta) -> None:
         """Take note of a piece of the answer that is about to be passed on."""
+        if self._services.keeps_texts:
+            self._said = self._said or Joiner()
+            self._said.add(delta.chunk)
         if self.first_token_s is None and delta.says_something:
             self.first_token_s = self.call.at_s
 
@@ -183,7 +190,7 @@ class CallWatch:
             error_code=None if error is None else error.code,
             trace_id=call.trace.traceparent[3:35] if call.trace is not None else None,
             prompt=self.prompt,
-            answer=self.answer,
+            answer=self.answer if self._said is None else kept_answer(self._said.response()),
             branches=self._branches(recorder, duration_s),
             ledger=(*self.ledger(), *lines),
         )

@@ -23,7 +23,7 @@ async def answer_composed(job: Job) -> None:
     request = msgspec.structs.replace(read_request(job), stream=None, stream_options=None)
     async with runnable(job).open(request, job.watch.call) as reply:
         completion = await reply.completion()
-    job.keep_answer(lambda: completion.text)
+    job.keep_answer(lambda: completion.response)
     job.headers.extend(result_headers(completion))
     await job.answer(encode(response_of(completion, job)))
 
@@ -134,7 +134,6 @@ async def pass_on(job: Job, request: ChatRequest, model: Model, out: EventStream
             if delta.chunk.choices:
                 await out.write(encode_chunk(chunk_for(job, delta.chunk)))
         completion = await reply.completion()
-    job.keep_answer(lambda: completion.text)
     await _end(job, request, out, completion)
 
 

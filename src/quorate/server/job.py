@@ -19,9 +19,11 @@ from quorate.server.event_stream import ErrorEvents, EventStream, chat_error
 from quorate.server.hangup import Hangup
 from quorate.server.held import hold_budgets
 from quorate.server.inbound import Send
+from quorate.server.kept_answer import kept_answer
 from quorate.server.outbound import AnswersAtOnce, Headers, internal_error, send_json
 from quorate.server.services import Services
 from quorate.server.top_level import most_tokens
+from quorate.wire.chat import ChatResponse
 
 _HTTP_OK = 200
 
@@ -111,10 +113,13 @@ class Job(msgspec.Struct, kw_only=True, eq=False):
         if self.held is not None and budgets is not None:
             await budgets.settle(self.held, self.watch.ledger())
 
-    def keep_answer(self, text: Callable[[], str]) -> None:
-        """Put the answer's text into the record, where the operator keeps texts."""
+    def keep_answer(self, answer: Callable[[], ChatResponse]) -> None:
+        """Put what the answer says into the record, where the operator keeps texts; it is asked for only then.
+
+        What a stream of ours says the watch hears itself.
+        """
         if self.services.keeps_texts:
-            self.watch.answer = text()
+            self.watch.answer = kept_answer(answer())
 
     async def answer(self, body: bytes, *, status: int = _HTTP_OK) -> None:
         """Send a whole answer."""

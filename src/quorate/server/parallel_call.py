@@ -61,7 +61,7 @@ async def answer_parallel(job: Job) -> None:
         msgspec.structs.replace(request, stream=None, stream_options=None), job.watch.call
     ) as reply:
         completion = await reply.completion()
-    job.keep_answer(lambda: completion.text)
+    job.keep_answer(lambda: completion.response)
     job.headers.extend(result_headers(completion))
     if not asked.enabled:
         await job.answer(encode(response_of(completion, job)))
@@ -87,12 +87,12 @@ async def _stream(job: Job, request: ChatRequest, asked: ParallelRequest, ensemb
         id=_answer_id(job), model=job.watch.model, created=job.created, plan=asked.plan, progress=asked.progress
     )
     job.watch.add_sink(lambda event: out.post(told) if (told := stream.event(event)) else None)
-    async with ensemble.open(request, job.watch.call) as reply:
-        async with aclosing(parallel_events(reply, stream, job.watch.heard)) as events:
-            async for told in events:
-                await out.write(told)
-        completion = await reply.completion()
-        job.keep_answer(lambda: completion.text)
+    async with (
+        ensemble.open(request, job.watch.call) as reply,
+        aclosing(parallel_events(reply, stream, job.watch.heard)) as events,
+    ):
+        async for told in events:
+            await out.write(told)
     await out.end()
 
 

@@ -1,15 +1,16 @@
 """Calls of one OpenAI-compatible endpoint: what it says is passed on byte for byte."""
 
-from quorate.core.errors import QuorateError
+from quorate.core.errors import ProviderError, QuorateError
 from quorate.model.call import Call
+from quorate.providers.account import NO_ANSWER
 from quorate.providers.relay import RelayEndpoint
-from quorate.providers.relay_facts import text_of
 from quorate.server.composed import answer_composed, read_request, stream_answer
 from quorate.server.event_stream import EventStream
 from quorate.server.job import Job
 from quorate.server.leaf import as_leaf, first_token
 from quorate.server.outbound import cost_headers
 from quorate.server.stand_in import stands_in
+from quorate.wire.chat import ChatResponse
 from quorate.wire.sse import END
 
 
@@ -22,7 +23,7 @@ async def relay_whole(job: Job, relay: RelayEndpoint) -> None:
             raise
         await answer_composed(job)
         return
-    job.keep_answer(lambda: text_of(answer.body))
+    job.keep_answer(lambda: _read(relay, answer.body))
     job.headers.extend(cost_headers(answer.charge.cost_microusd))
     await job.answer(answer.body)
 
@@ -53,6 +54,16 @@ async def _pass_on(job: Job, relay: RelayEndpoint, out: EventStream, call: Call)
         return out.write_now(events)
 
     async with relay.stream(job.fields, call) as stream:
-        await stream.pass_on(now, out.write, first=lambda: first_token(job))
-        job.keep_answer(lambda: stream.text)
+        try:
+            await stream.pass_on(now, out.write, first=lambda: first_token(job))
+        finally:
+            if job.spoke:
+                job.keep_answer(stream.response)
         await out.end(END)
+
+
+def _read(relay: RelayEndpoint, answer: bytes) -> ChatResponse:
+    try:
+        return relay.read(answer)
+    except ProviderError:
+        return NO_ANSWER  # the caller has it as it came; here nobody can say what it says

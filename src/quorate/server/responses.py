@@ -25,7 +25,7 @@ async def responses(job: Job) -> None:
     asked = msgspec.structs.replace(chat_request(request), stream=None)
     async with runnable(job).open(asked, job.watch.call) as reply:
         completion = await reply.completion()
-    job.keep_answer(lambda: completion.text)
+    job.keep_answer(lambda: completion.response)
     job.headers.extend(result_headers(completion))
     answered = msgspec.structs.replace(request, model=answering(job))
     await job.answer(body(completion, answered, id=_response_id(job), created_at=job.created))
@@ -44,8 +44,6 @@ async def _stream(job: Job, request: ResponsesRequest, stream: ResponsesStream, 
     ):
         async for event in told:
             await out.write(event)
-        completion = await reply.completion()
-        job.keep_answer(lambda: completion.text)
         job.hangup.over = True  # the last event has been sent; what follows only tidies up
     await out.end()
 

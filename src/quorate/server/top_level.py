@@ -141,9 +141,17 @@ def _seconds_of(raw: msgspec.Raw | bytes, name: str) -> float:
 
 
 def prompt_of(fields: Fields) -> str | None:
-    """Return what was asked, as JSON as it came; for the record, where the operator keeps texts."""
+    """Return what was asked, as JSON as it came; for the record, where the operator keeps texts.
+
+    What a responses request instructs stands beside its input, in an object of the two.
+    """
     raw = next((fields[name] for name in ("messages", "input") if name in fields), None)
-    return None if raw is None else bytes(raw).decode("utf-8", "replace")
+    if raw is None:
+        return None
+    asked = bytes(raw)
+    if "messages" not in fields and has(fields, "instructions"):
+        asked = b'{"instructions":%b,"input":%b}' % (bytes(fields["instructions"]), asked)
+    return asked.decode("utf-8", "replace")
 
 
 def _check_metadata(raw: msgspec.Raw) -> None:

@@ -1,11 +1,12 @@
 """Stream chunks, and joining them into the response they make up."""
 
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
-from quorate.wire.chat import ChatResponse, Choice, FunctionCall, Message, ToolCall, WireUsage
+from quorate.wire.chat import ChatResponse, Choice, Message, ToolCall, WireUsage
+from quorate.wire.joined_calls import JoinedCalls, merge
 from quorate.wire.open import JsonObject, Open, encode, written
 from quorate.wire.sse import encode_sse
 
@@ -116,34 +117,6 @@ def _delta_of(message: Message) -> ChunkDelta:
     )
 
 
-@dataclass(slots=True)
-class _Call:
-    id: str | None = None
-    type: str | None = None
-    name: str | None = None
-    arguments: list[str] = field(default_factory=list[str])
-    extra: JsonObject = field(default_factory=dict[str, Any])
-    function_extra: JsonObject = field(default_factory=dict[str, Any])
-
-    def begins_another(self, piece: ToolCall) -> bool:
-        """Whether `piece` opens a further call; some servers give all parallel calls the same index, or none."""
-        named = piece.function is not None and bool(piece.function.name)
-        return named and bool(piece.id) and bool(self.id) and piece.id != self.id
-
-    def add(self, piece: ToolCall) -> None:
-        self.id = piece.id or self.id
-        self.type = piece.type or self.type
-        _merge(self.extra, piece.extra)
-        if piece.function is not None:
-            self.name = piece.function.name or self.name
-            self.arguments.append(piece.function.arguments or "")
-            _merge(self.function_extra, piece.function.extra)
-
-    def whole(self) -> ToolCall:
-        function = FunctionCall(name=self.name, arguments="".join(self.arguments), extra=self.function_extra)
-        return ToolCall(id=self.id, type=self.type or "function", function=function, extra=self.extra)
-
-
 _TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
 
 
@@ -151,7 +124,7 @@ _TEXTS = ("content", "refusal", "reasoning_content", "reasoning")
 class _Answer:
     role: str | None = None
     texts: dict[str, list[str]] = field(default_factory=dict[str, "list[str]"])
-    calls: dict[int, list[_Call]] = field(default_factory=dict[int, "list[_Call]"])
+    calls: JoinedCalls = field(default_factory=JoinedCalls)
     finish_reason: str | None = None
     logprobs: JsonObject | None = None
     message_extra: JsonObject = field(default_factory=dict[str, Any])
@@ -164,22 +137,17 @@ class _Answer:
             text = getattr(delta, name)
             if text is not None:
                 self.texts.setdefault(name, []).append(text)
-        for position, piece in enumerate(delta.tool_calls or ()):
-            index = piece.index if piece.index is not None else position
-            calls = self.calls.setdefault(index, [_Call()])
-            if calls[-1].begins_another(piece):
-                calls.append(_Call())
-            calls[-1].add(piece)
+        self.calls.add(delta.tool_calls or ())
         self.finish_reason = choice.finish_reason or self.finish_reason
         if choice.logprobs is not None:
             self.logprobs = self.logprobs or {}
-            _merge(self.logprobs, choice.logprobs)
-        _merge(self.message_extra, delta.extra)
-        _merge(self.extra, choice.extra, joins_texts=False)
+            merge(self.logprobs, choice.logprobs)
+        merge(self.message_extra, delta.extra)
+        merge(self.extra, choice.extra, joins_texts=False)
 
     def whole(self, index: int) -> Choice:
         texts = {name: "".join(parts) for name, parts in self.texts.items()}
-        calls = tuple(call.whole() for _, calls in sorted(self.calls.items()) for call in calls) or None
+        calls = self.calls.whole()
         message = Message(role=self.role or "assistant", tool_calls=calls, extra=self.message_extra, **texts)
         return Choice(
             index=index, message=message, finish_reason=self.finish_reason, logprobs=self.logprobs, extra=self.extra
@@ -230,19 +198,3 @@ class Joiner:
             choices=tuple(self._answers[index].whole(index) for index in sorted(self._answers)),
             extra=self._extra,
         )
-
-
-def _merge(into: JsonObject, new: JsonObject, *, joins_texts: bool = True) -> None:
-    """Add `new` to `into`, which owns its lists: they grow in place, however many pieces there are."""
-    for key, value in new.items():
-        old = into.get(key)
-        if isinstance(value, list):
-            items = cast("list[object]", value)
-            if isinstance(old, list):
-                cast("list[object]", old).extend(items)
-            else:
-                into[key] = items.copy()
-        elif joins_texts and isinstance(old, str) and isinstance(value, str):
-            into[key] = old + value
-        elif value is not None or key not in into:
-            into[key] = value

@@ -7,7 +7,7 @@ import pytest
 
 from quorate.model.usage import Usage
 from quorate.providers.relay_facts import Heard, read_answer, read_chunk
-from quorate.wire.chat import WireUsage
+from quorate.wire.chat import FunctionCall, ToolCall, WireUsage
 from quorate.wire.stream import ChatChunk
 
 CHOICES = b'"choices":[{"index":0,"message":{"content":"x"}}]'
@@ -115,7 +115,23 @@ def test_every_kind_of_text_counts() -> None:
         piece(tool_calls=[call]),
     )
     assert heard.spoke
-    assert heard.response().choices[0].message.content == 'why so both what no f{"a":1}'
+    (choice,) = heard.response().choices
+    said = choice.message
+    assert (said.content, said.thoughts, said.refusal) == ("what ", "why so both ", "no ")
+    assert said.tool_calls == (ToolCall(type="function", function=FunctionCall(name="f", arguments='{"a":1}')),)
+
+
+def test_pieces_of_calls_belong_together() -> None:
+    heard = heard_of(
+        piece(tool_calls=[{"index": 0, "id": "a", "function": {"name": "f", "arguments": "{"}}]),
+        piece(tool_calls=[{"index": 1, "id": "b", "function": {"name": "g", "arguments": "{}"}}]),
+        piece(tool_calls=[{"index": 0, "id": 7, "function": {"arguments": "}"}}, {"index": "odd"}]),
+    )
+    calls = heard.response().message.tool_calls or ()
+    told = [
+        (call.id, call.function and call.function.name, call.function and call.function.arguments) for call in calls
+    ]
+    assert told == [("a", "f", "{}"), ("b", "g", "{}")]
 
 
 def test_all_answers_that_began_have_to_end() -> None:
