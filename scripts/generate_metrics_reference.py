@@ -41,14 +41,15 @@ One trace for each request, below the caller's if it sent a `traceparent`:
 |---|---|---|
 | `chat MODEL`, `embeddings MODEL` | server | the request, when one model answers it |
 | `invoke_workflow ENSEMBLE` | server | the request, when a plan answers it |
-| `chat MODEL` | client | a branch: one request to a provider |
+| `chat MODEL`, `embeddings MODEL` | client | a branch: one request to a provider |
 | `invoke_workflow ENSEMBLE` | internal | a branch that is an ensemble itself |
 | `invoke_workflow flow/NAME` | server | the request, when it runs a flow |
 | `step PATH` | internal | a step of a flow that was executed, below the step, group or item that it is in |
 | `judge MODEL`, `synthesis MODEL` | client | a request that chose or wrote the answer |
 
 A retry and a hedge are events on the span of their branch or step. A failure has the code of the error, never its text.
-Prompts and answers are in no span.
+Prompts and answers are in no span. `gen_ai.provider.name` is the type of the provider in OpenTelemetry's words
+(`gcp.gemini` for `gemini`), whatever its name in the configuration.
 
 Attributes:
 

@@ -231,6 +231,7 @@ def _tracing(section: TracingSection, built: Built) -> Tracing | None:
         sample=section.sample,
         version=__version__,
         redact=SpanRedactor(built.secrets),
+        kinds={name: setup.kind for name, setup in built.providers.items()},
     )
 
 

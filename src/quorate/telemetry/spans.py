@@ -60,8 +60,12 @@ def otlp_exporter(endpoint: str) -> SpanExporter:
 class SpanWriter:
     """A live object of one thread: turns finished calls into spans and gives them to the exporter in batches."""
 
-    def __init__(self, exporter: SpanExporter, *, service: str, version: str, redact: Redactor) -> None:
+    def __init__(
+        self, exporter: SpanExporter, *, service: str, version: str, redact: Redactor, kinds: Mapping[str, str]
+    ) -> None:
+        """`kinds` says of which type the providers are that have a name of their own."""
         self._redact = redact
+        self._kinds = kinds
         self._ids = _GivenIds()
         self._exporter = exporter
         self._processor = BatchSpanProcessor(exporter)
@@ -86,7 +90,7 @@ class SpanWriter:
         branches = dict[str, Span]()  # a flow that is asked as a model is a leaf with steps below it
         for item in _as_they_began(call.steps, record):
             if isinstance(item, BranchRecord):
-                part = self._branch_span(item, ensembles, plans)
+                part = self._branch_span(item, ensembles, plans, asked=record.operation)
                 made.append((item, part))
                 branches[item.branch] = part
                 if not item.leaf:
@@ -183,12 +187,12 @@ class SpanWriter:
         return span
 
     def _branch_span(
-        self, branch: BranchRecord, ensembles: Mapping[str, Span], plans: Mapping[str, PlanStarted]
+        self, branch: BranchRecord, ensembles: Mapping[str, Span], plans: Mapping[str, PlanStarted], *, asked: str
     ) -> Span:
         model = self._text(branch.model)
         above = _above(branch.branch, plans)
         role = _role(branch.branch, plans.get(above))
-        operation = names.CHAT if branch.leaf else names.INVOKE_WORKFLOW
+        operation = _leaf_operation(asked) if branch.leaf else names.INVOKE_WORKFLOW
         span = self._tracer.start_span(
             f"{operation if role is None else role} {model}",
             context=set_span_in_context(_enclosing(branch.branch, ensembles), Context()),
@@ -198,7 +202,7 @@ class SpanWriter:
                     names.OPERATION: operation,
                     names.REQUEST_MODEL: model,
                     names.WORKFLOW: None if branch.leaf else model,
-                    names.PROVIDER: names.PROVIDERS.get(branch.provider, branch.provider) if branch.leaf else None,
+                    names.PROVIDER: self._provider(branch.provider) if branch.leaf else None,
                     names.INPUT_TOKENS: branch.prompt_tokens,
                     names.OUTPUT_TOKENS: branch.completion_tokens,
                     names.TIME_TO_FIRST_CHUNK: _since(branch.started_at_s, branch.first_token_at_s),
@@ -218,8 +222,18 @@ class SpanWriter:
             span.set_status(StatusCode.ERROR)
         return span
 
+    def _provider(self, name: str) -> str:
+        """Return OpenTelemetry's word for the language that a provider of this name speaks."""
+        kind = self._kinds.get(name, name)
+        return names.PROVIDERS.get(kind, kind)
+
     def _text(self, text: str) -> str:
         return self._redact(text[:_MAX_TEXT])
+
+
+def _leaf_operation(asked: str) -> str:
+    """Return what a provider is asked for, by what the caller asked for: whatever needs a text is a chat there."""
+    return names.EMBEDDINGS if asked == names.EMBEDDINGS else names.CHAT
 
 
 class _GivenIds(IdGenerator):

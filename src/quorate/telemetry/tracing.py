@@ -4,6 +4,7 @@ import logging
 import queue
 import random
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -110,8 +111,9 @@ class Tracing:
     """A live object: makes the spans of sampled calls and sends them in batches, OTLP over HTTP.
 
     `endpoint` is the collector's address without a path; `sample` the share of traces kept where the caller has not
-    decided. Raises `Misconfigured` when the extra `otel` is not installed. `dropped` counts calls whose spans were not
-    made because the thread that makes them is behind.
+    decided; `kinds` the types of providers by the names that the operator gave them. Raises `Misconfigured` when the
+    extra `otel` is not installed. `dropped` counts calls whose spans were not made because the thread that makes them
+    is behind.
     """
 
     def __init__(
@@ -123,9 +125,10 @@ class Tracing:
         sample: float = 1.0,
         version: str = "",
         redact: Redactor | None = None,
+        kinds: Mapping[str, str] | None = None,
         exporter: "SpanExporter | None" = None,
     ) -> None:
-        self._writer = _span_writer(endpoint, service, version, redact or Redactor(), exporter)
+        self._writer = _span_writer(endpoint, service, version, redact or Redactor(), kinds or {}, exporter)
         self._ids = ids
         self._sample = sample
         self._queue: queue.SimpleQueue[tuple[CallTrace, RunRecord] | None] = queue.SimpleQueue()
@@ -164,7 +167,12 @@ class Tracing:
 
 
 def _span_writer(
-    endpoint: str, service: str, version: str, redact: Redactor, exporter: "SpanExporter | None"
+    endpoint: str,
+    service: str,
+    version: str,
+    redact: Redactor,
+    kinds: Mapping[str, str],
+    exporter: "SpanExporter | None",
 ) -> "SpanWriter":
     try:
         # optional dependency: the extra `otel`; 0.3 s
@@ -175,4 +183,4 @@ def _span_writer(
             " telemetry.tracing.enabled to false"
         ) from error
     chosen = exporter if exporter is not None else otlp_exporter(endpoint)
-    return SpanWriter(chosen, service=service, version=version, redact=redact)
+    return SpanWriter(chosen, service=service, version=version, redact=redact, kinds=kinds)

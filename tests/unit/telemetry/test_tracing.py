@@ -1,18 +1,14 @@
 """Spans: their tree, their names, what they say and never say; once all the way to a collector."""
 
-import gzip
 import random
 import sys
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -30,6 +26,7 @@ from quorate.telemetry.traceparent import parse_traceparent
 from quorate.telemetry.tracing import CallTrace, StepNote, StepRetried, Tracing
 from run_records import branch_record, run_record
 from served_flows import FLOWS, flow_gateway, write_flows
+from span_collector import collector
 
 TRACE, SPAN = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 TRACED = """
@@ -347,33 +344,6 @@ def test_spans_that_cannot_be_made_or_wait_too_long_harm_nobody(monkeypatch: pyt
     made.close(5)
     assert [span.name for span in exporter.get_finished_spans()] == ["chat strong"]
     assert made.dropped == 1
-
-
-@contextmanager
-def collector() -> Generator[tuple[str, list[tuple[str, ExportTraceServiceRequest]]]]:
-    received: list[tuple[str, ExportTraceServiceRequest]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["content-length"]))
-            if self.headers["content-encoding"] == "gzip":
-                body = gzip.decompress(body)
-            received.append((self.path, ExportTraceServiceRequest.FromString(body)))
-            self.send_response(200)
-            self.send_header("content-length", "0")
-            self.end_headers()
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the name is the library's
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}", received
-        finally:
-            server.shutdown()
-            thread.join()
 
 
 def test_spans_reach_a_collector_as_otlp() -> None:
