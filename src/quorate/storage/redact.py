@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterable, Iterator
+from string import ascii_letters
 from typing import Final
 
 from quorate.core import secret
@@ -24,21 +25,50 @@ _KEY: Final = re.compile(
 )
 _BEARER: Final = re.compile(r"\b(bearer|basic)([ \t]{1,4})[A-Za-z0-9._~+/=-]{16,}+", re.IGNORECASE)
 _EMAIL: Final = re.compile(r"(?<![\w.%+-])[\w.%+-]{1,64}+@[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}+")
-_IBAN: Final = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?(?![A-Za-z0-9])")
-_CARD: Final = re.compile(
-    r"(?<!\d)\d{4}(?:\d{9,15}|[ -]\d{4}[ -]\d{4}[ -]\d{1,7}|[ -]\d{6}[ -]\d{4,5})(?!\d)",
+#: What stands between groups of digits: spaces, also those that keep a line together, and hyphens.
+_SPACE = " \\u00a0\\u2009\\u202f"
+_HYPHEN = "\\u2010\\u2011-"
+_GAP = f"[{_SPACE}{_HYPHEN}]"
+_GAPS: Final = re.compile(_GAP)
+_IBAN: Final = re.compile(
+    rf"(?<![A-Z0-9])[A-Z]{{2}}\d{{2}}(?:{_GAP}?[A-Z0-9]{{4}}){{2,7}}(?:{_GAP}?[A-Z0-9]{{1,4}})?(?![A-Z0-9])",
+    re.ASCII | re.IGNORECASE,
 )
+_CARD: Final = re.compile(
+    rf"(?<!\d)\d{{4}}(?:\d{{9,15}}|{_GAP}\d{{4}}{_GAP}\d{{4}}{_GAP}\d{{1,7}}|{_GAP}\d{{6}}{_GAP}\d{{4,5}})(?!\d)",
+)
+# National numbers begin with 0, and are told from other numbers by their groups: a day (01.02.2026, 01-02-2026), the
+# number of a document and its year (051/2026) or two times of day (0900-1700) have too few digits. What follows a word
+# and a hyphen is a part of an id.
+_YEARS = rf"(?! (?:19|20)\d\d (?: [01]\d[0-3]\d | {_GAP} (?:19|20)\d\d ) (?!\d) )"
 _PHONE: Final = re.compile(
-    r"""(?<![\w+.]) (?:
-        (?: \+ | 00 ) [1-9] (?: [ ()./-]{0,2} \d ){6,14}   # +49 (0)30 901820
-        | \( \d{3} \) \ ? \d{3} [ .-] \d{4}                # (212) 555-0100
-        | \d{3} [ .-] \d{3} [ .-] \d{4}                    # 212-555-0100
-        | 0 [1-9] \d{1,3} [ /-] \d{4,8}                    # 030/901820
-    ) (?!\d)
+    rf"""(?<![\w+]) (?<!\d\.) (?:
+        (?:
+            (?: \+ | 00 [{_SPACE}]? ) [1-9] (?: [{_SPACE}()./{_HYPHEN}]{{0,3}} \d ){{6,14}}  # +49 (0)30 901820
+            | \( \d{{3}} \) [{_SPACE}]? \d{{3}} [{_SPACE}.{_HYPHEN}] \d{{4}}               # (212) 555-0100
+            | \d{{3}} [{_SPACE}.{_HYPHEN}] \d{{3}} [{_SPACE}.{_HYPHEN}] \d{{4}}            # 212-555-0100
+        ) (?!\d)
+        | (?<!\w-) (?<!\d/) (?:
+            0 [1-9] (?P<gap>[{_SPACE}.{_HYPHEN}]) \d\d (?: (?P=gap) \d\d ){{3}}            # 01 23 45 67 89
+            | 0 [1-9] {_GAP} {_YEARS} \d{{4}} {_GAP}? \d{{4}}                              # 02 9374 4000, 06-12345678
+            | (?: 0 [1-9] \d{{1,3}} [{_SPACE}]? [{_SPACE}/{_HYPHEN}] [{_SPACE}]?           # 030/901820
+                | \( 0 [1-9] \d{{0,3}} \) [{_SPACE}]? [/{_HYPHEN}]? [{_SPACE}]? )          # (030) 901820
+              {_YEARS} (?:
+                \d{{2,3}} (?: {_GAP} \d{{2,3}} ){{2,3}}                                    # 668 18 00
+                | \d{{2,4}} {_GAP} \d{{3,5}}                                               # 123 4567, 7946 0958
+                | \d{{5,8}} (?: - \d{{1,3}} )?                                             # 901820-0
+              )
+            | (?<!ISBN[ :]) (?<!ISBN:[ ]) (?<!ISBN-10[ :]) (?<!ISBN-10:[ ]) 0 [1-9] \d{{8,10}}  # 01711234567
+        ) (?!\w)
+    )
     """,
     re.VERBOSE,
 )
-_IBAN_DIGITS = range(15, 35)
+_IBAN_CHARACTERS = range(15, 35)
+#: What letters count in an account number's check: A is 10, Z is 35.
+_LETTERS: Final = str.maketrans({letter: str(int(letter, 36)) for letter in ascii_letters})
+#: Every country's account numbers have as many, with the two that check them; words behind a code have none.
+_LEAST_IBAN_DIGITS = 10
 #: A string of JSON; one that never ends is taken to the end, so that each character is looked at once.
 _STRING: Final = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)
 
@@ -107,14 +137,16 @@ def _card(candidate: str) -> int:
 def _iban(candidate: str) -> int:
     """Return the length of the account number (ISO 13616, mod 97) that the candidate begins with, else 0.
 
-    The pattern may have taken a word in capitals behind it for a part of it.
+    The pattern may have taken a word behind it for a part of it.
     """
-    end = len(candidate)
-    while end > 0:
-        compact = candidate[:end].replace(" ", "")
-        if len(compact) in _IBAN_DIGITS:
+    if sum(map(str.isdigit, candidate)) < _LEAST_IBAN_DIGITS:
+        return 0
+    words = _GAPS.split(candidate)
+    while words:
+        compact = "".join(words)
+        if len(compact) in _IBAN_CHARACTERS:
             turned = compact[4:] + compact[:4]
-            if int("".join(str(int(character, 36)) for character in turned)) % 97 == 1:
-                return end
-        end = candidate.rfind(" ", 0, end)
+            if int(turned.translate(_LETTERS)) % 97 == 1:
+                return len(compact) + len(words) - 1
+        words.pop()
     return 0
