@@ -1,8 +1,9 @@
 """A value that satisfies a JSON Schema: what a simulated model answers when it must answer in a form.
 
-Understood are types, `enum`, `const`, `properties`, `required`, `additionalProperties`, `items`, `prefixItems`, `$ref`
-within the document, `anyOf`, `oneOf`, `allOf` of objects, the limits of numbers, texts and lists, and the formats of
-dates, times, addresses and ids. A `pattern` is satisfied if one of a few common texts does. Other keywords are ignored.
+Understood are types, `enum`, `const`, `properties`, `required`, `additionalProperties`, `items`, `prefixItems`,
+`contains`, `$ref` within the document, `anyOf`, `oneOf`, `allOf` of objects, the limits of numbers, texts and lists,
+and the formats of dates, times, addresses and ids. A `pattern` is satisfied if one of a few common texts does. Other
+keywords are not heeded; a value that happens to break them is not given.
 """
 
 import math
@@ -12,14 +13,13 @@ from typing import Any, cast
 
 from quorate.core.errors import InvalidRequest
 from quorate.upstream.hints import Hints
+from quorate.upstream.schema_check import SchemaCheck
 
 Schema = dict[str, Any]
 
 #: Deeper than this only what is required is made, so that recursive schemas come to an end.
 _FULL_DEPTH = 4
 _MAX_DEPTH = 24
-_MAX_ITEMS = 1_000
-_MAX_TEXT = 100_000
 #: Lists in lists may demand any number of values. A long text counts as several.
 _MAX_VALUES = 20_000
 _CHARS_OF_A_VALUE = 1_000
@@ -58,8 +58,20 @@ def instance(schema: object, hints: Hints, *, name: str = "answer") -> Any:
     """Return a value for `schema`, with the values that `hints` has where they fit.
 
     `name` describes free texts. Raises `InvalidRequest` for what is no schema, for a reference that leads nowhere, for
-    nothing but recursion, and for more than 20,000 values.
+    nothing but recursion, for more than 20,000 values, and where what is made here does not satisfy the schema.
     """
+    check = SchemaCheck(schema)
+    value = _made(schema, hints, name)
+    if check.objection(value) is None:
+        return value
+    value = _made(schema, Hints(""), name)
+    objection = check.objection(value)
+    if objection is not None:
+        raise InvalidRequest(f"no value can be made up for the schema: {objection}", param="schema")
+    return value
+
+
+def _made(schema: object, hints: Hints, name: str) -> Any:
     try:
         return _Maker(schema, hints).make(schema, name, 0)
     except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
@@ -156,23 +168,35 @@ class _Maker:
         made = {key: self.make(properties.get(key, {}), key, depth + 1) for key in dict.fromkeys(wanted)}
         further = schema.get("additionalProperties")
         number = 0
-        while len(made) < min(int(schema.get("minProperties") or 0), _MAX_ITEMS):
+        while len(made) < int(schema.get("minProperties") or 0):
             number += 1
             made[f"key{number}"] = self.make({} if isinstance(further, bool) else further, "value", depth + 1)
         return made
 
     def _items(self, schema: Schema, name: str, depth: int) -> Iterator[Any]:
         prefix = cast("list[Any]", schema.get("prefixItems") or [])
-        least, most = int(schema.get("minItems") or 0), schema.get("maxItems")
-        count = max(least, len(prefix), 1 if depth < _FULL_DEPTH and schema.get("items") is not False else 0)
-        if isinstance(most, int):
-            count = min(count, most)
-        for position in range(min(count, _MAX_ITEMS)):
-            if position < len(prefix):
-                yield self.make(prefix[position], name, depth + 1)
-                continue
-            made = self.make(schema.get("items", {}), name, depth + 1)
-            yield _distinct(made, position) if schema.get("uniqueItems") else made
+        items = schema.get("items", schema.get("contains", {}))
+        least = max(int(schema.get("minItems") or 0), int(schema.get("minContains", "contains" in schema)))
+        count = max(least, len(prefix), 1 if depth < _FULL_DEPTH and items is not False else 0)
+        if (most := schema.get("maxItems")) is not None:
+            count = min(count, int(most))
+        for part in prefix[:count]:
+            yield self.make(part, name, depth + 1)
+        further = (self.make(items, name, depth + 1) for _ in range(count - len(prefix)))
+        yield from self._distinct(items, further, depth) if schema.get("uniqueItems") else further
+
+    def _distinct(self, items: object, made: Iterator[Any], depth: int) -> Iterator[Any]:
+        """Give values that differ, where it is easy to say how."""
+        choices: list[Any] = []
+        if isinstance(items, dict):
+            choices = cast("list[Any]", self._resolved(cast("Schema", items), depth).get("enum") or [])
+        for position, value in enumerate(made):
+            if choices:
+                if not position:
+                    choices = [value, *(choice for choice in choices if choice != value)]
+                yield choices[position % len(choices)]
+            else:
+                yield _another(value, position)
 
     def _number(self, schema: Schema, *, whole: bool) -> float:
         low, high = _limits(schema, 1 if whole else 0)
@@ -188,11 +212,16 @@ class _Maker:
         return int(value) if whole or value.is_integer() else value
 
     def _text(self, schema: Schema, name: str) -> str:
-        least, most = int(schema.get("minLength") or 0), int(schema.get("maxLength", _MAX_TEXT))
+        least, most = int(schema.get("minLength") or 0), schema.get("maxLength")
+        most = None if most is None else int(most)
         pattern = _compiled(schema.get("pattern"))
 
         def fits(text: str) -> bool:
-            return least <= len(text) <= most and (pattern is None or pattern.search(text) is not None)
+            return (
+                least <= len(text)
+                and (most is None or len(text) <= most)
+                and (pattern is None or pattern.search(text) is not None)
+            )
 
         samples = [_FORMATS.get(str(schema.get("format"))), *_PATTERN_SAMPLES] if pattern else []
         if (form := schema.get("format")) in _FORMATS:
@@ -202,8 +231,8 @@ class _Maker:
         if (sample := next((text for text in samples if text and fits(text)), None)) is not None:
             return sample
         text = f"simulated {name}"
-        self._spend(min(least, _MAX_TEXT) // _CHARS_OF_A_VALUE)
-        return text.ljust(min(least, _MAX_TEXT), ".")[:most]
+        self._spend(least // _CHARS_OF_A_VALUE)
+        return text.ljust(least, ".")[:most]
 
 
 def _merge(into: Schema, part: Schema) -> None:
@@ -266,10 +295,15 @@ def _within(low: float, high: float, unit: float, *, whole: bool) -> float:
     return start
 
 
-def _distinct(made: Any, position: int) -> Any:
-    if isinstance(made, str) and position:
-        return f"{made} {position + 1}"
-    return made + position if isinstance(made, int | float) and not isinstance(made, bool) else made
+def _another(value: Any, position: int) -> Any:
+    """Return a value of the same kind that no other position has; a truth has one other at most."""
+    if not position:
+        return value
+    if isinstance(value, str):
+        return f"{value} {position + 1}"
+    if isinstance(value, bool):
+        return not value
+    return value + position if isinstance(value, int | float) else value
 
 
 def _compiled(pattern: object) -> re.Pattern[str] | None:

@@ -1,5 +1,6 @@
 """Values made for a JSON Schema satisfy it, as an independent validator sees it."""
 
+import re
 from typing import Any
 
 import jsonschema_rs
@@ -128,6 +129,51 @@ def test_parts_of_all_of_are_joined() -> None:
 
 
 @pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array", "minItems": 19_000, "items": {}},
+        {"type": "object", "minProperties": 1_500},
+        {"type": "string", "minLength": 250_000},
+        {"type": "string", "maxLength": 4},
+        {"type": "array", "items": {"enum": ["a", "b", "c"]}, "uniqueItems": True, "minItems": 3},
+        {"type": "array", "items": {"type": "integer"}, "uniqueItems": True, "minItems": 30},
+        {"type": "array", "items": {"type": "boolean"}, "uniqueItems": True, "minItems": 2},
+        {"type": "array", "contains": {"type": "integer"}},
+        {"type": "array", "contains": {"const": "x"}, "minContains": 4},
+        {"type": "array", "prefixItems": [{"type": "integer"}, {"type": "null"}], "items": False},
+        {"type": "array", "items": {"type": "integer"}, "maxItems": 0.0},
+    ],
+)
+def test_what_is_demanded_is_made(schema: dict[str, Any]) -> None:
+    assert valid(schema, instance(schema, NONE))
+
+
+def test_values_named_in_the_prompt_give_way_to_the_schema() -> None:
+    schema = {"type": "array", "items": {"type": "integer", "maximum": 10}, "uniqueItems": True, "minItems": 3}
+    assert valid(schema, instance(schema, Hints("between 9 and 10")))
+
+
+def test_an_unusual_pattern_is_no_reason_to_refuse() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "string", "pattern": "^[xyz]{9}$"}}}
+    assert instance(schema, NONE) == {"a": "simulated a"}
+
+
+def test_a_refusal_says_what_is_wrong_in_plain_words() -> None:
+    told = {
+        "the schema cannot be read at type: 'banana' is no type": {"type": "banana"},
+        'the schema cannot be read at properties: the value is not of type "object"': {"properties": [1]},
+        "no value can be made up for the schema: maximum: the value is greater than the maximum of 2": {
+            "type": "integer",
+            "minimum": 3,
+            "maximum": 2,
+        },
+    }
+    for message, schema in told.items():
+        with pytest.raises(InvalidRequest, match=re.escape(message)):
+            instance(schema, NONE)
+
+
+@pytest.mark.parametrize(
     ("pattern", "schema"), [(r"^\d+$", {"maxLength": 3}), (r"^[A-Z]{3}-\d{3}$", {}), (r"^\+1\d{10}$", {})]
 )
 def test_usual_patterns_are_satisfied(pattern: str, schema: dict[str, Any]) -> None:
@@ -166,6 +212,19 @@ NESTED: dict[str, Any] = {"type": "array", "minItems": 1000, "items": {"type": "
         {"enum": {"a": 1}},
         {"anyOf": {"a": 1}},
         {"type": "object", "properties": ["a"]},
+        {"properties": [1]},
+        {"type": "banana"},
+        {"type": 7},
+        {"items": {"type": "text"}},
+        {"type": "array", "minItems": 100_000, "items": {}},
+        {"type": "array", "minItems": 21_000},
+        {"type": "object", "minProperties": 21_000},
+        {"type": "string", "minLength": 21_000_000},
+        {"type": "integer", "minimum": 3, "maximum": 2},
+        {"type": "array", "items": {"enum": ["a", "b"]}, "uniqueItems": True, "minItems": 3},
+        {"type": "array", "items": {"type": "string"}, "contains": {"type": "integer"}},
+        {"type": "object", "propertyNames": {"maxLength": 2}, "minProperties": 1},
+        {"type": "string", "format": "email", "minLength": 100},
         NESTED,
         {"type": "array", "minItems": 1000, "items": {"type": "string", "minLength": 100_000}},
     ],

@@ -232,6 +232,17 @@ async def test_anthropic_events_come_in_order(server: UpstreamServer) -> None:
     assert events[-2]["delta"]["stop_reason"] == "tool_use"
 
 
+async def test_a_form_is_kept_or_refused(server: UpstreamServer) -> None:
+    def form(**schema: Any) -> dict[str, Any]:
+        return {"response_format": {"type": "json_schema", "json_schema": {"schema": schema}}}
+
+    made = await chat(server, "fast", **form(type="array", minItems=19_000, items={}))
+    assert len(json.loads(made.json["choices"][0]["message"]["content"])) == 19_000
+    for schema in ({"type": "array", "minItems": 21_000}, {"type": "banana"}, {"properties": [1]}):
+        refused = await chat(server, "fast", **form(**schema))
+        assert (refused.status, "the schema" in refused.json["error"]["message"]) == (400, True)
+
+
 async def test_models_in_both_formats(server: UpstreamServer) -> None:
     openai = (await exchange(server, http("/v1/models", method="GET"))).json
     anthropic = (
