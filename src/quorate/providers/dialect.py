@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 from urllib.parse import urlencode
 
 import msgspec
@@ -16,6 +16,7 @@ from quorate.wire.chat import ChatRequest, ChatResponse
 from quorate.wire.open import JsonObject, Open, encode
 from quorate.wire.sse import SseEvent
 from quorate.wire.stream import ChatChunk
+from quorate.wire.surrogates import lone_surrogate, mended
 
 _VERSIONED = re.compile(r"/v\d\w*$")
 
@@ -128,11 +129,24 @@ def transfer_headers(request: ChatRequest) -> dict[str, str]:
 
 
 def json_object(data: bytes | str, what: str) -> JsonObject:
-    """Return the JSON object in `data`; raise `Malformed` naming `what` it should have been."""
+    """Return the JSON object in `data`; raise `Malformed` naming `what` it should have been.
+
+    A half of a surrogate pair, which JSON may hold and a text may not, is read as U+FFFD.
+    """
     try:
-        value: Any = msgspec.json.decode(data)
+        value = _decoded(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Malformed(f"{what} is not JSON: {error}") from None
     if not isinstance(value, dict):
         raise Malformed(f"{what} is not a JSON object but {type(value).__name__}")
     return cast("JsonObject", value)
+
+
+def _decoded(data: bytes | str) -> object:
+    try:
+        return msgspec.json.decode(data)
+    except msgspec.DecodeError:
+        written = data if isinstance(data, bytes) else data.encode()
+        if lone_surrogate(written) is None:
+            raise
+        return msgspec.json.decode(mended(written))

@@ -7,6 +7,7 @@ import msgspec
 from quorate.core.errors import InvalidRequest
 from quorate.providers.relay import Fields
 from quorate.server.inbound import require_depth
+from quorate.wire.surrogates import lone_surrogate
 
 #: What a body may not say, because it would configure the connection or the credentials.
 REFUSED = frozenset(
@@ -43,6 +44,12 @@ def read_fields(body: bytes, *, max_depth: int) -> Fields:
     try:
         fields = _fields.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        half = lone_surrogate(body)
+        if half is not None:
+            told = (
+                f"the body holds half of a surrogate pair ({half}), which is no character; send both halves or neither"
+            )
+            raise InvalidRequest(told) from None
         raise InvalidRequest(f"the body is not a JSON object: {error}") from None
     if not REFUSED.isdisjoint(fields):
         raise _refused(min(REFUSED & fields.keys()))
