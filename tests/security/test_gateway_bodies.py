@@ -52,6 +52,20 @@ async def test_fields_that_would_configure_the_connection(gateway: Site, path: s
     assert asked(gateway) == before
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "GZIP", "x-gzip"])
+async def test_members_of_a_compressed_body_are_one_body_with_one_cap(gateway: Site, encoding: str) -> None:
+    question = json.dumps(chat("plain")).encode()
+    halves = gzip.compress(question[:20]) + gzip.compress(question[20:])
+    assert (await told(gateway, CHAT, halves, content_encoding=encoding)).status == 200
+    half_a_bomb = gzip.compress(b" " * (CAP // 2 + 1))
+    assert (await told(gateway, CHAT, 2 * half_a_bomb, content_encoding=encoding)).status == 413
+    assert (await told(gateway, CHAT, halves + b"{}", content_encoding=encoding)).status == 400
+
+
+async def test_identity_is_no_compression_however_it_is_written(gateway: Site) -> None:
+    assert (await told(gateway, CHAT, chat("plain"), content_encoding="Identity")).status == 200
+
+
 SPELLINGS = [
     "API_BASE",
     "apiBase",

@@ -64,6 +64,8 @@ class Inflater:
         return b""
 
     def _begin_member(self) -> None:
+        if self._wbits != _GZIP:
+            raise Undecodable("something follows the compressed data")
         self._members += 1
         if self._members > MAX_MEMBERS:
             raise Undecodable(f"it consists of more than {MAX_MEMBERS} compressed pieces")

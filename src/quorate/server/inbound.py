@@ -1,7 +1,6 @@
 """Reading a request: the headers we care about, and the body up to its cap."""
 
 import re
-import zlib
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from itertools import accumulate, product
 from operator import add
@@ -9,6 +8,8 @@ from sys import byteorder
 from typing import Any
 
 from quorate.core.errors import ClientGone, InvalidRequest, TooLarge, UnsupportedMedia
+from quorate.providers.http1_errors import Undecodable
+from quorate.providers.http1_inflate import Inflater, inflater
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -129,7 +130,7 @@ async def read_body(inbound: Inbound, receive: Receive, *, limit_bytes: int) -> 
     elif len(body) > limit_bytes:
         raise _too_large(limit_bytes)
     encoding = inbound.content_encoding
-    return body if encoding is None or encoding == b"identity" else _decompressed(body, encoding, limit_bytes)
+    return body if encoding is None else _decompressed(body, encoding.decode("latin-1"), limit_bytes)
 
 
 async def _received(receive: Receive, limit_bytes: int) -> bytes:
@@ -148,21 +149,32 @@ async def _received(receive: Receive, limit_bytes: int) -> bytes:
             return b"".join(parts)
 
 
-def _decompressed(body: bytes, encoding: bytes, limit_bytes: int) -> bytes:
-    if encoding.lower() not in {b"gzip", b"deflate"}:
-        raise UnsupportedMedia(f"the encoding {encoding.decode('latin-1')!r} is not read here; send gzip or nothing")
-    machine = zlib.decompressobj(wbits=47)  # gzip or zlib, by its first bytes
+def _decompressed(body: bytes, encoding: str, limit_bytes: int) -> bytes:
     try:
-        data = machine.decompress(body, limit_bytes + 1)
-    except zlib.error as error:
-        raise InvalidRequest(f"the body is not {encoding.decode('latin-1')}: {error}") from None
-    if len(data) > limit_bytes or machine.unconsumed_tail:
-        raise _too_large(limit_bytes)
-    if not machine.eof:
+        inflate = inflater(encoding)
+    except Undecodable:
+        raise UnsupportedMedia(f"the encoding {encoding!r} is not read here; send gzip or nothing") from None
+    if inflate is None:
+        return body
+    try:
+        data = b"".join(_within(limit_bytes, inflate, body))
+    except Undecodable as error:
+        raise InvalidRequest(f"the body is not {encoding}: {error}") from None
+    if not body or not inflate.ended:
         raise InvalidRequest("the compressed body is cut")
-    if machine.unused_data:
-        raise InvalidRequest("something follows the compressed body; send it as one piece")
     return data
+
+
+def _within(limit_bytes: int, inflate: Inflater, body: bytes) -> Iterator[bytes]:
+    """Give the pieces of what is compressed in `body`; in small steps, as each part of it copies what follows it."""
+    size = 0
+    for start in range(0, len(body), _BLOCK):
+        inflate.push(body[start : start + _BLOCK])
+        while piece := inflate.pull():
+            size += len(piece)
+            if size > limit_bytes:
+                raise _too_large(limit_bytes)
+            yield piece
 
 
 def _too_large(limit_bytes: int) -> TooLarge:

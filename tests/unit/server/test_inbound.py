@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 import time
 import zlib
 from contextlib import suppress
@@ -90,10 +91,43 @@ async def test_a_caller_that_leaves_in_the_middle() -> None:
         await read_body(inbound(), receive, limit_bytes=1000)
 
 
-@given(st.binary(max_size=2000), st.sampled_from(["gzip", "deflate", "GZIP"]))
+@given(st.binary(max_size=2000), st.sampled_from(["gzip", "deflate", "GZIP", "x-gzip", "X-Gzip", "Deflate"]))
 async def test_compressed_bodies(data: bytes, encoding: str) -> None:
-    packed = gzip.compress(data) if encoding.lower() == "gzip" else zlib.compress(data)
+    packed = zlib.compress(data) if encoding.lower() == "deflate" else gzip.compress(data)
     assert await body(packed, limit=4000, content_encoding=encoding) == data
+
+
+@pytest.mark.parametrize("encoding", ["identity", "Identity", "IDENTITY"])
+async def test_bodies_that_say_that_they_are_not_compressed(encoding: str) -> None:
+    assert await body(b"abc", content_encoding=encoding) == b"abc"
+
+
+@given(st.lists(st.binary(max_size=300), min_size=1, max_size=6))
+async def test_a_body_of_several_members(parts: list[bytes]) -> None:
+    packed = b"".join(gzip.compress(part) for part in parts)
+    assert await body(packed, limit=2000, content_encoding="gzip") == b"".join(parts)
+
+
+async def test_members_of_any_length() -> None:
+    chance = random.Random(1)
+    parts = [chance.randbytes(size) for size in (1, 70_000, 65_500, 0, 200_000, 3, 130_000)]
+    packed = b"".join(gzip.compress(part) for part in parts)
+    assert await body(packed, limit=500_000, content_encoding="gzip") == b"".join(parts)
+
+
+async def test_the_cap_holds_for_all_members_together() -> None:
+    packed = 11 * gzip.compress(b"0" * 100)
+    assert await body(packed, limit=1100, content_encoding="gzip") == b"0" * 1100
+    with pytest.raises(TooLarge):
+        await body(packed, limit=1099, content_encoding="gzip")
+
+
+async def test_more_members_than_any_program_makes_are_refused_at_once() -> None:
+    """A million of them, which hold nothing, in twenty megabytes."""
+    empty = gzip.compress(b"")
+    packed = 20_000_000 // len(empty) * empty
+    with pytest.raises(InvalidRequest, match="more than 1000 compressed pieces"):
+        await body(packed, limit=len(packed), content_encoding="gzip")
 
 
 @pytest.mark.parametrize("encoding", ["br", "zstd", "gzip, gzip", "x"])
@@ -110,11 +144,25 @@ async def test_a_bomb_is_refused_at_the_cap() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"no gzip", gzip.compress(b"hello", mtime=0)[:-6], b"", 2 * gzip.compress(b"hello", mtime=0)]
+    "data",
+    [
+        b"no gzip",
+        gzip.compress(b"hello", mtime=0)[:-6],
+        b"",
+        gzip.compress(b"hello", mtime=0) + b"{}",
+        gzip.compress(b"hello", mtime=0) + bytes(8),
+        2 * gzip.compress(b"hello", mtime=0)[:-6],
+        gzip.compress(b"hello", mtime=0) + gzip.compress(b"hello", mtime=0)[:-6],
+    ],
 )
 async def test_broken_compression(data: bytes) -> None:
     with pytest.raises(InvalidRequest):
         await body(data, content_encoding="gzip")
+
+
+async def test_only_gzip_has_members() -> None:
+    with pytest.raises(InvalidRequest, match="something follows"):
+        await body(2 * zlib.compress(b"hello"), content_encoding="deflate")
 
 
 def nested(depth: int, inner: object = 1) -> Any:
