@@ -9,7 +9,7 @@ import signal
 import socket
 import sqlite3
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -71,10 +71,12 @@ def log_of(folder: Path) -> IO[bytes]:
     return (folder / LOG).open("ab")
 
 
-async def start(folder: Path, *arguments: str, **more: str) -> asyncio.subprocess.Process:
+async def start(
+    folder: Path, *arguments: str, program: Sequence[str] = QUORATE, **more: str
+) -> asyncio.subprocess.Process:
     with log_of(folder) as log:
         return await asyncio.create_subprocess_exec(
-            *QUORATE,
+            *program,
             "serve",
             *arguments,
             cwd=folder,
@@ -86,10 +88,12 @@ async def start(folder: Path, *arguments: str, **more: str) -> asyncio.subproces
 
 
 @asynccontextmanager
-async def serving(folder: Path, *arguments: str, key: str = "", **more: str) -> AsyncGenerator[Serving]:
+async def serving(
+    folder: Path, *arguments: str, key: str = "", program: Sequence[str] = QUORATE, **more: str
+) -> AsyncGenerator[Serving]:
     """Serve on a free port until the context ends; whatever is left then is killed."""
     port = () if "PORT" in more else ("--port", "0")
-    process = await start(folder, "--json", *port, *arguments, **more)
+    process = await start(folder, "--json", *port, *arguments, program=program, **more)
     assert process.stdout is not None
     try:
         async with asyncio.timeout(TIMEOUT_S):
@@ -343,6 +347,32 @@ async def test_a_revoked_key_is_refused_by_every_worker_within_a_second(tmp_path
         assert {(await one.ask("GET", "/v1/models")).status for one in opened} == {401}
         for connection in connections:
             await connection.__aexit__(None, None, None)
+
+
+def limited(limit: str) -> list[str]:
+    """The gateway, as a shell starts it that has set a limit."""
+    return ["bash", "-c", f'ulimit {limit} && exec "$@"', "bash", *QUORATE]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_more_callers_than_the_usual_limit_of_open_files(tmp_path: Path, workers: str) -> None:
+    async with (
+        serving(tmp_path, "--workers", workers, program=limited("-Sn 128")) as found,
+        asyncio.timeout(TIMEOUT_S),
+        contextlib.AsyncExitStack() as held,
+    ):
+        callers = [await held.enter_async_context(client(found.url, found.key)) for _ in range(400)]
+        statuses = [(await caller.ask("GET", "/v1/models")).status for caller in callers]
+        assert statuses == [200] * 400
+    assert [line for line in found.lines() if line["level"] != "info"] == []
+
+
+async def test_few_open_files_are_told_once(tmp_path: Path) -> None:
+    async with serving(tmp_path, "--workers", "2", program=limited("-n 300")) as found, asyncio.timeout(TIMEOUT_S):
+        assert (await ask(found, "GET", "/v1/models")).status == 200
+    (line,) = [line for line in found.lines() if line["level"] == "warning"]
+    assert line["event"].startswith("this process may open 300 files")
+    assert "LimitNOFILE" in line["event"]
 
 
 async def test_killed_in_mid_write(tmp_path: Path) -> None:

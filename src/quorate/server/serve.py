@@ -25,6 +25,7 @@ from quorate.server.app import Gateway
 from quorate.server.compose import Opened, open_gateway, running
 from quorate.server.draining_server import DrainingServer
 from quorate.server.guarded_protocol import GuardedProtocol
+from quorate.server.open_files import raise_open_files, warn_of_few_open_files
 from quorate.server.router import App
 from quorate.server.services import Services
 from quorate.server.workers import supervise
@@ -67,12 +68,14 @@ def serve(options: ServeOptions, told: Callable[[Listening], None]) -> None:
     Raises `Misconfigured` for a configuration that cannot be served: an address that is taken, or a public one without
     authentication.
     """
+    raise_open_files()  # before workers start, which inherit it
     settings = options.settings()
     server = settings.config.server
     host, port = listen_address(settings)
     require_guarded(host, server.auth)
     listener = listen(host, port)
     opened = open_gateway(settings)
+    warn_of_few_open_files()
     listening = _listening(opened, settings, listener)
 
     def tell() -> None:
