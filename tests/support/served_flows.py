@@ -86,7 +86,7 @@ def write_flows(folder: Path, flows: Mapping[str, str] = FLOWS) -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FlowGateway:
-    """A gateway and a client of it with an admin's key; `folder` has the flows."""
+    """A gateway and a client of it with an admin's key, if it asks for keys; `folder` has the flows."""
 
     gateway: LocalGateway
     client: httpx2.Client
@@ -121,6 +121,6 @@ def flow_gateway(folder: Path, config: str | None = None, **overrides: object) -
         **overrides,
     }
     with LocalGateway(config, overrides=given) as gateway:
-        headers = {"authorization": f"Bearer {gateway.key}"}
+        headers = {"authorization": f"Bearer {gateway.key}"} if gateway.key else {}
         with httpx2.Client(base_url=gateway.url, headers=headers, timeout=30, trust_env=False) as client:
             yield FlowGateway(gateway=gateway, client=client, folder=folder)

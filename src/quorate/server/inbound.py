@@ -51,10 +51,12 @@ class Inbound:
         "content_type",
         "host",
         "idempotency_key",
+        "origin",
         "path",
         "peer",
         "prefer",
         "request_id",
+        "sec_fetch_site",
         "timeout",
         "traceparent",
         "tracestate",
@@ -77,6 +79,8 @@ class Inbound:
         self.tracestate: bytes | None = None
         self.idempotency_key: bytes | None = None
         self.prefer: bytes | None = None
+        self.origin: bytes | None = None
+        self.sec_fetch_site: bytes | None = None
         for name, value in scope["headers"]:
             attribute = _HEADERS.get(name)
             if attribute is not None:
@@ -99,6 +103,8 @@ _HEADERS = {
     b"idempotency-key": "idempotency_key",
     b"host": "host",
     b"prefer": "prefer",
+    b"origin": "origin",
+    b"sec-fetch-site": "sec_fetch_site",
 }
 
 
