@@ -79,11 +79,16 @@ class SharedMetrics:
         os.close(self._alive)
 
     def _write_often(self, every_s: float) -> None:
+        told = False
         while not self._ending.wait(every_s):
             try:
                 self._write()
-            except OSError as error:
-                _log.warning("the metrics of this worker could not be written for the others: %s", error)
+            except Exception as error:  # noqa: BLE001 - whatever one write meets, the next one may do
+                if not told:
+                    _log.warning("the metrics of this worker could not be written for the others: %r", error)
+                told = True
+            else:
+                told = False
 
     def _write(self) -> Snapshot:
         with self._writing:

@@ -123,6 +123,30 @@ def test_numbers_are_written_again_and_again_even_after_a_failure(
     asked.close()
 
 
+def test_whatever_a_write_meets_the_next_ones_go_on_and_it_is_told_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    metrics = CallMetrics(SystemClock(), models=["fast"])
+    reads: list[float] = []
+
+    def waiting() -> float:
+        reads.append(0.0)
+        return 0.0
+
+    metrics.watch(names.RECORDS_WAITING, waiting)
+    writing = SharedMetrics(metrics, tmp_path / "metrics", every_s=0.01)
+    asked = SharedMetrics(CallMetrics(SystemClock()), tmp_path / "metrics", every_s=3600)
+    metrics.in_flight = 10**30  # no file takes it
+    wait_until(lambda: "could not be written" in caplog.text)
+    before = len(reads)
+    wait_until(lambda: len(reads) > before + 3)
+    assert len(caplog.records) == 1
+    metrics.in_flight = 7
+    wait_until(lambda: number(asked.total(), names.IN_FLIGHT) == 7)
+    writing.close()
+    asked.close()
+
+
 def wait_until(done: Callable[[], bool]) -> None:
     until = time.monotonic() + 10
     while not done():
