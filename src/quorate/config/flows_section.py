@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from quorate.config.database_url import DatabaseUrl
 from quorate.source.section import BaseUrl, FilePath, Seconds, SecretReference, Section
 
 _MIB = 1024 * 1024
@@ -27,8 +28,9 @@ class FlowsSection(Section):
 
     folder: FilePath | None = None
     """The folder with the flows; not given: `flows` beside the configuration file, if it is there."""
-    journal: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
-    """Where runs are kept: `sqlite:///path` or `postgresql://...`, or a reference (`env:NAME`, `file:/path`) to it.
+    journal: DatabaseUrl | None = None
+    """Where runs are kept: `sqlite:///path` or `postgresql://...`, or a reference (`env:NAME`, `file:/path`) to it,
+    which keeps a password out of this file.
 
     Not given: SQLite in the user's data folder."""
     files: FilePath | None = None

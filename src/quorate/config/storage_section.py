@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from quorate.config.database_url import DatabaseUrl
 from quorate.source.section import Section
 
 
@@ -32,8 +33,9 @@ class BudgetsKept(StrEnum):
 class StorageSection(Section):
     """Where runs, keys and tenants are kept."""
 
-    url: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
-    """`sqlite:///path` or `postgresql://...`, or a reference (`env:NAME`, `file:/path`) to it.
+    url: DatabaseUrl | None = None
+    """`sqlite:///path` or `postgresql://...`, or a reference (`env:NAME`, `file:/path`) to it, which keeps a
+    password out of this file.
 
     Not given: SQLite in the user's data folder."""
     queue_size: Annotated[int, Field(ge=100, le=1_000_000)] = 10_000

@@ -38,6 +38,8 @@ def locate(url: str) -> Location:
         parsed = make_url(url)
     except (ArgumentError, ValueError):
         raise Misconfigured(f"the database URL cannot be read; {_EXPECTED}", where="storage.url") from None
+    if "@" in (parsed.host or ""):  # the rest of a password, which nobody could be shown as a host
+        raise Misconfigured("an @ in the password of a database URL is written %40", where="storage.url")
     if parsed.drivername in _POSTGRESQL:
         return Location(url=parsed.set(drivername="postgresql+psycopg"))
     if parsed.drivername not in {"sqlite", "sqlite+pysqlite"}:

@@ -60,6 +60,28 @@ def test_config_show(run: Run, quick: Path, monkeypatch: pytest.MonkeyPatch) -> 
     assert run("config", "check", str(again)).exit_code == 0
 
 
+@pytest.mark.parametrize(
+    ("url", "seen"),
+    [
+        ("postgresql://u:s3cr3t@host/d", "postgresql://u:***@host/d"),
+        ("postgresql://u:a@b/c@s3cr3t@host:1/d", "postgresql://u:***@host:1/d"),
+        (
+            "postgres://u@host/d?password=s3cr3t&sslmode=require&sslpassword=s3cr3t",
+            "postgres://u@host/d?password=***&sslmode=require&sslpassword=***",
+        ),
+        ("postgresql://u@host/d", "postgresql://u@host/d"),
+        ("sqlite:///data/q@r.db", "sqlite:///data/q@r.db"),
+        ("env:QUORATE_DATABASE", "env:QUORATE_DATABASE"),
+    ],
+)
+def test_config_show_shows_no_password(run: Run, url: str, seen: str) -> None:
+    Path("quorate.yaml").write_text(f"version: 1\nstorage: {{ url: '{url}' }}\nflows: {{ journal: '{url}' }}\n")
+    for flags in ((), ("--json",), ("--origin",), ("--origin", "--json")):
+        shown = run("config", "show", *flags).stdout
+        assert "s3cr3t" not in shown
+        assert shown.count(seen) == 2, flags
+
+
 def test_config_check(run: Run, quick: Path) -> None:
     assert "ok: " in run("config", "check").stdout
     assert json.loads(run("config", "check", str(quick), "--json").stdout)["ok"] is True

@@ -36,6 +36,14 @@ def test_other_urls_are_refused_without_repeating_them(url: str) -> None:
         locate(url)
 
 
+def test_a_password_that_is_not_escaped_is_not_taken_for_a_host() -> None:
+    with pytest.raises(Misconfigured, match="%40") as caught:
+        locate("postgresql://u:p@ss@hunter2@127.0.0.1:1/d")
+    assert "hunter2" not in str(caught.value)
+    assert locate("postgresql://u:p%40hunter2@127.0.0.1:1/d").url.password == "p@hunter2"
+    assert locate("postgresql://u@tenant:p@127.0.0.1:1/d").url.username == "u@tenant"
+
+
 def test_folders_and_files_are_private(tmp_path: Path) -> None:
     file = tmp_path / "a" / "b" / "quorate.db"
     with Database.open(f"sqlite:///{file}", clock=ManualClock()) as database:
