@@ -108,12 +108,12 @@ class GuardedProtocol(HttpToolsProtocol):
         Java's client makes one by default, and the parser leaves such a request after its headers.
         """
         super().data_received(data)
-        if self._offer:
-            again = self._offer + data[self._offer_end :]
+        while self._offer:
+            data = self._offer + data[self._offer_end :]
             self._offer = b""
             self.parser = httptools.HttpRequestParser(self)
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-            self._feed(again)
+            super().data_received(data)
 
     def _unsupported_upgrade_warning(self) -> None:
         """The parser left the request; note where."""

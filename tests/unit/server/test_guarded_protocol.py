@@ -357,6 +357,15 @@ async def test_an_offer_of_another_protocol_is_passed_over(port: Port, cut: int)
     assert await port.status_of(b"CONNECT x:1 HTTP/1.1\r\nhost: x\r\n\r\n") == 400
 
 
+async def test_a_thousand_offers_at_once_are_a_thousand_requests(port: Port) -> None:
+    request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: a\r\n\r\n"
+    async with port.connected() as (reader, writer):
+        writer.write(request * 1200)
+        for _ in range(1200):
+            assert await status(reader) == 200
+            assert await reader.readexactly(2) == b"ok"
+
+
 async def test_old_clients_get_no_chunks(port: Port) -> None:
     for path, body in (("/pieces", b"abc"), ("/", b"ok")):
         async with port.connected() as (reader, writer):
