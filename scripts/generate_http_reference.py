@@ -20,7 +20,11 @@ The same as an [OpenAPI 3.1 document](openapi.json), which a running gateway ser
 
 Send a key as `Authorization: Bearer qk_...`. Under `/v1`, errors have OpenAI's form; elsewhere they are problem details
 (RFC 9457). The `code` is the same in both, see [Errors](errors.md); only where a provider has a word of its own for its
-error, that is the `code` under `/v1` and the `upstream_code` elsewhere. Every answer carries `x-request-id`.
+error, that is the `code` under `/v1` and the `upstream_code` elsewhere.
+
+Every answer to a request that could be read carries `x-request-id`. What is refused before that (headers that are too
+large, a body that does not come, what is no HTTP) gets 431, 408 or 400 as plain text without an id, and the connection
+is closed: [What is limited](../howto/run-the-gateway.md#what-is-limited).
 """
 
 

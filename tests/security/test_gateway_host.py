@@ -29,7 +29,7 @@ def status(gateway: LocalGateway, host: str, path: str = "/v1/models") -> int:
         ("evil.example", 403),
         ("127.0.0.1.evil.example", 403),
         ("localhost.evil.example:8080", 403),
-        ("evil.example#127.0.0.1", 403),
+        ("evil.example#127.0.0.1", 400),
         ("10.0.0.1", 403),
         ("", 403),
     ],

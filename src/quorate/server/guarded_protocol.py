@@ -1,5 +1,6 @@
 """Uvicorn's HTTP protocol with caps on what a caller may cost, a call when it leaves, and a short way out."""
 
+import re
 import sys
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,8 @@ LINGER_S = 10.0
 
 #: Headers that offer another protocol.
 _OFFERS = frozenset({b"upgrade", b"http2-settings"})
+#: A name, an IPv4 address or an IPv6 address in brackets, and a port (RFC 3986, 3.2); all of it may be missing.
+_HOST = re.compile(rb"(?:\[[\w.~!$&'()*+,;=:%-]*\]|[\w.~!$&'()*+,;=%-]*)(?::[0-9]*)?[ \t]*", re.ASCII)
 
 
 def _last_words(status: HTTPStatus, text: str) -> bytes:
@@ -41,6 +44,10 @@ _TOO_LARGE = _last_words(
     HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, f"the headers are larger than {MAX_HEADER_BYTES} bytes"
 )
 _TOO_SLOW = _last_words(HTTPStatus.REQUEST_TIMEOUT, f"the body did not come within {BODY_TIME_S:g} seconds")
+
+
+class _BadRequest(Exception):
+    """What is wrong with a request that the parser itself takes."""
 
 
 class GuardedProtocol(HttpToolsProtocol):
@@ -57,6 +64,7 @@ class GuardedProtocol(HttpToolsProtocol):
         self._framing_bytes = 0
         self._got_body = False
         self._offer = b""
+        self._hosts: list[bytes] | None = None
         self._gently = _HalfClosing(self)
         self._head_timer: asyncio.TimerHandle | None = self.loop.call_later(HEADER_TIME_S, self._head_is_late)
         self._stalled: asyncio.TimerHandle | None = None
@@ -179,6 +187,9 @@ class GuardedProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT":
             self._offer = self._without_offer()
             return
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if hosts != self._hosts:  # as a rule all requests of a connection have the same
+            self._require_one_host(hosts)
         self._in_head = False
         self._in_body = True
         if self._head_timer is not None:
@@ -195,6 +206,25 @@ class GuardedProtocol(HttpToolsProtocol):
         answering = Answering(cycle)
         self.scope[ANSWER_KEY] = answering  # type: ignore[typeddict-unknown-key]
         self.scope[BODY_KEY] = answering.body  # type: ignore[typeddict-unknown-key]
+
+    def _require_one_host(self, hosts: list[bytes]) -> None:
+        """Raise `_BadRequest` unless the request names its host, once (RFC 9112, 3.2); HTTP/1.0 need not.
+
+        Of two a proxy may have believed the other one.
+        """
+        if len(hosts) > 1:
+            raise _BadRequest("the request has more than one header Host")
+        if hosts and _HOST.fullmatch(hosts[0]) is None:
+            raise _BadRequest("the header Host names no host")
+        if not hosts and self.parser.get_http_version() != "1.0":
+            raise _BadRequest("the request has no header Host")
+        self._hosts = hosts or None
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no request, and say why if it was not the parser who found that."""
+        error = sys.exc_info()[1]
+        reason = None if error is None else error.__context__
+        self._refuse(_last_words(HTTPStatus.BAD_REQUEST, str(reason) if isinstance(reason, _BadRequest) else msg))
 
     def _without_offer(self) -> bytes:
         """Return the head of the request without what asks for another protocol."""

@@ -366,6 +366,63 @@ async def test_a_thousand_offers_at_once_are_a_thousand_requests(port: Port) -> 
             assert await reader.readexactly(2) == b"ok"
 
 
+@pytest.mark.parametrize(
+    "host", ["x", "X.example:8080", "a_b-c.example.", "127.0.0.1:1", "[::1]:8080", "[::1]", "", " x "]
+)
+async def test_a_request_names_its_host(port: Port, host: str) -> None:
+    assert await port.status_of(f"GET / HTTP/1.1\r\nhost: {host}\r\n\r\n".encode()) == 200
+
+
+@pytest.mark.parametrize(
+    ("hosts", "why"),
+    [
+        ("", b"no header Host"),
+        ("host: x\r\nHost: x\r\n", b"more than one"),
+        ("host: x\r\na: b\r\nhost: y\r\n", b"more than one"),
+        ("host: a b\r\n", b"names no host"),
+        ("host: x/y\r\n", b"names no host"),
+        ("host: x@y\r\n", b"names no host"),
+        ("host: x:port\r\n", b"names no host"),
+        ("host: [::1\r\n", b"names no host"),
+        ("host: x, y z\r\n", b"names no host"),
+        ("host: \u00fc\r\n", b"names no host"),
+        ("host: x\r\nhost: y\r\nconnection: upgrade\r\nupgrade: h2c\r\n", b"more than one"),
+    ],
+)
+@pytest.mark.parametrize("earlier", ["", "GET /earlier HTTP/1.1\r\nhost: x\r\n\r\n"])
+async def test_one_host_that_is_one(port: Port, earlier: str, hosts: str, why: bytes) -> None:
+    request = f"GET /refused HTTP/1.1\r\n{hosts}\r\n".encode()
+    async with port.connected() as (reader, writer):
+        if earlier:
+            writer.write(earlier.encode())
+            assert await status(reader) == 200
+            assert await reader.readexactly(2) == b"ok"
+        writer.write(request)
+        answer = await asyncio.wait_for(reader.read(), 5)
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert why in answer
+    assert "/refused" not in port.application.paths
+
+
+async def test_old_clients_need_not_name_a_host_but_not_two(port: Port) -> None:
+    assert await port.status_of(b"GET / HTTP/1.0\r\n\r\n") == 200
+    assert await port.status_of(b"GET / HTTP/1.0\r\nhost: x\r\nhost: x\r\n\r\n") == 400
+    async with port.connected() as (reader, writer):
+        writer.write(b"GET / HTTP/1.0\r\nconnection: keep-alive\r\n\r\n")
+        assert await status(reader) == 200
+        assert await reader.readexactly(2) == b"ok"
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        assert await status(reader) in {0, 400}
+    assert len(port.application.paths) == 2
+
+
+async def test_what_is_no_request_does_not_stand_in_place_of_an_earlier_answer(port: Port) -> None:
+    for refused in (b"GET / HTTP/1.1\r\n\r\n", b"nonsense\r\n\r\n"):
+        async with port.connected() as (reader, writer):
+            writer.write(b"GET /wait HTTP/1.1\r\nhost: x\r\n\r\n" + refused)
+            assert await asyncio.wait_for(reader.read(), 5) == b""
+
+
 async def test_old_clients_get_no_chunks(port: Port) -> None:
     for path, body in (("/pieces", b"abc"), ("/", b"ok")):
         async with port.connected() as (reader, writer):
