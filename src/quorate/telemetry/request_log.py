@@ -1,5 +1,7 @@
 """One line for each request."""
 
+import json
+import re
 from datetime import UTC, datetime
 
 import msgspec
@@ -9,6 +11,8 @@ from quorate.model.run import RunRecord
 
 #: A caller's words (the name of a model) are cut off here.
 _MAX_TEXT = 200
+#: With one of these a value could pass for further fields.
+_ENDS_A_VALUE = re.compile(r'[\s="]')
 
 
 class RequestLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,10 +65,17 @@ def as_json(line: RequestLine) -> str:
 
 
 def as_text(line: RequestLine) -> str:
-    """Return the line for people: the time, the level, then `name=value`."""
+    """Return the line for people: the time, the level, then `name=value`, a value with a space, `=` or `"` quoted."""
     fields = msgspec.to_builtins(_fields(line))
     head = f"{fields.pop('timestamp')} [{fields.pop('level')}] {fields.pop('event')}"
-    return head + "".join(f" {name}={value}" for name, value in fields.items())
+    return head + "".join(f" {name}={_quoted(value)}" for name, value in fields.items())
+
+
+def _quoted(value: object) -> object:
+    """Return the value as a field's: a caller's words (a path, the name of a model) stay in their field."""
+    if isinstance(value, str) and _ENDS_A_VALUE.search(value):
+        return json.dumps(value, ensure_ascii=False)
+    return value
 
 
 def _fields(line: RequestLine) -> _Fields:

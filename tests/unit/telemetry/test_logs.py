@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import shlex
 import threading
 import time
 import warnings
@@ -152,6 +153,24 @@ def test_a_text_cannot_forge_a_line_for_people(text: str) -> None:
     assert len(heads) == 3
     assert sum(line.startswith(("20", "1970")) for line in heads) == 3
     assert all(line.isprintable() for line in sink.getvalue().split("\n"))
+
+
+@pytest.mark.parametrize(
+    "text", ["x status=200 client=127.0.0.1", "x\tstatus=200", 'x" status=200 y="', 'x\\" status=200', "status=200"]
+)
+def test_a_text_cannot_forge_a_field_for_people(text: str) -> None:
+    sink = Sink()
+    with logging_to(sink, "text") as logs:
+        RequestLog(logs, ManualClock()).plain(request_id="req-1", route=text, status=404, client="10.0.0.1")
+        RequestLog(logs, ManualClock()).line(run_record(text), route="/v1/x", client="10.0.0.1")
+    for line in sink.lines():
+        fields = shlex.split(line)  # which reads quotes and what they escape as logfmt does
+        assert [field for field in fields if field.startswith(("status=", "client="))] in (
+            ["status=404", "client=10.0.0.1"],
+            ["status=200", "client=10.0.0.1"],
+        )
+    assert f"route={text}" in (shlex.split(sink.lines()[0].replace(r"\t", "\t")))
+    assert " request_id=req-1 route=" in sink.lines()[0]
 
 
 def test_one_line_for_a_request() -> None:
