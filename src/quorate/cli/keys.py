@@ -28,7 +28,7 @@ def create_key(
     config: ConfigOption = None,
     json_output: JsonOption = False,
 ) -> None:
-    """Make a key and show it, this once."""
+    """Make a key and show it, this once; running gateways know it within a second."""
     # slow: the model and SQLAlchemy, needed by the commands that use the database
     from quorate.cli.key_work import create  # noqa: PLC0415
     from quorate.model.allowance import Allowance  # noqa: PLC0415
