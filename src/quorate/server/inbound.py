@@ -34,6 +34,9 @@ _EIGHTS = {
 _SUMS = {int.from_bytes(steps, byteorder): depths[-1] for steps, depths in _EIGHTS.items()}
 _PEAKS = {int.from_bytes(steps, byteorder): max(depths) for steps, depths in _EIGHTS.items()}
 _BLOCK = 65_536
+#: What is sent small is not taken large, for what it costs to read: prompts are packed ten times, hardly ever fifty.
+_MOST_EXPANSION = 200
+_UNSUSPECTED_BYTES = 1_048_576
 
 
 class Inbound:
@@ -162,8 +165,14 @@ def _decompressed(body: bytes, encoding: str, limit_bytes: int) -> bytes:
         raise UnsupportedMedia(f"the encoding {encoding!r} is not read here; send gzip or nothing") from None
     if inflate is None:
         return body
+    allowed = max(_UNSUSPECTED_BYTES, _MOST_EXPANSION * len(body))
+    too_large = (
+        _too_large(limit_bytes)
+        if allowed >= limit_bytes
+        else TooLarge(f"the compressed body is more than {_MOST_EXPANSION} times as large; send it as it is")
+    )
     try:
-        data = b"".join(_within(limit_bytes, inflate, body))
+        data = b"".join(_within(min(limit_bytes, allowed), inflate, body, too_large))
     except Undecodable as error:
         raise InvalidRequest(f"the body is not {encoding}: {error}") from None
     if not body or not inflate.ended:
@@ -171,7 +180,7 @@ def _decompressed(body: bytes, encoding: str, limit_bytes: int) -> bytes:
     return data
 
 
-def _within(limit_bytes: int, inflate: Inflater, body: bytes) -> Iterator[bytes]:
+def _within(limit_bytes: int, inflate: Inflater, body: bytes, too_large: TooLarge) -> Iterator[bytes]:
     """Give the pieces of what is compressed in `body`; in small steps, as each part of it copies what follows it."""
     size = 0
     for start in range(0, len(body), _BLOCK):
@@ -179,7 +188,7 @@ def _within(limit_bytes: int, inflate: Inflater, body: bytes) -> Iterator[bytes]
         while piece := inflate.pull():
             size += len(piece)
             if size > limit_bytes:
-                raise _too_large(limit_bytes)
+                raise too_large
             yield piece
 
 

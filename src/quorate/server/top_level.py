@@ -34,6 +34,8 @@ _seconds = msgspec.json.Decoder(Annotated[float, msgspec.Meta(gt=0, le=86_400)])
 TIMEOUT, TIMEOUT_HEADER = "timeout", "x-request-timeout-s"
 #: No name is longer; what no model has is looked for among all names, which takes time with its length.
 _MOST_NAME_CHARACTERS = 400
+#: No API has nearly as many, and each of them is looked at again on the way.
+_MOST_FIELDS = 1000
 _OUTPUT_LIMITS = ("max_completion_tokens", "max_tokens", "max_output_tokens")
 _metadata = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -51,6 +53,8 @@ def read_fields(body: bytes, *, max_depth: int) -> Fields:
             )
             raise InvalidRequest(told) from None
         raise InvalidRequest(f"the body is not a JSON object: {error}") from None
+    if len(fields) > _MOST_FIELDS:
+        raise InvalidRequest(f"the body has {len(fields)} fields; at most {_MOST_FIELDS} are read")
     if not REFUSED.isdisjoint(fields):
         raise _refused(min(REFUSED & fields.keys()))
     metadata = fields.get("metadata")

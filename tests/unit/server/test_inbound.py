@@ -136,6 +136,16 @@ async def test_encodings_that_are_not_read(encoding: str) -> None:
         await body(b"x", content_encoding=encoding)
 
 
+async def test_what_is_packed_very_small_is_not_unpacked_very_large() -> None:
+    for size in (1_048_576, 1_048_577):
+        packed = gzip.compress(b"0" * size, 9)
+        if size == 1_048_576:
+            assert len(await body(packed, limit=20_000_000, content_encoding="gzip")) == size
+        else:
+            with pytest.raises(TooLarge, match="200 times as large"):
+                await body(packed, limit=20_000_000, content_encoding="gzip")
+
+
 async def test_a_bomb_is_refused_at_the_cap() -> None:
     bomb = gzip.compress(b"0" * 50_000_000, 9)
     assert len(bomb) < 60_000

@@ -87,6 +87,12 @@ def test_no_name_is_as_long_as_a_body() -> None:
     assert caught.value.param == "model"
 
 
+def test_nobody_needs_a_thousand_fields() -> None:
+    assert len(fields(json.dumps({str(number): 1 for number in range(1000)}))) == 1000
+    with pytest.raises(InvalidRequest, match="1001 fields"):
+        fields(json.dumps({str(number): 1 for number in range(1001)}))
+
+
 @pytest.mark.parametrize(
     ("text", "tokens"),
     [
