@@ -47,7 +47,7 @@ class BranchRun:
     terms: Terms | None = None
     live: Live | None = None
     on_speak: Callable[[Branch], None] | None = None
-    lose: str = "the caller left"
+    lose: str = "the call was broken off"
     attempts: int = 1
     started_s: float = 0.0
     first_token_s: float | None = None

@@ -257,6 +257,7 @@ async def test_a_stream_that_is_cut_off_by_the_end_of_the_gateway_says_so(
         await stopping
     assert told in text
     assert text.count(b"overloaded") == 1
+    assert b"the caller left" not in text
     assert b"[DONE]" not in text
     assert await asyncio.to_thread(recorded, ending, request_id) == [(200, "failed")]
 
