@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from quorate.access.admission import Admission
 from quorate.access.authorize import authorize
@@ -28,8 +27,6 @@ from quorate.telemetry.traceparent import read_trace
 _log = logging.getLogger(__name__)
 
 Work = Callable[[Job], Awaitable[None]]
-#: How long a caller who reads slowly is waited for when the gateway ends: less than the server waits for the record.
-_TOLD_S = 0.5
 
 
 class CallHandler:
@@ -74,6 +71,11 @@ class CallHandler:
         except Exception:  # noqa: BLE001 - whatever a look-up raises, the caller gets a plain error
             _log.exception("request %s met a fault of ours", request_id)
             await self._refuse(internal_error(), inbound, send, headers, request_id, reserved=reserved)
+            return
+        except asyncio.CancelledError:
+            if not services.draining:
+                raise
+            await self._refuse(_cut_off(), inbound, send, headers, request_id, reserved=reserved)
             return
         headers.append((b"x-quorate-run-id", run_id.encode()))
         headers.extend(admission.headers)
@@ -212,18 +214,20 @@ class CallHandler:
         return error.http_status, error
 
     async def _cut_off(self, job: Job, inbound: Inbound) -> tuple[int, QuorateError | None]:
-        """Tell the caller that the time to finish was over."""
+        """Tell the caller that the time to finish was over; the server says how long a slow reader is waited for."""
         if job.cut_off is not None and not job.begun:
             await job.cut_off()
             return 200, None
-        error = Overloaded("the gateway shut down before the answer was complete; ask another one", retry_after_s=1)
+        error = _cut_off()
         if job.begun:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_TOLD_S):
-                    await job.fail(error)
+            await job.fail(error)
             return 200, error
         await send_error(job.send, error, path=inbound.path, headers=job.headers, request_id=job.watch.request_id)
         return error.http_status, error
+
+
+def _cut_off() -> Overloaded:
+    return Overloaded("the gateway shut down before the answer was complete; ask another one", retry_after_s=1)
 
 
 def _trace(inbound: Inbound, headers: Headers) -> TraceContext | None:

@@ -3,14 +3,20 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
 
 from quorate.server.services import Services
 
-#: How long requests that are cut off have to say what they cost.
-_CUT_OFF_S = 1.0
+#: How long what holds up no drain may take to end after it: last words of streams, answers on their way.
+_LAST_WORDS_S = 2.0
+#: How long callers who read slowly are waited for, who have to be told that they are cut off.
+_TOLD_S = 0.5
+#: How long requests that were cut off have to say what they cost.
+_RECORDED_S = 1.0
+_LOOK_EVERY_S = 0.02
 
 
 class DrainingServer(uvicorn.Server):
@@ -49,14 +55,36 @@ class DrainingServer(uvicorn.Server):
             now_s = services.clock.monotonic()
             if self._drain_until_s is None:
                 self._drain_until_s = now_s + services.settings.drain_s
-            self.should_exit = self.should_exit or not services.in_flight or now_s >= self._drain_until_s
+            self.should_exit = self.should_exit or not services.busy or now_s >= self._drain_until_s
         return await super().on_tick(counter)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close all connections; what still runs is cancelled, and leaves its record before this returns."""
-        await super().shutdown(sockets)
-        left = tuple(self.server_state.tasks)
-        for task in left:
+        """Close all connections; what still runs is cut off, told so, and leaves its record before this returns.
+
+        In uvicorn's place, which would give it some seconds more.
+        """
+        for listening in (*self.servers, *(sockets or ())):
+            listening.close()
+        for connection in tuple(self.server_state.connections):
+            connection.shutdown()  # at once if it is idle, else after its answer
+        await self._emptied(self._left_s())
+        for task in tuple(self.server_state.tasks):
             task.cancel()
-        if left:
-            await asyncio.wait(left, timeout=_CUT_OFF_S)
+        await self._emptied(_TOLD_S)
+        for connection in tuple(self.server_state.connections):
+            connection.transport.abort()
+        await self._emptied(_RECORDED_S)
+
+    def _left_s(self) -> float:
+        """Return for how long what still runs may go on."""
+        if self.force_exit or self._drain_until_s is None:
+            return 0.0
+        return min(_LAST_WORDS_S, self._drain_until_s - self._services.clock.monotonic())
+
+    async def _emptied(self, timeout_s: float) -> None:
+        """Wait until every request is over and every connection closed, for at most `timeout_s`."""
+        state = self.server_state
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while state.tasks or state.connections:  # noqa: ASYNC110 - uvicorn tells in no other way
+                    await asyncio.sleep(_LOOK_EVERY_S)

@@ -148,8 +148,9 @@ class EventStream:
                 return
             if events:
                 await self._write(events)  # a slow caller has the end mark only when this is over
-            self.ended = self._hangup.over = True
+            self._hangup.over = True
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+            self.ended = True  # last: who is interrupted while a slow caller reads may end it again
 
     async def fail(self, error: QuorateError) -> None:
         """End a response that has begun with an error event and without `[DONE]`.

@@ -12,7 +12,7 @@ from starlette.routing import Route as StarletteRoute
 from starlette.routing import Router as StarletteRouter
 
 from quorate.access.authorize import authorize
-from quorate.core.errors import InvalidRequest, MethodNotAllowed, NotFound, QuorateError
+from quorate.core.errors import InvalidRequest, MethodNotAllowed, NotFound, Overloaded, QuorateError
 from quorate.core.ids import new_id
 from quorate.core.tasks import background
 from quorate.server.authenticate import ANYBODY, authenticate
@@ -128,6 +128,10 @@ class _Reply:
         except Exception:  # noqa: BLE001 - whatever a model or a handler raises, the caller gets a plain error
             _log.exception("request %s met a fault of ours", request_id)
             error = internal_error()
+        except asyncio.CancelledError:
+            if not self._services.draining:
+                raise
+            error = _cut_off()
         else:
             await self._send(answer, request_id, scope, receive, send)
             self._log(inbound, request_id, answer.status, None)
@@ -168,10 +172,15 @@ class _Reply:
             body=body,
             headers=self._request.headers,
         )
-        if route.idempotent and inbound.idempotency_key is not None:
-            key = inbound.idempotency_key.decode("latin-1")
-            return await once(exchange, route, key, data, lambda: route.handler(exchange))
-        return await route.handler(exchange)
+        counts = route.permission is not None  # what strangers may ask holds up no drain
+        services.other_work += counts
+        try:
+            if route.idempotent and inbound.idempotency_key is not None:
+                key = inbound.idempotency_key.decode("latin-1")
+                return await once(exchange, route, key, data, lambda: route.handler(exchange))
+            return await route.handler(exchange)
+        finally:
+            services.other_work -= counts
 
     async def _send(self, answer: Answer, request_id: str, scope: Scope, receive: Receive, send: Send) -> None:
         if answer.events is not None and scope["method"] != "HEAD":
@@ -195,14 +204,24 @@ class _Reply:
             EventStream(send, headers, hangup, heartbeat_s=heartbeat_s, error_events=told) as stream,
         ):
             try:
-                if not await _finished(events(stream), self._services.ending):
-                    await stream.write(_GOES_ON)
-            except QuorateError as error:
-                await stream.fail(error)
-            except Exception:  # noqa: BLE001 - the response has begun; the caller gets a plain error in it
-                _log.exception("request %s met a fault of ours", request_id)
-                await stream.fail(internal_error())
-            await stream.end()
+                await self._follow(events, stream, request_id)
+            except asyncio.CancelledError:
+                if hangup.gone or not self._services.draining:
+                    raise
+                hangup.over = True  # from here on the server closes the connection of who reads too slowly
+                await stream.end()
+
+    async def _follow(self, events: WriteEvents, stream: EventStream, request_id: str) -> None:
+        """Write the events to their end, or until the gateway ends."""
+        try:
+            if not await _finished(events(stream), self._services.ending):
+                await stream.write(_GOES_ON)
+        except QuorateError as error:
+            await stream.fail(error)
+        except Exception:  # noqa: BLE001 - the response has begun; the caller gets a plain error in it
+            _log.exception("request %s met a fault of ours", request_id)
+            await stream.fail(internal_error())
+        await stream.end()
 
 
 async def _finished(work: Coroutine[Any, Any, None], ending: asyncio.Event) -> bool:
@@ -212,6 +231,13 @@ async def _finished(work: Coroutine[Any, Any, None], ending: asyncio.Event) -> b
         if working.done():
             await working
         return working.done()
+
+
+def _cut_off() -> Overloaded:
+    return Overloaded(
+        "the gateway shut down before the answer was complete; look whether it was done, or ask another one",
+        retry_after_s=1,
+    )
 
 
 def _query(request: Request, route: Route) -> Any:

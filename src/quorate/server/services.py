@@ -34,7 +34,8 @@ class Services:
 
     `keys` `None` means that no key is needed, `budgets` `None` that there are none. `draining` is set by SIGTERM: what
     runs is finished, nothing new begins; `ending` is set soon after, and ends the streams that only follow something.
-    `in_flight` counts the calls under way. `settings` are the gateway's own.
+    `in_flight` counts the calls under way, `other_work` what other routes have to finish. `settings` are the gateway's
+    own.
     `flows` are `None` where there is no folder with any, `flow_runs` the runs that this process works at. `gates` are
     those before the providers. `trust` is what is known of models.
     `render_metrics` gives the text of the metrics and its content type. `storage_check` is the look at the database
@@ -64,6 +65,7 @@ class Services:
     draining: bool = False
     ending: asyncio.Event = field(default_factory=asyncio.Event)
     storage_check: asyncio.Future[str] | None = None
+    other_work: int = 0
     _in_flight: int = 0
     _providers: dict[str, str] = field(default_factory=dict[str, str])
 
@@ -71,6 +73,11 @@ class Services:
     def in_flight(self) -> int:
         """How many calls are under way."""
         return self._in_flight
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way that a drain waits for."""
+        return self._in_flight > 0 or self.other_work > 0
 
     def enter(self) -> None:
         """A call begins."""

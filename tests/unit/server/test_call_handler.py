@@ -235,19 +235,24 @@ async def test_a_caller_who_leaves_ends_the_work_and_pays_for_it(stream: bool) -
     assert not exchange.answer.complete
 
 
-async def test_who_reads_slowly_when_the_gateway_ends_keeps_no_record_waiting() -> None:
+async def test_who_reads_slowly_when_the_gateway_ends_is_recorded_when_the_server_closes_the_connection() -> None:
     services = services_of({"m": ScriptedModel("m", priced(pieces=("a", "b"), gap_s=60))})
     exchange = Exchange(json.dumps(chat_body(stream=True)).encode())
+    waiting, closed = asyncio.Event(), asyncio.Event()
 
     async def send(message: Message) -> None:
         if services.draining:
-            await asyncio.sleep(60)
+            waiting.set()
+            await closed.wait()
+            return
         await exchange.send(message)
 
     task = asyncio.ensure_future(Gateway(services)(scope_of("POST", CHAT, JSON), exchange.receive, send))
     await exchange.wrote()
     services.draining = True
     task.cancel()
+    await asyncio.wait_for(waiting.wait(), 5)
+    closed.set()
     await asyncio.wait_for(task, 5)
     (run,) = runs_of(services)
     assert (run.status, run.state, run.error_code) == (200, State.FAILED, "overloaded")
