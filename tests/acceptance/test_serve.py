@@ -10,7 +10,7 @@ import socket
 import sqlite3
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +18,7 @@ import pytest
 
 from gateway_site import BEHAVIOURS, chat, config_of
 from patience import until, until_it
+from hanging_relay import HangingRelay
 from private_server import free_port
 from quorate.upstream import UpstreamServer
 from raw_client import RawClient, Reply, client
@@ -396,3 +397,33 @@ async def test_killed_in_mid_write(tmp_path: Path) -> None:
             assert shown is None or len(shown["run"]["branches"]) == 3
             assert (await ask(found, "POST", CHAT, chat("plain"))).status == 200
     assert BEHAVIOURS["plain"] == "fast"
+
+
+def unwritten(folder: Path) -> list[str]:
+    """The runs that wait for the next start."""
+    (file,) = folder.rglob("unwritten-*.jsonl")
+    return [json.loads(line)["id"] for line in file.read_text().splitlines()]
+
+
+async def test_a_database_that_hangs_keeps_neither_numbers_nor_the_end(tmp_path: Path, postgres_url: str) -> None:
+    relay = HangingRelay(postgres_url)
+    async with relay.serving(), UpstreamServer(api_key=UPSTREAM_KEY) as upstream, AsyncExitStack() as stack:
+        write_config(tmp_path, upstream.url, "server: { drain_s: 0.1 }\nstorage: { url: env:DATABASE }\n")
+        found = await stack.enter_async_context(serving(tmp_path, DATABASE=relay.url))
+        async with asyncio.timeout(TIMEOUT_S):
+            many = range(40)  # more than there are threads
+            waiting = [await stack.enter_async_context(client(found.url, found.key)) for _ in many]
+            # The first time it answers, and some connections to it stay open: nothing tells that these hang later.
+            await asyncio.gather(*(one.ask("GET", "/api/v1/runs") for one in waiting))
+            relay.hang()
+            for one in waiting:
+                await one.send("GET", "/api/v1/runs")
+            reply = await ask(found, "POST", CHAT, chat("plain"))
+            assert reply.status == 200
+            assert (await ask(found, "GET", "/readyz")).status == 503
+            numbers = await ask(found, "GET", "/metrics")
+            assert (numbers.status, b"quorate_records_waiting 1.0" in numbers.body) == (200, True)
+            found.tell(signal.SIGTERM)
+            assert {(await one.reply()).status for one in waiting} == {503}
+            assert await found.ended() == 0
+    assert unwritten(tmp_path) == [reply.headers["x-quorate-run-id"]]

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import threading
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from hmac import compare_digest
@@ -15,6 +14,7 @@ from quorate.access.lockout import Lockout
 from quorate.access.permission import Scope
 from quorate.access.principal import Principal
 from quorate.core.clock import Clock
+from quorate.core.daemon_threads import DaemonThreads
 from quorate.core.errors import RateLimited, Unauthenticated
 from quorate.storage.errors import StorageUnavailable
 from quorate.storage.rows import KeyRow, TenantRow
@@ -113,7 +113,7 @@ class KeyRing:
 
         In a thread of its own: those that everybody shares may all be waiting for something slow.
         """
-        loop, own_thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "quorate-keys")
+        loop, own_thread = asyncio.get_running_loop(), DaemonThreads(1, "quorate-keys")
         try:
             while True:
                 await self._look(loop.run_in_executor(own_thread, self.refresh))

@@ -18,7 +18,7 @@ LOOK_EVERY_S: Final = 5.0
 _LONGEST_PAUSE_S = 30.0
 #: Of the time, a tenth at most goes into learning.
 _PAUSES = 9.0
-_JOIN_S = 10.0
+_JOIN_S = 1.0
 
 
 class Labels(Protocol):
@@ -54,7 +54,7 @@ class LabelFollower:
         self._thread.start()
 
     def close(self) -> None:
-        """End the thread. Blocking: a reading that is under way is finished."""
+        """End the thread. Blocking, for a second at most: a reading that takes longer is left to itself."""
         self._ending.set()
         if self._thread.is_alive():
             self._thread.join(_JOIN_S)

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import random
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from quorate.config.server_section import Auth
 from quorate.config.storage_section import BudgetsKept, RetentionSection
 from quorate.config.telemetry_section import LogLevel, TracingSection
 from quorate.core.clock import Clock, SystemClock
+from quorate.core.daemon_threads import in_own_thread
 from quorate.core.errors import Conflict
 from quorate.core.secret import Secret
 from quorate.core.tasks import background
@@ -280,19 +281,20 @@ async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services
     """Run what works beside the requests; on leaving, flush the records and close everything."""
     services = opened.services
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(asyncio.to_thread, opened.logs.close, _FLUSH_S)  # last: the others log while they end
+        # Each that blocks in a thread of its own: those that all share may be waiting for a database that hangs.
+        stack.push_async_callback(in_own_thread, opened.logs.close, _FLUSH_S)  # last: the others log while they end
         stack.push_async_callback(opened.built.close)
-        stack.push_async_callback(asyncio.to_thread, services.database.close)
-        stack.push_async_callback(asyncio.to_thread, opened.labels.close)
+        stack.push_async_callback(in_own_thread, services.database.close)
+        stack.push_async_callback(in_own_thread, opened.labels.close)
         if services.trust.learns_from is not LearnFrom.OFF:
             opened.labels.start()
         stack.push_async_callback(services.limiter.close)
         if services.budgets is not None:
-            stack.push_async_callback(services.budgets.close)
+            stack.push_async_callback(_closed, "budgets", services.budgets.close)
         if services.tracing is not None:
-            stack.push_async_callback(asyncio.to_thread, services.tracing.close, _FLUSH_S)
+            stack.push_async_callback(in_own_thread, services.tracing.close, _FLUSH_S)
         # Before the traces: a collector that does not answer takes its time, and the process may be killed meanwhile.
-        stack.push_async_callback(asyncio.to_thread, services.writer.close, _FLUSH_S)
+        stack.push_async_callback(in_own_thread, services.writer.close, _FLUSH_S)
         if services.keys is not None:
             await stack.enter_async_context(background(services.keys.watch()))
         await stack.enter_async_context(background(services.limiter.watch()))
@@ -300,7 +302,7 @@ async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services
             stack.push_async_callback(opened.circuits.close)
             await stack.enter_async_context(background(opened.circuits.watch()))
         if services.flows is not None:
-            stack.push_async_callback(services.flows.close)
+            stack.push_async_callback(_closed, "flows", services.flows.close)
             work = None if services.flow_runs is None else services.flow_runs.work
             await stack.enter_async_context(services.flows.serving(work))
         stack.push_async_callback(opened.webhooks.close)
@@ -311,6 +313,15 @@ async def running(opened: Opened, settings: Settings) -> AsyncGenerator[Services
             await stack.enter_async_context(background(services.budgets.watch()))
         await stack.enter_async_context(background(_purge(services, settings)))
         yield services
+
+
+async def _closed(what: str, close: Callable[[], Awaitable[None]]) -> None:
+    """Close what may have to wait for a database, for so long only as records wait for it."""
+    try:
+        async with asyncio.timeout(_FLUSH_S):
+            await close()
+    except TimeoutError:
+        _log.warning("the %s were not closed within %g s; they are left as they are", what, _FLUSH_S)
 
 
 async def _purge(services: Services, settings: Settings) -> None:

@@ -1,12 +1,12 @@
 """Whether the process lives, whether it can work, and its metrics."""
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 
 from quorate.access.permission import Permission
 from quorate.config.telemetry_section import MetricsAccess
+from quorate.core.daemon_threads import DaemonThreads, in_own_thread
 from quorate.core.errors import NotFound
 from quorate.server.route import Answer, Exchange, Route
 from quorate.server.services import Services
@@ -42,7 +42,7 @@ async def _storage(services: Services) -> str:
     check = services.storage_check
     if check is None or check.done():
         # Its own thread: those that all others share may be busy with long lists of runs.
-        own_thread = ThreadPoolExecutor(1, "quorate-ready")
+        own_thread = DaemonThreads(1, "quorate-ready")
         loop = asyncio.get_running_loop()
         check = services.storage_check = loop.run_in_executor(own_thread, _look_at, services.database)
         own_thread.shutdown(wait=False)  # ends when the look does
@@ -62,11 +62,14 @@ def _look_at(database: Database) -> str:
 
 
 async def metrics(exchange: Exchange) -> Answer:
-    """Return the metrics in Prometheus' text format."""
+    """Return the metrics in Prometheus' text format.
+
+    In a thread of its own: while a database hangs all others may wait for it, and that is when numbers are wanted.
+    """
     found = exchange.services.render_metrics
     if found is None:
         raise NotFound("metrics are switched off (telemetry.metrics.enabled)")
-    body, content_type = await asyncio.to_thread(found)
+    body, content_type = await in_own_thread(found)
     return Answer(value=body, content_type=content_type)
 
 

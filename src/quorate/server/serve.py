@@ -18,6 +18,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from quorate.config.load import Settings, load_settings
 from quorate.config.server_section import Auth
+from quorate.core.daemon_threads import DaemonThreads
 from quorate.core.errors import Misconfigured
 from quorate.core.listening import cannot_listen, is_loopback
 from quorate.core.secret import Secret
@@ -127,6 +128,9 @@ def _end_with_parent(server: DrainingServer) -> None:
 
 
 async def _serve(opened: Opened, settings: Settings, listener: socket.socket, tell: Callable[[], None] | None) -> None:
+    # As many as Python's own; but the process can end while a database that hangs keeps some of them.
+    shared = DaemonThreads(min(32, (os.cpu_count() or 1) + 4), "quorate-shared")
+    asyncio.get_running_loop().set_default_executor(shared)
     async with running(opened, settings) as services:
         # What exists now lives as long as the process; without it the collector has little to look through, and the
         # tail of the latencies is shorter.
