@@ -307,6 +307,15 @@ async def test_workers(tmp_path: Path) -> None:
         write_config(tmp_path, upstream.url)
         async with serving(tmp_path, "--workers", "2") as found, asyncio.timeout(TIMEOUT_S):
             for _ in range(4):
+async def test_ctrl_c_at_the_start_is_quiet(tmp_path: Path) -> None:
+    """Also for workers that have not begun yet, and get it from the terminal all the same."""
+    async with serving(tmp_path, "--workers", "2") as found:
+        await until(lambda: len(children(found.process.pid)) == 2)
+        os.killpg(found.process.pid, signal.SIGINT)
+        assert await found.ended() == 0
+    assert "Traceback" not in await asyncio.to_thread((tmp_path / LOG).read_text)
+
+
                 assert (await ask(found, "POST", CHAT, chat("plain"))).status == 200
             await until(lambda: len(children(found.process.pid)) == 2 and len(found.runs()) == 4)
             first = children(found.process.pid)

@@ -29,7 +29,7 @@ from quorate.server.guarded_protocol import GuardedProtocol
 from quorate.server.open_files import raise_open_files, warn_of_few_open_files
 from quorate.server.router import App
 from quorate.server.services import Services
-from quorate.server.workers import supervise
+from quorate.server.workers import hear, supervise
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -102,7 +102,7 @@ def _close(opened: Opened) -> None:
 
 def run_worker(options: ServeOptions, listener: socket.socket, metrics_folder: Path) -> None:
     """Run one of several processes, which drains and ends when the one that started it is gone."""
-    os.setsid()  # Ctrl-C at a terminal is for the supervisor, who passes it on: twice would mean at once
+    hear()
     settings = options.settings()
     opened = open_gateway(settings, metrics_folder=metrics_folder)
     _run(opened, settings, listener, None)

@@ -2,9 +2,11 @@
 
 import logging
 import multiprocessing
+import os
 import signal
 import time
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -65,5 +67,22 @@ class Workers:
                 time.sleep(1.0)
         while len(self._started_s) < self._count and not self._stopping:
             process = self._context.Process(target=self._run, args=self._arguments)
-            process.start()
+            _start_deaf(process)
             self._started_s[process] = time.monotonic()
+
+
+def hear() -> None:
+    """Begin a worker: Ctrl-C at a terminal is for the supervisor, who passes it on; twice would mean at once."""
+    os.setsid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # forgets the one that came before, until the server heeds it
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _start_deaf(process: "BaseProcess") -> None:
+    """Start a process that hears no Ctrl-C until it has begun, two seconds later; ours is heard when it is started."""
+    resource_tracker.ensure_running()  # `start` would do so, and let signals through again
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        process.start()
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
