@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from gateway_site import BEHAVIOURS, chat, config_of
 from patience import until, until_it
@@ -306,6 +307,28 @@ async def test_workers(tmp_path: Path) -> None:
     async with UpstreamServer(api_key=UPSTREAM_KEY) as upstream:
         write_config(tmp_path, upstream.url)
         async with serving(tmp_path, "--workers", "2") as found, asyncio.timeout(TIMEOUT_S):
+async def test_ctrl_c_at_the_start_is_quiet(tmp_path: Path) -> None:
+    """Also for workers that have not begun yet, and get it from the terminal all the same."""
+    async with serving(tmp_path, "--workers", "2") as found:
+        await until(lambda: len(children(found.process.pid)) == 2)
+        os.killpg(found.process.pid, signal.SIGINT)
+        assert await found.ended() == 0
+    assert "Traceback" not in await asyncio.to_thread((tmp_path / LOG).read_text)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_metrics_come_in_the_format_that_is_asked_for(tmp_path: Path, workers: str) -> None:
+    async with serving(tmp_path, "--workers", workers) as found, client(found.url, found.key) as scraper:
+        async with asyncio.timeout(TIMEOUT_S):
+            plain = await scraper.ask("GET", "/metrics")
+            asked = {"accept": "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"}
+            modern = await scraper.ask("GET", "/metrics", headers=asked)
+    assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert modern.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    families = {family.name for family in text_string_to_metric_families(modern.body.decode())}
+    assert "quorate_records_written" in families
+
+
             for _ in range(4):
 async def test_ctrl_c_at_the_start_is_quiet(tmp_path: Path) -> None:
     """Also for workers that have not begun yet, and get it from the terminal all the same."""

@@ -62,14 +62,14 @@ def _look_at(database: Database) -> str:
 
 
 async def metrics(exchange: Exchange) -> Answer:
-    """Return the metrics in Prometheus' text format.
+    """Return the metrics in the format that is asked for.
 
     In a thread of its own: while a database hangs all others may wait for it, and that is when numbers are wanted.
     """
     found = exchange.services.render_metrics
     if found is None:
         raise NotFound("metrics are switched off (telemetry.metrics.enabled)")
-    body, content_type = await in_own_thread(found)
+    body, content_type = await in_own_thread(found, exchange.headers.get("accept", ""))
     return Answer(value=body, content_type=content_type)
 
 
@@ -98,7 +98,7 @@ def routes(access: MetricsAccess) -> tuple[Route, ...]:
             method="GET",
             path="/metrics",
             handler=metrics,
-            summary="Metrics in Prometheus' text format",
+            summary="Metrics in Prometheus' text format, or in OpenMetrics",
             permission=None if access is MetricsAccess.OPEN else Permission.METRICS_READ,
             tag="operations",
         ),

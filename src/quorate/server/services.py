@@ -38,8 +38,8 @@ class Services:
     own.
     `flows` are `None` where there is no folder with any, `flow_runs` the runs that this process works at. `gates` are
     those before the providers. `trust` is what is known of models.
-    `render_metrics` gives the text of the metrics and its content type. `storage_check` is the look at the database
-    that is under way, or the last one.
+    `render_metrics` gives the text of the metrics and its content type, for whom the header `Accept` describes.
+    `storage_check` is the look at the database that is under way, or the last one.
     """
 
     settings: ServerSection
@@ -59,7 +59,7 @@ class Services:
     metrics: CallMetrics | None = None
     metrics_access: MetricsAccess = MetricsAccess.KEY
     tracing: Tracing | None = None
-    render_metrics: Callable[[], tuple[bytes, str]] | None = None
+    render_metrics: Callable[[str], tuple[bytes, str]] | None = None
     request_log: RequestLog | None = None
     keeps_texts: bool = False
     draining: bool = False
