@@ -22,7 +22,8 @@ HEAD = f"""# Metrics and spans
 ## Metrics
 
 At `/metrics`, in Prometheus' text format, or in OpenMetrics for whoever asks for it. With several workers behind one
-port every answer is the sum of all workers; what a worker counted before it died stays in the sum.
+port every answer is the sum of all workers; what a worker counted before it died stays in the sum, up to its last
+second.
 
 Labels are bounded. `model` and `provider` are names of your configuration; whatever else a caller asks for is `other`.
 A worker has at most {MAX_SERIES:,} series (a bucket of a histogram is one); what comes after that counts as `other`
