@@ -176,6 +176,13 @@ async def test_what_a_person_sees(tmp_path: Path) -> None:
     assert process.returncode == 0
 
 
+async def test_without_a_home_where_the_database_needs_none(tmp_path: Path) -> None:
+    (tmp_path / "quorate.yaml").write_text("version: 1\nstorage: { url: 'sqlite:///here.db' }\n")
+    async with serving(tmp_path, HOME="") as found:
+        assert (await ask(found, "GET", "/v1/models")).status == 200
+    assert (tmp_path / "here.db").exists()
+
+
 async def test_without_keys_only_here(tmp_path: Path) -> None:
     for host in ("0.0.0.0", "::", "192.0.2.1", "example.test"):
         code, _, err = await said(tmp_path, "--no-auth", "--host", host)

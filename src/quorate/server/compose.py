@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -92,18 +92,19 @@ def open_gateway(settings: Settings, *, clock: Clock | None = None, metrics_fold
     """
     clock = clock or SystemClock()
     built = build(settings)
-    database = Database.open(database_url(settings), clock=clock)
-    try:
-        opened = _opened(settings, built, database, clock, metrics_folder)
-    except BaseException:
-        database.close()
-        raise
-    if opened.services.flows is not None:
-        _offer_flows(opened.services, opened.services.flows)
+    with ExitStack() as undo:
+        logs = start_logs(settings, built)  # first: whatever is opened may have something to say
+        undo.callback(logs.close, 1.0)
+        database = Database.open(database_url(settings), clock=clock)
+        undo.callback(database.close)
+        opened = _opened(settings, built, logs, database, clock, metrics_folder)
+        undo.pop_all()
     return opened
 
 
-def _opened(settings: Settings, built: Built, database: Database, clock: Clock, metrics_folder: Path | None) -> Opened:
+def _opened(
+    settings: Settings, built: Built, logs: Logs, database: Database, clock: Clock, metrics_folder: Path | None
+) -> Opened:
     config = settings.config
     keys = KeyRing(database.keys, clock) if config.server.auth is Auth.KEYS else None
     limits = config.rate_limits
@@ -128,7 +129,7 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
             queue_size=config.storage.queue_size,
             redact=Redactor(built.secrets) if retention.redact else None,
             clock=clock,
-            spill=database.spill(data_folder(settings.environ)),
+            spill=database.spill(None if database.file is not None else data_folder(settings.environ)),
         ),
         clock=clock,
         relays=Relays(built.catalog),
@@ -141,19 +142,20 @@ def _opened(settings: Settings, built: Built, database: Database, clock: Clock, 
         tracing=_tracing(config.telemetry.tracing, built),
         keeps_texts=retention.texts,
     )
-    logs = start_logs(settings, built)
     if services.metrics is not None:
         _watch(services, services.metrics, logs)
         shared = services.metrics if metrics_folder is None else SharedMetrics(services.metrics, metrics_folder)
         services.render_metrics = shared.render
     if config.telemetry.logs.requests and config.telemetry.logs.level in _TELLS_REQUESTS:
         services.request_log = RequestLog(logs, clock)
+    if services.flows is not None:
+        _offer_flows(services, services.flows)
+    circuits = None if redis_url is None else _shared_circuits(redis_url, built.gates, clock)
     first_key = None
     if keys is not None:
         # When nothing can fail any more: a key that was made and not shown is lost, and no other would be made.
         first_key = first_admin_key(database, clock)
         keys.refresh()
-    circuits = None if redis_url is None else _shared_circuits(redis_url, built.gates, clock)
     return Opened(
         services=services,
         built=built,

@@ -1,6 +1,7 @@
 """From settings to services, and what runs beside the requests."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from quorate.access.principal import OPERATOR
 from quorate.config.load import Settings, load_settings
 from quorate.core.clock import SystemClock
 from quorate.core.errors import Misconfigured
+from quorate.server import compose
 from quorate.server.compose import Opened, first_admin_key, open_gateway, running
 from quorate.storage.writer import RunWriter
 from quorate.telemetry import names
@@ -64,6 +66,30 @@ def test_a_start_that_fails_leaves_the_first_key_to_the_next(tmp_path: Path) -> 
     opened = open_gateway(settings(tmp_path))
     assert opened.first_key is not None
     close(opened)
+
+
+def test_what_is_said_at_the_start_is_a_log_line_like_any_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Speaking(RunWriter):
+        """One that finds something amiss at once."""
+
+        def __init__(self, *given: Any, **more: Any) -> None:
+            logging.getLogger("quorate").error("something is amiss")
+            super().__init__(*given, **more)
+
+    logging.getLogger().handlers.clear()  # those of pytest: without any, Python prints the bare text
+    monkeypatch.setattr(compose, "RunWriter", Speaking)
+    close(open_gateway(settings(tmp_path, telemetry__logs__format="json")))
+    (line,) = map(json.loads, capsys.readouterr().err.splitlines())
+    assert (line["level"], line["event"]) == ("error", "something is amiss")
+
+
+def test_a_start_that_fails_lets_go_of_the_log(tmp_path: Path) -> None:
+    before = logging.getLogger().handlers[:]
+    with pytest.raises(Misconfigured):
+        open_gateway(settings(tmp_path, rate_limits__redis="env:NOWHERE"))
+    assert logging.getLogger().handlers == before
 
 
 def test_without_authentication_there_is_no_key(tmp_path: Path) -> None:
