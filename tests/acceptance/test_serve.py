@@ -18,8 +18,8 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from gateway_site import BEHAVIOURS, chat, config_of
-from patience import until, until_it
 from hanging_relay import HangingRelay
+from patience import until, until_it
 from private_server import free_port
 from quorate.upstream import UpstreamServer
 from raw_client import RawClient, Reply, client
@@ -74,16 +74,16 @@ def log_of(folder: Path) -> IO[bytes]:
 
 
 async def start(
-    folder: Path, *arguments: str, program: Sequence[str] = QUORATE, **more: str
+    folder: Path, *arguments: str, program: Sequence[str] = QUORATE, out: Path | None = None, **more: str
 ) -> asyncio.subprocess.Process:
-    with log_of(folder) as log:
+    with log_of(folder) as log, contextlib.ExitStack() as opened:
         return await asyncio.create_subprocess_exec(
             *program,
             "serve",
             *arguments,
             cwd=folder,
             env=environment(folder, **more),
-            stdout=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE if out is None else opened.enter_context(out.open("wb")),
             stderr=log,
             start_new_session=True,
         )
@@ -174,6 +174,25 @@ async def test_what_a_person_sees(tmp_path: Path) -> None:
     assert b"Admin key, shown this once:\n  qk_" in seen
     assert b": simulated models)" in seen
     assert process.returncode == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_a_first_key_that_could_not_be_told_is_not_the_last(tmp_path: Path, workers: str) -> None:
+    process = await start(tmp_path, "--port", "0", "--workers", workers, out=Path("/dev/full"))
+    async with asyncio.timeout(TIMEOUT_S):
+        assert await process.wait() == 1
+    async with serving(tmp_path) as found:
+        assert (await ask(found, "GET", "/v1/models")).status == 200
+        (key,) = (await ask(found, "GET", "/api/v1/keys")).json["data"]
+        assert found.key.startswith(key["prefix"])
+
+
+async def test_of_several_that_start_together_one_tells_the_first_key(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack, asyncio.TaskGroup() as group:
+        starts = [group.create_task(stack.enter_async_context(serving(tmp_path))) for _ in range(3)]
+        found = await asyncio.gather(*starts)
+        assert [bool(one.key) for one in found].count(True) == 1
 
 
 async def test_without_a_home_where_the_database_needs_none(tmp_path: Path) -> None:
@@ -288,6 +307,28 @@ async def test_ctrl_c_with_workers_is_one_signal_to_each(tmp_path: Path) -> None
     assert [run["status"] for run in found.runs()] == [200]
 
 
+async def test_ctrl_c_at_the_start_is_quiet(tmp_path: Path) -> None:
+    """Also for workers that have not begun yet, and get it from the terminal all the same."""
+    async with serving(tmp_path, "--workers", "2") as found:
+        await until(lambda: len(children(found.process.pid)) == 2)
+        os.killpg(found.process.pid, signal.SIGINT)
+        assert await found.ended() == 0
+    assert "Traceback" not in await asyncio.to_thread((tmp_path / LOG).read_text)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_metrics_come_in_the_format_that_is_asked_for(tmp_path: Path, workers: str) -> None:
+    async with serving(tmp_path, "--workers", workers) as found, client(found.url, found.key) as scraper:
+        async with asyncio.timeout(TIMEOUT_S):
+            plain = await scraper.ask("GET", "/metrics")
+            asked = {"accept": "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"}
+            modern = await scraper.ask("GET", "/metrics", headers=asked)
+    assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
+    assert modern.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
+    families = {family.name for family in text_string_to_metric_families(modern.body.decode())}
+    assert "quorate_records_written" in families
+
+
 def children(process: int) -> list[int]:
     """The processes that a process started to serve."""
     found = Path(f"/proc/{process}/task/{process}/children").read_text().split()
@@ -314,38 +355,7 @@ async def test_workers(tmp_path: Path) -> None:
     async with UpstreamServer(api_key=UPSTREAM_KEY) as upstream:
         write_config(tmp_path, upstream.url)
         async with serving(tmp_path, "--workers", "2") as found, asyncio.timeout(TIMEOUT_S):
-async def test_ctrl_c_at_the_start_is_quiet(tmp_path: Path) -> None:
-    """Also for workers that have not begun yet, and get it from the terminal all the same."""
-    async with serving(tmp_path, "--workers", "2") as found:
-        await until(lambda: len(children(found.process.pid)) == 2)
-        os.killpg(found.process.pid, signal.SIGINT)
-        assert await found.ended() == 0
-    assert "Traceback" not in await asyncio.to_thread((tmp_path / LOG).read_text)
-
-
-@pytest.mark.parametrize("workers", ["1", "2"])
-async def test_metrics_come_in_the_format_that_is_asked_for(tmp_path: Path, workers: str) -> None:
-    async with serving(tmp_path, "--workers", workers) as found, client(found.url, found.key) as scraper:
-        async with asyncio.timeout(TIMEOUT_S):
-            plain = await scraper.ask("GET", "/metrics")
-            asked = {"accept": "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5"}
-            modern = await scraper.ask("GET", "/metrics", headers=asked)
-    assert plain.headers["content-type"].startswith("text/plain; version=0.0.4")
-    assert modern.headers["content-type"].startswith("application/openmetrics-text; version=1.0.0")
-    families = {family.name for family in text_string_to_metric_families(modern.body.decode())}
-    assert "quorate_records_written" in families
-
-
             for _ in range(4):
-async def test_ctrl_c_at_the_start_is_quiet(tmp_path: Path) -> None:
-    """Also for workers that have not begun yet, and get it from the terminal all the same."""
-    async with serving(tmp_path, "--workers", "2") as found:
-        await until(lambda: len(children(found.process.pid)) == 2)
-        os.killpg(found.process.pid, signal.SIGINT)
-        assert await found.ended() == 0
-    assert "Traceback" not in await asyncio.to_thread((tmp_path / LOG).read_text)
-
-
                 assert (await ask(found, "POST", CHAT, chat("plain"))).status == 200
             await until(lambda: len(children(found.process.pid)) == 2 and len(found.runs()) == 4)
             first = children(found.process.pid)

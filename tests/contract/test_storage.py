@@ -383,6 +383,26 @@ def test_of_two_rotations_at_once_one_succeeds(database: Database) -> None:
     assert database.keys.count() == 2
 
 
+def test_of_several_first_keys_at_once_one_is_made(url: str) -> None:
+    at_once = threading.Barrier(6)
+
+    def start(number: int) -> bool:
+        with Database.open(url, clock=CLOCK) as database:
+            at_once.wait()
+            return database.keys.add_first(key(f"key_{number}"), tenant())
+
+    with ThreadPoolExecutor(6) as threads:
+        assert sum(threads.map(start, range(6))) == 1
+    with Database.open(url, clock=CLOCK) as database:
+        (found,) = database.keys.page(ALL_TENANTS, 10)
+        assert not database.keys.add_first(key("key_late"), tenant())
+        database.keys.take_back(B, found.id)
+        assert database.keys.count() == 1
+        database.keys.take_back(A, found.id)
+        assert database.keys.count() == 0
+        assert database.keys.add_first(key("key_late"), tenant()), "the tenant is there already"
+
+
 def test_every_write_to_keys_and_tenants_changes_the_generation(database: Database) -> None:
     writes: list[Callable[[], object]] = [
         lambda: database.tenants.add(tenant()),
@@ -390,6 +410,9 @@ def test_every_write_to_keys_and_tenants_changes_the_generation(database: Databa
         lambda: database.keys.replace(A, KeyId("key_1"), key("key_2"), NOW),
         lambda: database.keys.revoke(A, KeyId("key_2"), NOW),
         lambda: database.tenants.update(A, disabled_at=NOW),
+        lambda: database.keys.take_back(A, KeyId("key_1")),
+        lambda: database.keys.take_back(A, KeyId("key_2")),
+        lambda: database.keys.add_first(key("key_3"), tenant()),
     ]
     seen = [database.keys.generation()]
     for write in writes:
@@ -431,6 +454,7 @@ def test_another_tenants_things_do_not_exist(database: Database) -> None:
 #: Public methods that take no scope, and why that is right.
 WITHOUT_SCOPE = {
     "KeyStore.add": "the row names its tenant",
+    "KeyStore.add_first": "the row names its tenant",
     "KeyStore.cursor": "the row was given out already",
     "KeyStore.live": "the workers check every tenant's keys",
     "KeyStore.generation": "a counter of the whole database",

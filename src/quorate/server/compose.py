@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
@@ -15,7 +15,7 @@ from quorate.access.budget_notice import BudgetNotice
 from quorate.access.budgets import Budgets
 from quorate.access.key_ring import KeyRing
 from quorate.access.local_budgets import LocalBudgets
-from quorate.access.mint import mint
+from quorate.access.mint import Minted, mint
 from quorate.access.permission import Scope
 from quorate.access.principal import OPERATOR
 from quorate.access.rate_limiter import RateLimiter
@@ -30,8 +30,6 @@ from quorate.config.storage_section import BudgetsKept, RetentionSection
 from quorate.config.telemetry_section import LogLevel, TracingSection
 from quorate.core.clock import Clock, SystemClock
 from quorate.core.daemon_threads import in_own_thread
-from quorate.core.errors import Conflict
-from quorate.core.secret import Secret
 from quorate.core.tasks import background
 from quorate.engine.label_follower import LabelFollower
 from quorate.engine.learned_trust import LearnFrom
@@ -78,7 +76,7 @@ class Opened:
     services: Services
     built: Built
     logs: Logs
-    first_key: Secret | None
+    first_key: Minted | None
     webhooks: Webhooks
     labels: LabelFollower
     circuits: "SharedCircuits | None" = None
@@ -267,15 +265,13 @@ def _watch(services: Services, metrics: CallMetrics, logs: Logs) -> None:
         metrics.watch(names.KEYS, lambda: len(keys))
 
 
-def first_admin_key(database: Database, clock: Clock) -> Secret | None:
-    """Make the operator's tenant and its first admin key if there is no key at all; return the key's text."""
+def first_admin_key(database: Database, clock: Clock) -> Minted | None:
+    """Make the operator's tenant and its first admin key if there is no key at all; of several processes, one does."""
     if database.keys.count():
         return None
-    with suppress(Conflict):
-        database.tenants.add(TenantRow(id=OPERATOR, name="operator", created_at=clock.now()))
     minted = mint(clock, tenant=OPERATOR, name="first admin key", scopes=frozenset({Scope.ADMIN}))
-    database.keys.add(minted.row)
-    return minted.secret
+    tenant = TenantRow(id=OPERATOR, name="operator", created_at=clock.now())
+    return minted if database.keys.add_first(minted.row, tenant) else None
 
 
 @asynccontextmanager

@@ -8,6 +8,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -30,6 +31,7 @@ from quorate.server.open_files import raise_open_files, warn_of_few_open_files
 from quorate.server.router import App
 from quorate.server.services import Services
 from quorate.server.workers import hear, supervise
+from quorate.storage.errors import StorageUnavailable
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -78,20 +80,42 @@ def serve(options: ServeOptions, told: Callable[[Listening], None]) -> None:
     opened = open_gateway(settings)
     warn_of_few_open_files()
     listening = _listening(opened, settings, listener)
+    known = False
 
     def tell() -> None:
         """Say it when signals are heeded: whoever reads it may send one at once."""
+        nonlocal known
         told(listening)
+        known = True
 
-    if server.workers > 1:
-        _close(opened)
-        try:
-            with tempfile.TemporaryDirectory(prefix="quorate-metrics-") as folder:
-                supervise(run_worker, (options, listener, Path(folder)), server.workers, tell)
-        finally:
-            opened.logs.close(1.0)  # last: what it tells of its workers is a line like any other
-    else:
-        _run(opened, settings, listener, tell)
+    try:
+        if server.workers > 1:
+            _supervise(options, opened, listener, server.workers, tell)
+        else:
+            _run(opened, settings, listener, tell)
+    finally:
+        if not known:
+            _take_back_first_key(opened)
+
+
+def _supervise(
+    options: ServeOptions, opened: Opened, listener: socket.socket, workers: int, tell: Callable[[], None]
+) -> None:
+    _close(opened)
+    try:
+        with tempfile.TemporaryDirectory(prefix="quorate-metrics-") as folder:
+            supervise(run_worker, (options, listener, Path(folder)), workers, tell)
+    finally:
+        opened.logs.close(1.0)  # last: what it tells of its workers is a line like any other
+
+
+def _take_back_first_key(opened: Opened) -> None:
+    """Have the next start make another one, if nobody could be told this one."""
+    if opened.first_key is None:
+        return
+    row, database = opened.first_key.row, opened.services.database
+    with database, suppress(StorageUnavailable):  # connects again if it was closed already
+        database.keys.take_back(row.tenant, row.id)
 
 
 def _close(opened: Opened) -> None:
@@ -220,7 +244,7 @@ def _listening(opened: Opened, settings: Settings, listener: socket.socket) -> L
     cards = opened.built.catalog.cards()
     return Listening(
         url=f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}",
-        first_key=opened.first_key,
+        first_key=None if opened.first_key is None else opened.first_key.secret,
         models=tuple(card.name for card in cards),
         simulated=bool(cards) and all(card.simulated for card in cards),
         database=opened.services.database.url_for_display,

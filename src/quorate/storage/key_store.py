@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, literal, or_, select, tuple_, update
+from sqlalchemy import Connection, RowMapping, delete, func, insert, literal, or_, select, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from quorate.core.errors import Conflict, NotFound
@@ -15,7 +15,7 @@ from quorate.storage.generation import bump, read_generation
 from quorate.storage.rows import KeyRow, TenantRow
 from quorate.storage.schema import keys, tenants
 from quorate.storage.scope import Scope, within
-from quorate.storage.tenant_store import allowance_of, allowance_values, tenant_row
+from quorate.storage.tenant_store import allowance_of, allowance_values, tenant_row, tenant_values
 
 #: Everything but the digest: only `live` reads it.
 _SHOWN = [column for column in keys.c if column.name != "digest"]
@@ -42,6 +42,26 @@ class KeyStore:
                 _insert(connection, row)
         except IntegrityError:
             raise Conflict(f"there is a key {row.id!r} already; make a new one", param="id") from None
+
+    def add_first(self, row: KeyRow, tenant: TenantRow) -> bool:
+        """Add a key if there is none at all, with its tenant if that is missing; return whether it was added.
+
+        Of several processes that do so at the same time, one adds its key.
+        """
+        with told("add the key"), self._connections.writing() as connection:
+            bump(connection)  # first: who writes the same row waits here, and then sees what the other has done
+            if connection.execute(select(literal(1)).select_from(keys).limit(1)).first() is not None:
+                return False
+            if connection.execute(select(literal(1)).where(tenants.c.id == tenant.id)).first() is None:
+                connection.execute(insert(tenants).values(tenant_values(tenant)))
+            _insert(connection, row)
+            return True
+
+    def take_back(self, scope: Scope, key: KeyId) -> None:
+        """Delete a key that nobody was told of, as if it had never been made."""
+        with told("take the key back"), self._connections.writing() as connection:
+            connection.execute(delete(keys).where(within(scope, keys.c.tenant), keys.c.id == key))
+            bump(connection)
 
     def get(self, scope: Scope, key: KeyId) -> KeyRow:
         """Return a key of the scope. Raises `NotFound`."""

@@ -53,7 +53,7 @@ class LocalGateway:
     def key(self) -> str:
         """The first admin key; empty if the gateway runs without keys."""
         first = self._parts.first_key
-        return "" if first is None else first.reveal()
+        return "" if first is None else first.secret.reveal()
 
     @property
     def services(self) -> Services:

@@ -51,7 +51,7 @@ def test_the_first_key_is_made_once(tmp_path: Path) -> None:
     assert first.first_key is not None
     keys = first.services.keys
     assert keys is not None
-    found = keys.authenticate(b"Bearer " + first.first_key.reveal().encode(), "127.0.0.1")
+    found = keys.authenticate(b"Bearer " + first.first_key.secret.reveal().encode(), "127.0.0.1")
     assert (found.tenant, found.scopes, found.is_operator) == (OPERATOR, {Scope.ADMIN}, True)
     assert first_admin_key(first.services.database, SystemClock()) is None
     close(first)
