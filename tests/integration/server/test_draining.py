@@ -5,6 +5,7 @@ import logging
 import sqlite3
 from collections.abc import Generator, Iterator
 from contextlib import closing, contextmanager
+from typing import cast
 
 import pytest
 import uvicorn
@@ -156,7 +157,8 @@ async def test_a_stream_that_nobody_reads_holds_nothing_up(caplog: pytest.LogCap
     ):
         await reader.send("GET", "/follow")
         assert (await reader.head()).status == 200
-        await until(lambda: any(connection.flow.write_paused for connection in server.server_state.connections))
+        (connection,) = cast("set[GuardedProtocol]", server.server_state.connections)
+        await until(lambda: connection.flow.write_paused)
         server.handle_exit(15, None)
         await serving
     assert [line for line in caplog.records if line.levelno >= logging.WARNING] == []
