@@ -307,10 +307,11 @@ async def test_ctrl_c_with_workers_is_one_signal_to_each(tmp_path: Path) -> None
     assert [run["status"] for run in found.runs()] == [200]
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks for processes in /proc")
 async def test_ctrl_c_at_the_start_is_quiet(tmp_path: Path) -> None:
     """Also for workers that have not begun yet, and get it from the terminal all the same."""
     async with serving(tmp_path, "--workers", "2") as found:
-        await until(lambda: len(children(found.process.pid)) == 2)
+        await until(lambda: [catches(child, signal.SIGINT) for child in children(found.process.pid)] == [True] * 2)
         os.killpg(found.process.pid, signal.SIGINT)
         assert await found.ended() == 0
     assert "Traceback" not in await asyncio.to_thread((tmp_path / LOG).read_text)
@@ -341,6 +342,12 @@ def command_of(process: str) -> bytes:
         return Path(f"/proc/{process}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return b""
+
+
+def catches(process: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler for a signal, as Python's own for Ctrl-C once it runs."""
+    (mask,) = re.findall(r"SigCgt:\s+(\w+)", Path(f"/proc/{process}/status").read_text())
+    return bool(int(mask, 16) >> (number - 1) & 1)
 
 
 def lives(process: int) -> bool:
@@ -476,3 +483,20 @@ async def test_a_database_that_hangs_keeps_neither_numbers_nor_the_end(tmp_path:
             assert {(await one.reply()).status for one in waiting} == {503}
             assert await found.ended() == 0
     assert unwritten(tmp_path) == [reply.headers["x-quorate-run-id"]]
+
+
+async def test_a_call_whose_budget_hangs_with_the_database_leaves_its_record(tmp_path: Path, postgres_url: str) -> None:
+    relay = HangingRelay(postgres_url)
+    budget = "budgets: { all-of-it: { each: tenant, limit: 1000, window: total } }\n"
+    async with relay.serving(), UpstreamServer(api_key=UPSTREAM_KEY) as upstream:
+        write_config(tmp_path, upstream.url, "server: { drain_s: 0.1 }\nstorage: { url: env:DATABASE }\n" + budget)
+        async with (
+            serving(tmp_path, DATABASE=relay.url) as found,
+            client(found.url, found.key) as busy,
+            asyncio.timeout(TIMEOUT_S),
+        ):
+            run_id = await begun(busy, "endless")
+            relay.hang()
+            found.tell(signal.SIGTERM)
+            assert await found.ended() == 0
+    assert unwritten(tmp_path) == [run_id]

@@ -74,6 +74,9 @@ class DrainingServer(uvicorn.Server):
         for connection in tuple(self.server_state.connections):
             connection.transport.abort()
         await self._emptied(_RECORDED_S)
+        for task in tuple(self.server_state.tasks):
+            task.cancel()  # once more: what settles with a database that hangs leaves its record without
+        await self._emptied(_RECORDED_S)
 
     def _left_s(self) -> float:
         """Return for how long what still runs may go on."""

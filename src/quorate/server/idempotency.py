@@ -20,6 +20,8 @@ _log = logging.getLogger(__name__)
 _REPLAYED = {"Idempotency-Replayed": "true"}
 _MOST_CHARACTERS = 255
 _NO_QUERY = b"{}"
+#: How long noting that a request failed may take: as long as SQLite is waited for.
+_NOTED_S = 10.0
 
 
 class StillRunning(Conflict):
@@ -78,7 +80,8 @@ async def _first(exchange: Exchange, begun: Begun, work: Callable[[], Awaitable[
         answer = await work()
     except BaseException:
         with _survived():
-            await asyncio.to_thread(answers.abandon, tenant, begun)
+            async with asyncio.timeout(_NOTED_S):  # who was interrupted does not wait for a database that hangs
+                await asyncio.to_thread(answers.abandon, tenant, begun)
         raise
     with _survived():
         await asyncio.to_thread(answers.finish, tenant, begun, status=answer.status, body=_kept(answer.value))
@@ -90,7 +93,7 @@ def _survived() -> Generator[None]:
     """What was done is done: a database that is away now must not hide the answer, or the error, from the caller."""
     try:
         yield
-    except StorageUnavailable:
+    except (StorageUnavailable, TimeoutError):
         _log.warning("how a request ended could not be noted; repeating it will be refused for a while", exc_info=True)
 
 
