@@ -140,12 +140,7 @@ def _opened(
         tracing=_tracing(config.telemetry.tracing, built),
         keeps_texts=retention.texts,
     )
-    if services.metrics is not None:
-        _watch(services, services.metrics, logs)
-        shared = services.metrics if metrics_folder is None else SharedMetrics(services.metrics, metrics_folder)
-        services.render_metrics = shared.render
-    if config.telemetry.logs.requests and config.telemetry.logs.level in _TELLS_REQUESTS:
-        services.request_log = RequestLog(logs, clock)
+    _observe(services, settings, logs, metrics_folder)
     if services.flows is not None:
         _offer_flows(services, services.flows)
     circuits = None if redis_url is None else _shared_circuits(redis_url, built.gates, clock)
@@ -244,6 +239,17 @@ def _redis_url(settings: Settings) -> str | None:
     where = f"{settings.origin(*path).where}: rate_limits.redis"
     found = fetch_secret(reference, settings.environ, where=where, resolve=lambda file: settings.resolved(file, *path))
     return found.reveal()
+
+
+def _observe(services: Services, settings: Settings, logs: Logs, metrics_folder: Path | None) -> None:
+    """Have requests counted and told."""
+    telemetry = settings.config.telemetry
+    if services.metrics is not None:
+        _watch(services, services.metrics, logs)
+        shared = services.metrics if metrics_folder is None else SharedMetrics(services.metrics, metrics_folder)
+        services.render_metrics = shared.render
+    if telemetry.logs.requests and telemetry.logs.level in _TELLS_REQUESTS:
+        services.request_log = RequestLog(logs, services.clock)
 
 
 def _watch(services: Services, metrics: CallMetrics, logs: Logs) -> None:
