@@ -134,8 +134,9 @@ class Params:
 class Member:
     """A model (by catalog name) in a plan.
 
-    `count` copies run in execution group `group`; within a group a higher `priority` starts first. `weight` is its vote
-    and its share of the progress: 0 or more. `timeout_s` limits the branch, its retries included.
+    `count` copies run in execution group `group`; within a group a higher `priority` starts first, then, where all are
+    waited for, the slower model. `weight` is its vote and its share of the progress: 0 or more. `timeout_s` limits the
+    branch, its retries included.
     """
 
     model: str

@@ -77,6 +77,7 @@ async def run_plan(
             call=call,
             taken=taken,
             ballot=_ballot(plan, members, resources),
+            paces=resources.paces,
             terms=_terms(plan, resources) if last else None,
             live=speaker,
         )
@@ -112,6 +113,7 @@ async def _run_cascade(
             call=call,
             taken=taken,
             ballot=_ballot(plan, branches, resources),
+            paces=resources.paces,
             terms=_terms(plan, resources),
         )
         for number, branches in enumerate(members, 1)

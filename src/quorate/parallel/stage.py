@@ -15,6 +15,7 @@ from quorate.parallel.ask import branch_request
 from quorate.parallel.branch import Branch
 from quorate.parallel.compared import compared, panel_for
 from quorate.parallel.live import Live
+from quorate.parallel.paces import Paces
 from quorate.parallel.pair_judge import PairJudge
 from quorate.parallel.plan import FailureStrategy, Member, Mode, Plan
 from quorate.parallel.run_branch import BranchRun
@@ -38,8 +39,9 @@ class Stage:
     other; with `fail_fast` the first one ends the stage and `failure` is its error. `live` passes on the pieces of
     the one branch that may speak: the first with a token in a race for one answer, or the only branch there is.
     `taken` are the models that run in the plan, to which those are added that stand in for one. `ballot` holds the
-    votes of the branches. `terms` are what an answer has to keep to be one. A `pair_judge` is asked where its word
-    could settle what measuring leaves open; meanwhile no further branch begins.
+    votes of the branches. `paces` say which models are slow, and hear how long they took. `terms` are what an answer
+    has to keep to be one. A `pair_judge` is asked where its word could settle what measuring leaves open; meanwhile no
+    further branch begins.
     """
 
     plan: Plan
@@ -48,6 +50,7 @@ class Stage:
     call: Call
     taken: set[str]
     ballot: Ballot
+    paces: Paces = field(default_factory=Paces)
     terms: Terms | None = None
     live: Live | None = None
     pair_judge: PairJudge | None = None
@@ -116,8 +119,8 @@ class Stage:
                 run.lose = reason
 
     async def _run_group(self, branches: list[Branch]) -> Stopped | None:
-        waiting = deque(branches)
         limit = self.plan.max_concurrent if self.plan.enabled else 1
+        waiting = deque(branches if limit == 1 else self._in_starting_order(branches))
         running = 0
         async with asyncio.TaskGroup() as tasks:
             while running or self._judging or (waiting and self._speaker is None):
@@ -137,6 +140,16 @@ class Stage:
                 if running and not waiting:
                     self._read_ahead()
         return None
+
+    def _in_starting_order(self, branches: list[Branch]) -> list[Branch]:
+        """Return the branches by priority, and where all are waited for the slowest models first.
+
+        Not under a limit of cost: the money goes to those whom the plan names first.
+        """
+        if self.plan.mode is not Mode.ALL or self.call.budget.limits:
+            return branches
+        pace = self.paces.of
+        return sorted(branches, key=lambda branch: (-branch.member.priority, -pace(branch.member.model)))
 
     def _name(self, ended: int) -> str:
         return "the pair judge" if ended == _JUDGED else self._runs[ended][0].branch.id
@@ -195,6 +208,8 @@ class Stage:
 
     def _settle(self, outcome: Outcome) -> None:
         self.outcomes[outcome.index] = outcome
+        if outcome.ok:
+            self.paces.note(outcome.model, outcome.latency_s)
 
     def _let_speak(self, branch: Branch) -> None:
         """In a streamed race the first token wins: the others are cancelled in the same moment."""
