@@ -29,10 +29,14 @@ _End = BranchFinished | BranchFailed | BranchFallback | BranchCancelled
 
 @dataclass(slots=True)
 class _Branch:
-    """One model's part in a branch; `before` is where the model it stands in for gave up, with the counts so far."""
+    """One model's part in a branch; `before` is where the model it stands in for gave up, with the counts so far.
+
+    `place` says which plan it is of, in the order they began, and where in it.
+    """
 
     started: BranchStarted
     before: BranchFallback | None = None
+    place: tuple[int, int] | None = None
     end: _End | None = None
     first_token_s: float | None = None
     retries: int = 0
@@ -70,6 +74,7 @@ class Recorder:
     __slots__ = (
         "_branches",
         "_latest",
+        "_places",
         "_plans",
         "_votes",
         "agreement",
@@ -85,6 +90,7 @@ class Recorder:
         self._branches: list[_Branch] = []
         # By path and model, for a path alone may be that of two: of `a/b`, and of the member `b` of the ensemble `a`.
         self._latest: dict[tuple[str, str], _Branch] = {}
+        self._places: dict[str, tuple[int, int]] = {}
         self._plans: set[str] = set()
         self._votes: dict[str, Vote] = {}
         self.fallbacks: list[BranchFallback] = []
@@ -121,7 +127,7 @@ class Recorder:
                 pass
 
     def branches(self, began_at_s: float, now_s: float, provider_of: Callable[[str], str]) -> tuple[BranchRecord, ...]:
-        """Return what every branch did, in the order they began.
+        """Return what every branch did: in the order they began, those of one plan as they stand in it.
 
         Where an ensemble was asked again, its branches are there once for each time: all of them were paid.
         `began_at_s` is the Unix time at which the call began, `now_s` how long ago that is: a branch without an end
@@ -159,10 +165,22 @@ class Recorder:
         )
 
     def _start(self, event: BranchStarted) -> None:
-        self._latest[event.branch, event.model] = branch = _Branch(event)
-        self._branches.append(branch)
+        branch = _Branch(event, place=self._places.get(event.branch))
+        self._latest[event.branch, event.model] = branch
+        self._branches.insert(self._position(branch), branch)
+
+    def _position(self, branch: _Branch) -> int:
+        """Return where it belongs: a plan may begin with its slowest branch, and is told as it was written."""
+        if branch.place is not None:
+            plan, place = branch.place
+            for position, other in enumerate(self._branches):
+                if other.place is not None and other.place[0] == plan and other.place[1] > place:
+                    return position
+        return len(self._branches)
 
     def _plan(self, event: PlanStarted) -> None:
+        number = 1 + max((number for number, _ in self._places.values()), default=0)
+        self._places.update((path, (number, place)) for place, path in enumerate(event.branches))
         self._plans.add(event.path)
         if not event.path and not self.single:
             self.mode = event.mode

@@ -45,7 +45,7 @@ _REMEMBERED_RUNS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRun:
-    """A run with its branches, in the order they began, its lines of the ledger, its texts where they are kept still.
+    """A run with its branches in the order of its record, its lines of the ledger, its texts where they are kept still.
 
     `children` ran inside it.
     """

@@ -61,6 +61,22 @@ def rows(recorder: Recorder, now_s: float = 9.0) -> tuple[BranchRecord, ...]:
     return recorder.branches(1000.0, now_s, lambda model: f"provider of {model}")
 
 
+def test_branches_stand_as_their_plan_has_them_whichever_begins_first() -> None:
+    recorder = Recorder()
+    told = [
+        plan(branches=("b", "panel", "a")),
+        *(BranchStarted(**head(0.0, name), group=0) for name in ("a", "panel")),
+        plan(path="panel", branches=("panel/x", "panel/y")),
+        *(BranchStarted(**head(0.0, name), group=0) for name in ("panel/y", "b", "panel/x", "judge")),
+        plan(path="panel", branches=("panel/x", "panel/y")),  # asked again: there once more
+        *(BranchStarted(**head(1.0, name), group=0) for name in ("panel/y", "panel/x")),
+    ]
+    for event in told:
+        recorder(event)
+    names = [row.branch for row in rows(recorder)]
+    assert names == ["b", "panel", "a", "panel/x", "panel/y", "judge", "panel/x", "panel/y"]
+
+
 @pytest.mark.parametrize("state", ENDS)
 def test_one_branch(state: State) -> None:
     recorder = Recorder()
