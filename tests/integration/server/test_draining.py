@@ -11,6 +11,7 @@ import pytest
 import uvicorn
 
 from asgi import services_of
+from firehose import Firehose
 from gateway_site import Site, chat, site
 from patience import until
 from quorate.access.permission import Permission
@@ -23,7 +24,6 @@ from quorate.server.route import Answer, Exchange, Route
 from quorate.server.router import Router
 from quorate.server.serve import listen
 from raw_client import RawClient, client
-from raw_server import STREAM_HEAD, chunk, events
 
 CHAT = "/v1/chat/completions"
 KEYS = "/api/v1/keys"
@@ -91,31 +91,6 @@ async def test_a_body_that_still_comes_holds_nothing_up(hasty: Site, caplog: pyt
         await stopping
     assert (reply.status, reply.json["error"]["code"]) == (503, "overloaded")
     assert caplog.text == ""
-
-
-class Firehose:
-    """A live provider that streams as fast as it is read; `held` when it is not."""
-
-    def __init__(self) -> None:
-        self.held = asyncio.Event()
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        event = events({"choices": [{"index": 0, "delta": {"content": "x" * 65_000}}]})
-        try:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(STREAM_HEAD)
-            while True:
-                writer.write(chunk(event))
-                try:
-                    async with asyncio.timeout(0.3):
-                        await writer.drain()
-                except TimeoutError:
-                    self.held.set()
-                    await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
 
 
 async def test_who_reads_nothing_is_cut_off_quietly(hasty: Site, caplog: pytest.LogCaptureFixture) -> None:

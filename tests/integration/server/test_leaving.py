@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from firehose import Firehose
 from gateway_site import BEHAVIOURS, Site, chat, site
 from quorate.model.event import State
 from quorate.server.event_stream import PING
-from raw_server import STREAM_HEAD, chunk, events
 
 CHAT = "/v1/chat/completions"
 
@@ -160,34 +160,6 @@ async def test_a_silent_stream_is_kept_awake(restless: Site) -> None:
         assert [await client.piece() for _ in range(3)] == [PING] * 3
         client.leave()
     assert (await restless.run(request_id)).status == 499
-
-
-class Firehose:
-    """A live provider that streams without end, as fast as it is read."""
-
-    def __init__(self) -> None:
-        self.sent = 0
-        self.held = asyncio.Event()
-        self.left = asyncio.Event()
-
-    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        event = events({"choices": [{"index": 0, "delta": {"content": "x" * 65_000}}]})
-        try:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(STREAM_HEAD)
-            while True:
-                writer.write(chunk(event))
-                self.sent += len(event)
-                try:
-                    async with asyncio.timeout(0.3):
-                        await writer.drain()
-                except TimeoutError:
-                    self.held.set()
-                    await writer.drain()
-        except (ConnectionError, asyncio.IncompleteReadError):
-            self.left.set()
-        finally:
-            writer.close()
 
 
 async def test_a_slow_reader_slows_the_provider_down(gateway: Site) -> None:
