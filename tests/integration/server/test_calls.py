@@ -185,6 +185,13 @@ async def test_one_connection_serves_many_requests(gateway: Site) -> None:
         assert (await client.ask("GET", "/v1/models")).status == 200
 
 
+async def test_a_model_that_is_null_says_as_much_as_none(gateway: Site) -> None:
+    body = {**chat("left"), "model": None, "parallel": {"models": ["left", "right"]}}
+    async with gateway.client() as client:
+        reply = await client.ask("POST", CHAT, body)
+    assert (reply.status, len(reply.json["responses"])) == (200, 2)
+
+
 async def test_the_caller_is_told_what_the_run_says(gateway: Site) -> None:
     async with gateway.client() as client:
         request_id = await client.send("POST", CHAT, chat("panel"))
